@@ -1,0 +1,66 @@
+/*
+ * Every limit of the program in one list.
+ *
+ * A buffer, queue, reply, line, retry or wait that is bounded is bounded by a
+ * name from here, so that a reader can see all promises at once and a test can
+ * reach each of them.
+ */
+#ifndef CORE_LIMITS_H
+#define CORE_LIMITS_H
+
+/* Names and texts that live by value in structs; sizes include the NUL. */
+#define NAME_LEN 64          /* service, environment, driver, actor, migration tool */
+#define SHORT_LEN 8          /* short token of an environment, typed at confirmations */
+#define DIGEST_LEN 80        /* "sha256:" and 64 hex digits */
+#define REVISION_LEN 72      /* git object id, SHA-1 or SHA-256 */
+#define TAG_LEN 64           /* release tag or version */
+#define ID_LEN 40            /* rollout, plan and decision ids */
+#define TEXT_LEN 400         /* one sentence of evidence, reason or error */
+#define PATH_LEN 1024
+#define URL_LEN 1024
+#define MIGRATION_LEN 200    /* name of a migration as its tool prints it */
+#define KEY_LEN 128          /* configuration key, metric name */
+
+/* The world. */
+#define SERVICES_MAX 1000
+#define ENVIRONMENTS_MAX 16
+#define INSTANCES_MAX 64     /* per deployment */
+#define SMOKE_SUITES_MAX 256
+#define SMOKE_STEPS_MAX 128
+#define GATES_MAX 24
+#define STEPS_MAX 128
+#define COMMITS_MAX 500      /* listed in a plan; the rest is counted */
+#define MIGRATIONS_MAX 4096
+#define ENV_KEYS_MAX 1000
+#define RELEASES_MAX 500     /* known per service */
+#define ROLLOUTS_MAX 200     /* kept in the model, newest first */
+#define HISTORY_MAX 2000     /* audit rows kept in the model, newest first */
+#define SERIES_POINTS 720    /* samples kept per metric */
+#define SERIES_MAX 24        /* metrics kept per deployment */
+#define PROBLEMS_MAX 500     /* kept for the error list */
+
+/* Bytes. */
+#define CONFIG_BYTES_MAX (1024 * 1024)
+#define CONFIG_DEPTH_MAX 32
+#define JSON_BYTES_MAX (8 * 1024 * 1024)
+#define JSON_DEPTH_MAX 64
+#define HTTP_BODY_MAX (8 * 1024 * 1024)
+#define PROC_OUTPUT_MAX (1024 * 1024)
+#define BLOB_MAX (512LL * 1024 * 1024)   /* one layer */
+#define UNPACKED_MAX (2048LL * 1024 * 1024)
+#define LOG_LINE_MAX (64 * 1024)         /* kept of a line; the rest is counted */
+#define LOG_RING_MAX (64 * 1024 * 1024)  /* per stream */
+#define LOG_TOTAL_MAX (192 * 1024 * 1024)
+#define LOG_CHUNK (64 * 1024)
+#define PATTERN_MAX 1024                 /* a regular expression */
+#define FILTER_MAX 1024
+#define ARENA_DEFAULT_MAX (64 * 1024 * 1024)
+
+/* Time, in milliseconds unless the name says otherwise. */
+#define CONNECT_TIMEOUT_MS 5000
+#define REMOTE_TIMEOUT_MS 15000          /* no remote call may last longer */
+#define PG_STATEMENT_TIMEOUT_MS 5000
+#define FRAME_MS 16
+#define KEEPALIVE_IDLE_S 10
+
+#endif

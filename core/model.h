@@ -1,0 +1,115 @@
+/*
+ * The model: all that the console knows. Read by everyone as const, written by
+ * model_apply() alone, on the loop's thread. Same events, same model.
+ */
+#ifndef CORE_MODEL_H
+#define CORE_MODEL_H
+
+#include "core/event.h"
+#include "core/logbuf.h"
+#include "core/series.h"
+
+/* What changed; views subscribe to some. */
+enum topic {
+	TOPIC_TIME = 1 << 0,
+	TOPIC_SETUP = 1 << 1,
+	TOPIC_BOARD = 1 << 2,        /* releases, states, ages, health */
+	TOPIC_MIGRATIONS = 1 << 3,
+	TOPIC_METRICS = 1 << 4,
+	TOPIC_LOGS = 1 << 5,
+	TOPIC_ROLLOUTS = 1 << 6,     /* rollouts, approvals, freezes */
+	TOPIC_HISTORY = 1 << 7,
+	TOPIC_PLAN = 1 << 8,
+	TOPIC_DOCTOR = 1 << 9,
+	TOPIC_MESSAGE = 1 << 10,
+	TOPIC_ALL = (1 << 11) - 1,
+};
+
+/* How fresh a source is: every value has an age and a source. */
+struct source {
+	bool configured;
+	bool restored;               /* last known value from the store; nothing live yet */
+	int64_t ok_us;               /* last good answer, 0 never */
+	int64_t tried_us;
+	int64_t failing_since_us;    /* 0: not failing */
+	int n_failures;
+	struct outcome last;         /* the last outcome that was not ok */
+};
+
+struct deployment {
+	struct source sources[PORT_COUNT];
+	struct deployed *deployed;          /* NULL: never seen */
+	struct migration_set *migrations;   /* deployed revision of the previous environment (what a promotion would
+	                                       run here), or the own one for the first environment */
+	struct series series[SERIES_MAX];
+	int n_series;
+	enum state health;                  /* verdict over instances, probes and thresholds */
+	char health_text[TEXT_LEN];
+	int64_t health_since_us;
+	struct logbuf *logs;                /* NULL: not followed; owned by the engine, read here */
+	const char *log_sources[INSTANCES_MAX];
+};
+
+struct problem {
+	int64_t at_us;
+	int service, env;
+	enum port port;
+	char text[TEXT_LEN];
+};
+
+struct model {
+	int64_t now_us;
+	char actor[NAME_LEN], host[NAME_LEN];
+	bool read_only;
+	char read_only_text[TEXT_LEN];
+	const struct setup *setup;          /* owned: replaced by EV_SETUP */
+	struct deployment *deployments;     /* [service * n_envs + env] */
+	struct release_list **releases;     /* per service, entries may be NULL */
+	struct store_snapshot *store;       /* NULL before the first read */
+	int64_t store_us;                   /* when it was read */
+	struct source store_source;
+	struct audit_page *history;
+	struct plan *plan;                  /* the one on screen */
+	struct candidate *candidates;
+	int n_candidates;
+	int candidates_service, candidates_env;
+	struct migration_set **ladder;      /* per environment, of ladder_service */
+	int ladder_service;                 /* -1: none */
+	struct doctor_row *doctor;
+	int n_doctor;
+	struct problem *problems;           /* ring of PROBLEMS_MAX, newest first by problem_at() */
+	int n_problems, problems_start;
+	char message[TEXT_LEN];
+	enum message_kind message_kind;
+	int64_t message_us;
+};
+
+static inline const struct deployment *model_deployment(const struct model *m, int service, int env)
+{
+	return &m->deployments[service * m->setup->n_envs + env];
+}
+
+/* The state to show for a cell of the board: rollout, freeze, hold, drift and staleness folded over health. */
+enum state board_state(const struct model *m, int service, int env);
+
+/* "3>" etc.: n pending and how it stands; state is one of OK, PROGRESS(pending), FAILED, UNKNOWN. */
+struct migration_badge {
+	enum state state;
+	int n_pending;
+	char text[TEXT_LEN];
+};
+struct migration_badge board_migrations(const struct model *m, int service, int env);
+
+/* True when the value of a port is older than the setup's stale limit, or was never live. */
+bool source_is_stale(const struct model *m, const struct source *s);
+
+/* The live rollout of a deployment, or NULL; and the newest of any state. */
+const struct rollout *model_live_rollout(const struct model *m, int service, int env);
+const struct rollout *model_rollout(const struct model *m, const char *id);
+const struct series *deployment_series(const struct deployment *d, const char *name);
+const struct problem *model_problem(const struct model *m, int i);   /* 0 newest */
+
+struct model *model_new(const char *actor, const char *host);
+void model_free(struct model *m);
+
+#endif

@@ -1,0 +1,120 @@
+/*
+ * A plan: what a promotion or a rollback would do.
+ *
+ * The intent is what people approve: its canonical JSON and the SHA-256 of it
+ * are the plan's digest. The evidence (gates, ages, estimates, risks, commits'
+ * subjects) stands beside it, is never covered, and is computed again at run
+ * time. A plan is immutable once plan_seal() was called; it owns all it shows
+ * through its arena.
+ */
+#ifndef CORE_PLAN_H
+#define CORE_PLAN_H
+
+#include "core/arena.h"
+#include "core/jv.h"
+#include "core/setup.h"
+#include "core/types.h"
+
+enum plan_kind { PLAN_PROMOTE, PLAN_ROLLBACK };
+const char *plan_kind_name(enum plan_kind k);
+
+/* What may be done to find out, or to do it again. */
+enum step_class {
+	STEP_READ,       /* changes nothing */
+	STEP_KEYED,      /* doing it twice is doing it once */
+	STEP_PROBED,     /* the world can be asked whether it happened */
+	STEP_OPAQUE,     /* nobody can tell: a person decides */
+};
+const char *step_class_name(enum step_class c);
+
+enum step_kind {
+	STEP_LOCK, STEP_PREFLIGHT, STEP_MIGRATE, STEP_STAGE, STEP_DEPLOY, STEP_VERIFY, STEP_SMOKE, STEP_RECORD,
+	STEP_KIND_COUNT
+};
+const char *step_kind_name(enum step_kind k);
+
+struct step {
+	enum step_kind kind;
+	enum step_class class;
+	char target[NAME_LEN];          /* instance, suite, database; may be empty */
+	int64_t timeout_us;
+	int attempts_max;               /* 1: never retried */
+	bool safe_to_abort;             /* abort after it leaves a whole world */
+	/* evidence */
+	int64_t expect_us;              /* median of earlier runs, 0 unknown */
+};
+
+enum gate_verdict { GATE_OPEN, GATE_WAITS, GATE_CLOSED, GATE_UNKNOWN, GATE_EXEMPT };
+const char *gate_verdict_name(enum gate_verdict v);
+
+/* The answer of one gate, for screen, --json and the executor's re-check. */
+struct gate {
+	enum gate_kind kind;
+	enum gate_verdict verdict;
+	char evidence[TEXT_LEN];        /* "smoke web 5/5 on staging, 12m ago" */
+	char next[TEXT_LEN];            /* what opens it, "" if open */
+	int64_t open_at_us;             /* earliest time, 0 unknown */
+};
+
+struct risk {
+	bool grave;
+	char text[TEXT_LEN];
+};
+
+struct plan {
+	struct arena arena;
+	char digest[DIGEST_LEN];        /* of the intent, "" before plan_seal() */
+	/* intent */
+	enum plan_kind kind;
+	char service[NAME_LEN], env[NAME_LEN];
+	char source_env[NAME_LEN];      /* where the release comes from, "" by name */
+	struct release from, to;        /* from.digest "" on a first deployment */
+	char setup_digest[DIGEST_LEN];  /* of gate definitions, steps and policy as configured */
+	struct migration *migrations;   /* that would run, in order */
+	int n_migrations;
+	char migrate_tool[NAME_LEN];
+	char vars_digest[DIGEST_LEN];   /* over sorted keys and keyed hashes of values */
+	struct step *steps;
+	int n_steps;
+	struct policy policy;
+	enum tier tier;
+	/* evidence */
+	int64_t made_us;
+	char requester[NAME_LEN];
+	char reason[TEXT_LEN];
+	struct commit_log *commits;     /* owned, may be NULL */
+	char commits_text[TEXT_LEN];    /* why commits are not known, "" if they are */
+	struct var_set *vars;           /* owned, may be NULL */
+	struct gate gates[GATES_MAX];
+	int n_gates;
+	struct risk *risks;
+	int n_risks;
+	char migrations_text[TEXT_LEN]; /* why migrations are not known or what is odd */
+	int64_t expect_us;              /* sum of the steps' medians, 0 unknown */
+};
+
+struct plan *plan_new(void);
+void plan_free(struct plan *p);
+
+void plan_add_risk(struct plan *p, bool grave, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* Fills steps from what the plan does: lock, preflight, [migrate], stage, deploy per instance, verify, [smoke], record. */
+void plan_make_steps(struct plan *p, const struct deployment_conf *dep, bool has_smoke, const char *suite);
+
+/* The intent as a value in a, and the whole plan with evidence. */
+struct jv *plan_intent(struct arena *a, const struct plan *p);
+struct jv *plan_to_jv(struct arena *a, const struct plan *p);
+
+/* Computes the digest of the intent; asserts that no part failed to build. */
+int plan_seal(struct plan *p, struct error *e) MUST_CHECK;
+
+/* Reads a stored plan back and checks that its intent has the digest that it claims. */
+int plan_from_jv(const struct jv *v, struct plan **ret, struct error *e) MUST_CHECK;
+
+/* True when every gate is open or exempt; else the first that is not, in *ret. */
+bool plan_may_run(const struct plan *p, const struct gate **ret);
+
+/* The first twelve hex digits of the digest, as screens show it (static inside p). */
+const char *plan_short(const struct plan *p, char dst[16]);
+
+#endif

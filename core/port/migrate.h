@@ -1,0 +1,29 @@
+/* Port migrate: code of a revision against the live database. */
+#ifndef CORE_PORT_MIGRATE_H
+#define CORE_PORT_MIGRATE_H
+
+#include "core/port/driver.h"
+
+/* The command that runs pending migrations; lives in the op's result. */
+struct migrate_command {
+	char *argv[64];           /* NULL-terminated */
+	char *env[64];            /* "NAME=value" added to a clean environment, NULL-terminated; may hold secrets */
+	char *cwd;                /* NULL: the service's release folder */
+	struct arena arena;
+};
+void migrate_command_free(void *command);
+
+/*
+ *   inspect  -> struct migration_set: files at the revision (git tree, never a checkout) against the tool's
+ *               table, read in one REPEATABLE READ READ ONLY transaction with short time-outs. ERRORED when the
+ *               database or the tree cannot be read: never an empty set instead. Kinds and data loss come from a
+ *               first lint of the pending ones' text.
+ *   command  -> struct migrate_command for the release unpacked in release_dir.
+ */
+struct migrate_driver {
+	struct driver base;
+	void (*inspect)(void *priv, const char *revision, struct op *op);
+	void (*command)(void *priv, const char *revision, const char *release_dir, struct op *op);
+};
+
+#endif

@@ -1,0 +1,138 @@
+/*
+ * Port store: where everything meets. Meanings, never SQL.
+ *
+ * Every mutation is one transaction and carries its audit row with it; no audit,
+ * no effect. Leases are judged by the store's own clock. Writes of an executor
+ * name the epoch of its lease and are refused with OUTCOME_FAILED ("stale
+ * epoch") once somebody else holds it.
+ */
+#ifndef CORE_PORT_STORE_H
+#define CORE_PORT_STORE_H
+
+#include "core/port/driver.h"
+#include "core/rollout.h"
+
+/* Times of leases; the tests scale them down. */
+struct lease_times {
+	int64_t ttl_us, renew_us, safe_us;     /* 30 s, 5 s, 14 s */
+};
+
+struct lease {
+	char key[NAME_LEN * 2 + 2];            /* "service/env" */
+	char holder[NAME_LEN];                 /* "pid@host" */
+	char boot_id[NAME_LEN];
+	int64_t pid, pid_start;                /* for "provably dead" on the same host and boot */
+	int64_t epoch;
+	int64_t until_us;                      /* store's clock */
+	int64_t now_us;                        /* store's clock when this was read */
+	char rollout[ID_LEN];
+};
+
+/* All that a console needs, in one consistent read. Owned by the receiver. */
+struct store_snapshot {
+	int64_t seq;                           /* grows with every change */
+	int64_t now_us;
+	struct rollout *rollouts;              /* live ones first, then newest; at most ROLLOUTS_MAX */
+	int n_rollouts;
+	struct decision *decisions;            /* of live plans and rollouts, and active freezes and notes; oldest first */
+	int n_decisions;
+	struct plan_row {                      /* plans that wait for approval or were requested, newest first */
+		char digest[DIGEST_LEN], service[NAME_LEN], env[NAME_LEN], requester[NAME_LEN], reason[TEXT_LEN];
+		enum plan_kind kind;
+		struct release from, to;
+		int approvals_needed;
+		int64_t at_us;
+		bool used;                     /* a rollout was started from it */
+	} *plans;
+	int n_plans;
+	struct smoke_result **smokes;          /* newest per suite, environment and release */
+	int n_smokes;
+	struct deploy_row {                    /* what ran where and since when, from ended rollouts and observations */
+		char service[NAME_LEN], env[NAME_LEN];
+		struct release release;
+		int64_t since_us, until_us;    /* until 0: still */
+		bool good;                     /* verified healthy by a rollout that ended ok */
+		bool bad;                      /* marked bad */
+		char by[NAME_LEN], rollout[ID_LEN];
+	} *deploys;                            /* newest first, at most 50 per deployment */
+	int n_deploys;
+	bool is_demo;
+	char operators[4][NAME_LEN];           /* of a demo store */
+	int n_operators;
+};
+void store_snapshot_free(void *snapshot);
+
+struct audit_page {
+	struct audit_row *rows;                /* newest first */
+	int n_rows;
+};
+void audit_page_free(void *page);
+
+struct audit_verdict {
+	int64_t n_rows;
+	int64_t bad_seq;                       /* 0: whole */
+	char head[DIGEST_LEN];
+	char text[TEXT_LEN];
+};
+
+/* An observation: the last known value of a source, to show at once at the next start. */
+struct observation {
+	char key[NAME_LEN * 3];                /* "deploy/web/prod" */
+	int64_t at_us;
+	char *json;                            /* owned by the receiver */
+};
+struct observation_list {
+	struct observation *items;
+	int n_items;
+};
+void observation_list_free(void *list);
+
+/*
+ * Results in brackets. Every slot must be there. actor is who asks, by identity, never by argument of a command.
+ *   snapshot        [struct store_snapshot]
+ *   plan_put        stores plan_to_jv() text of a sealed plan and audits the request; twice is once.
+ *   plan_get        [char * JSON text, free()]
+ *   rollout_create  stores a planned rollout; FAILED with "… is running" when one is live for service and env.
+ *   rollout_get     [struct rollout, free()] with its steps and both wanted flags from the decisions.
+ *   lease_claim     [struct lease, free()] FAILED when another holds it and is not expired; epoch += 1 on a grant.
+ *                   force takes it from an expired or provably dead holder only.
+ *   lease_renew     [struct lease]; lease_release ends it.
+ *   step_intent     before an effect: step index, attempt, key, and once known the child (pid, start, boot).
+ *   step_result     after it. Both write r's state, step and texts as they are in r.
+ *   rollout_write   state changes that are no step: paused, ended; on end closes deploys rows.
+ *   deploy_note     records that a release runs (observed or put there by a rollout; good when verified).
+ *   decide          appends a decision and its audit row [struct decision, free(), with seq and time].
+ *   smoke_put       stores a result.
+ *   history         [struct audit_page] rows before seq (0: newest), at most limit.
+ *   audit_verify    [struct audit_verdict, free()].
+ *   observe_put/get the disposable file; never delays a lease.
+ *   watch           calls fn on the loop soon after anybody changed the store; NULL stops.
+ */
+struct store_driver {
+	struct driver base;
+	void (*snapshot)(void *priv, struct op *op);
+	void (*plan_put)(void *priv, const struct plan *p, const char *actor, struct op *op);
+	void (*plan_get)(void *priv, const char *digest, struct op *op);
+	void (*rollout_create)(void *priv, const struct rollout *r, const char *actor, struct op *op);
+	void (*rollout_get)(void *priv, const char *id, struct op *op);
+	void (*lease_claim)(void *priv, const struct lease *want, bool force, struct op *op);
+	void (*lease_renew)(void *priv, const char *key, int64_t epoch, struct op *op);
+	void (*lease_release)(void *priv, const char *key, int64_t epoch, struct op *op);
+	void (*step_intent)(void *priv, const struct rollout *r, int step, const char *child, int64_t epoch, struct op *op);
+	void (*step_result)(void *priv, const struct rollout *r, int step, const struct outcome *o, int64_t epoch,
+	                    struct op *op);
+	void (*rollout_write)(void *priv, const struct rollout *r, int64_t epoch, struct op *op);
+	void (*deploy_note)(void *priv, const struct deploy_row *row, struct op *op);
+	void (*decide)(void *priv, const struct decision *d, struct op *op);
+	void (*smoke_put)(void *priv, const struct smoke_result *r, struct op *op);
+	void (*history)(void *priv, int64_t before_seq, int limit, struct op *op);
+	void (*audit_verify)(void *priv, struct op *op);
+	void (*observe_put)(void *priv, const char *key, int64_t at_us, const char *json, struct op *op);
+	void (*observe_get)(void *priv, struct op *op);
+	void (*watch)(void *priv, void (*fn)(void *ctx), void *ctx);
+	/* Marks a fresh store as a demo's, with its operators. Refused on a store that has rows. */
+	void (*mark_demo)(void *priv, const char *const *operators, int n, struct op *op);
+	const struct lease_times *(*times)(void *priv);
+};
+
+#endif

@@ -1,0 +1,60 @@
+#include "core/setup.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *gate_kind_name(enum gate_kind k)
+{
+	static const char *const names[GATE_KIND_COUNT] = {
+	    [GATE_IMAGE] = "image", [GATE_MIGRATIONS] = "migrations", [GATE_CONFIG] = "config",
+	    [GATE_SMOKE] = "smoke", [GATE_SOAK] = "soak",             [GATE_FREEZE] = "freeze",
+	    [GATE_APPROVAL] = "approval",
+	};
+	return (unsigned)k < GATE_KIND_COUNT ? names[k] : "?";
+}
+
+int setup_service(const struct setup *s, const char *name)
+{
+	for (int i = 0; i < s->n_services; i++)
+		if (strcmp(s->services[i].name, name) == 0)
+			return i;
+	return -1;
+}
+
+int setup_env(const struct setup *s, const char *name)
+{
+	for (int i = 0; i < s->n_envs; i++)
+		if (strcmp(s->envs[i].name, name) == 0)
+			return i;
+	for (int i = 0; i < s->n_envs; i++)
+		if (strcmp(s->envs[i].short_name, name) == 0)
+			return i;
+	return -1;
+}
+
+const struct smoke_suite_conf *setup_suite(const struct setup *s, const char *name)
+{
+	for (int i = 0; i < s->n_suites; i++)
+		if (strcmp(s->suites[i].name, name) == 0)
+			return &s->suites[i];
+	return NULL;
+}
+
+int setup_previous_env(const struct setup *s, int service, int env)
+{
+	for (int i = env - 1; i >= 0; i--)
+		if (setup_deployment(s, service, i)->present)
+			return i;
+	return -1;
+}
+
+void setup_free(struct setup *s)
+{
+	if (s == NULL)
+		return;
+	for (int i = 0; i < s->n_envs; i++)
+		for (int k = 0; k < s->envs[i].n_freezes; k++)
+			zone_free(s->envs[i].freezes[k].zone);
+	arena_release(&s->arena);
+	free(s);
+}

@@ -1,0 +1,167 @@
+/*
+ * The setup: what towpath.yaml describes, as plain data.
+ *
+ * config/ fills it, everybody else reads it. It is immutable once loaded; a
+ * reload makes a new one with the next generation. Everything in it lives in its
+ * arena. Services and environments are named by their index, which holds for one
+ * generation.
+ */
+#ifndef CORE_SETUP_H
+#define CORE_SETUP_H
+
+#include "core/arena.h"
+#include "core/jv.h"
+#include "core/option.h"
+#include "core/time.h"
+#include "core/types.h"
+
+/* One configured driver: its name and its options, already checked against its own table. */
+struct driver_conf {
+	const char *driver;          /* NULL: none configured */
+	const struct jv *options;    /* object; templates {env} {service} expanded, {instance} {url} not */
+	int line;                    /* in the file, for messages */
+};
+
+/* Friction of a plan that changes an environment (see "dangerous yet quick" in the manual). */
+enum tier { TIER_T0, TIER_T1, TIER_T2, TIER_T3, TIER_T4, TIER_COUNT };
+
+enum on_failure { ON_FAILURE_ABORT, ON_FAILURE_PAUSE, ON_FAILURE_ROLLBACK };
+
+/* A secret by reference; its value is read when needed and never kept in the setup. */
+enum secret_source { SECRET_NONE, SECRET_ENV, SECRET_FILE, SECRET_COMMAND };
+struct secret_ref {
+	enum secret_source source;
+	const char *name;            /* variable name or path */
+	const char *const *argv;     /* command, NULL-terminated */
+};
+
+enum gate_kind {
+	GATE_IMAGE,          /* the image is in the registry, its bytes match their digests */
+	GATE_MIGRATIONS,     /* migrations can be read and nothing blocks them */
+	GATE_CONFIG,         /* required env keys are present */
+	GATE_SMOKE,          /* the suite was green on the previous environment for this very release */
+	GATE_SOAK,           /* the release has run on the previous environment for long enough */
+	GATE_FREEZE,         /* no freeze holds */
+	GATE_APPROVAL,       /* enough approvals of this plan digest */
+	GATE_KIND_COUNT
+};
+const char *gate_kind_name(enum gate_kind k);
+
+/* What guards an environment. */
+struct policy {
+	bool gate_on[GATE_KIND_COUNT];
+	int64_t soak_us;
+	int64_t smoke_max_age_us;         /* 0: any age */
+	int approvals;                    /* how many people other than the requester */
+	int64_t approval_valid_us;        /* 0: until the plan changes */
+	enum on_failure on_failure;
+	int64_t verify_us;                /* how long health is given to become and stay green */
+	bool rollback_exempt;             /* rollbacks skip freeze, soak, smoke and approval */
+};
+
+struct freeze_window {
+	const char *reason;
+	struct window window;
+	const char *zone_name;            /* IANA name; "UTC" */
+	struct zone *zone;                /* NULL: UTC; freed with the setup */
+};
+
+struct env_conf {
+	const char *name;
+	char short_name[SHORT_LEN];
+	enum tier tier;                   /* of a promotion into it */
+	bool production;
+	struct policy policy;
+	struct freeze_window *freezes;
+	int n_freezes;
+};
+
+struct instance_conf {
+	const char *name;
+	const char *url;                  /* base URL, "" where it has none */
+};
+
+struct smoke_step_conf {
+	const char *name;
+	/* http */
+	const char *method, *url;         /* {url} of the first instance, {base}, captured ${names} */
+	const char *const *headers;       /* "Name: value", NULL-terminated */
+	const char *body;
+	int status_min, status_max;
+	const char *json_path;            /* ".a.b[0]", NULL: none */
+	const char *json_equals;          /* canonical JSON text to compare with, NULL: only present */
+	const char *regex;                /* on the body */
+	int64_t latency_us;               /* limit, 0: none */
+	const char *capture_name, *capture_path;   /* JSON path stored as ${name} */
+	/* command */
+	const char *const *argv;          /* NULL: an http step */
+	bool tap;                         /* stdout is TAP 12-14 */
+	int64_t timeout_us;
+	const char *const *after;         /* names of steps that must have passed, NULL-terminated */
+};
+struct smoke_suite_conf {
+	const char *name;
+	struct smoke_step_conf *steps;
+	int n_steps;
+};
+
+struct thresholds {
+	double error_pct_warn, error_pct_fail;
+	double p99_ms_warn, p99_ms_fail;
+	int64_t stale_us;                 /* older values count as unknown */
+};
+
+struct service_conf {
+	const char *name;
+	const char *owner;
+	const char *smoke;                /* suite name, NULL: none */
+	struct driver_conf forge, registry;
+	struct thresholds thresholds;
+};
+
+/* A service in an environment. */
+struct deployment_conf {
+	bool present;                     /* the service is deployed there at all */
+	struct instance_conf *instances;
+	int n_instances;
+	struct driver_conf deploy, migrate, logs, vars;
+	struct driver_conf *metrics;
+	int n_metrics;
+};
+
+struct setup {
+	struct arena arena;
+	uint32_t generation;
+	const char *name;                 /* of the organisation */
+	const char *path;                 /* absolute path of the file */
+	const char *dir;                  /* its folder: relative paths start here */
+	char digest[DIGEST_LEN];          /* SHA-256 of the file's bytes */
+	struct driver_conf store;
+	struct env_conf *envs;            /* promotion order */
+	int n_envs;
+	struct service_conf *services;
+	int n_services;
+	struct deployment_conf *deployments;   /* [service * n_envs + env] */
+	struct smoke_suite_conf *suites;
+	int n_suites;
+	int64_t poll_us;                  /* how often deployments and health are observed */
+	const char *theme;                /* "dark", or a file */
+	const char *glyphs;               /* "auto", "ascii", "line", "rich" */
+	bool is_demo;                     /* set by the store's marker, never by the file */
+};
+
+static inline const struct deployment_conf *setup_deployment(const struct setup *s, int service, int env)
+{
+	return &s->deployments[service * s->n_envs + env];
+}
+
+/* Index by name (an environment also by its short token); -1 where there is none. */
+int setup_service(const struct setup *s, const char *name);
+int setup_env(const struct setup *s, const char *name);
+const struct smoke_suite_conf *setup_suite(const struct setup *s, const char *name);
+/* The environment before env in promotion order in which the service exists; -1 for the first. */
+int setup_previous_env(const struct setup *s, int service, int env);
+
+void setup_free(struct setup *s);
+
+#endif

@@ -1,0 +1,205 @@
+#include "core/types.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_OF(table, i) ((size_t)(i) < ARRAY_LEN(table) ? (table)[i] : "?")
+
+const char *state_name(enum state s)
+{
+	static const char *const names[STATE_COUNT] = {
+	    [STATE_NOT_STARTED] = "not-started", [STATE_OK] = "ok",
+	    [STATE_DEGRADED] = "degraded",       [STATE_FAILED] = "failed",
+	    [STATE_PROGRESS] = "in-progress",    [STATE_UNKNOWN] = "unknown",
+	    [STATE_HELD] = "held",               [STATE_SKIPPED] = "skipped",
+	    [STATE_FROZEN] = "frozen",           [STATE_DRIFT] = "drift",
+	};
+	return NAME_OF(names, s);
+}
+
+const char *migration_state_name(enum migration_state s)
+{
+	static const char *const names[MIGRATION_STATE_COUNT] = {
+	    [MIGRATION_APPLIED] = "applied",   [MIGRATION_PENDING] = "pending",
+	    [MIGRATION_FAILED] = "failed",     [MIGRATION_RUNNING] = "running",
+	    [MIGRATION_MODIFIED] = "modified", [MIGRATION_MISSING] = "missing",
+	    [MIGRATION_UNKNOWN] = "unknown",
+	};
+	return NAME_OF(names, s);
+}
+
+const char *migration_kind_name(enum migration_kind k)
+{
+	static const char *const names[MIGRATION_KIND_COUNT] = {
+	    [MIGRATION_EXPAND] = "expand", [MIGRATION_DATA] = "data",     [MIGRATION_CONTRACT] = "contract",
+	    [MIGRATION_MIXED] = "mixed",   [MIGRATION_OPAQUE] = "opaque",
+	};
+	return NAME_OF(names, k);
+}
+
+const char *commit_kind_name(enum commit_kind k)
+{
+	static const char *const names[COMMIT_KIND_COUNT] = {
+	    [COMMIT_FEAT] = "feat",   [COMMIT_FIX] = "fix",       [COMMIT_PERF] = "perf",
+	    [COMMIT_REFACTOR] = "refactor", [COMMIT_DOCS] = "docs", [COMMIT_TEST] = "test",
+	    [COMMIT_BUILD] = "build", [COMMIT_CHORE] = "chore",   [COMMIT_REVERT] = "revert",
+	    [COMMIT_OTHER] = "other",
+	};
+	return NAME_OF(names, k);
+}
+
+const char *var_state_name(enum var_state s)
+{
+	static const char *const names[VAR_STATE_COUNT] = {
+	    [VAR_SAME] = "same", [VAR_DIFFERS] = "differs", [VAR_MISSING] = "missing",
+	    [VAR_EMPTY] = "empty", [VAR_EXTRA] = "extra",
+	};
+	return NAME_OF(names, s);
+}
+
+const char *smoke_state_name(enum smoke_state s)
+{
+	static const char *const names[SMOKE_STATE_COUNT] = {
+	    [SMOKE_PASSED] = "passed", [SMOKE_FAILED] = "failed",
+	    [SMOKE_ERRORED] = "errored", [SMOKE_SKIPPED] = "skipped",
+	};
+	return NAME_OF(names, s);
+}
+
+/*
+ * The list types below are a head with its items behind it in one allocation,
+ * so that each is freed by one free() and cannot be half built.
+ */
+#define LIST_NEW(type, head, member, count)                                                     \
+	do {                                                                                    \
+		size_t n_ = (size_t)MAX(count, 0);                                              \
+		head = calloc(1, sizeof(type) + n_ * sizeof(*(head)->member) + sizeof(max_align_t)); \
+		if (head != NULL)                                                               \
+			head->member = (void *)(((uintptr_t)(head + 1) + sizeof(max_align_t) - 1) / \
+			                        sizeof(max_align_t) * sizeof(max_align_t));     \
+	} while (0)
+
+struct deployed *deployed_new(int n_instances)
+{
+	struct deployed *d;
+
+	LIST_NEW(struct deployed, d, instances, n_instances);
+	if (d != NULL)
+		d->n_instances = n_instances;
+	return d;
+}
+
+struct migration_set *migration_set_new(int n_items)
+{
+	struct migration_set *set;
+
+	LIST_NEW(struct migration_set, set, items, n_items);
+	if (set != NULL)
+		set->n_items = n_items;
+	return set;
+}
+
+struct commit_log *commit_log_new(int n_items)
+{
+	struct commit_log *log;
+
+	LIST_NEW(struct commit_log, log, items, n_items);
+	if (log != NULL)
+		log->n_items = n_items;
+	return log;
+}
+
+struct release_list *release_list_new(int n_items)
+{
+	struct release_list *list;
+
+	LIST_NEW(struct release_list, list, items, n_items);
+	if (list != NULL)
+		list->n_items = n_items;
+	return list;
+}
+
+struct var_set *var_set_new(int n_items)
+{
+	struct var_set *set;
+
+	LIST_NEW(struct var_set, set, items, n_items);
+	if (set != NULL)
+		set->n_items = n_items;
+	return set;
+}
+
+struct sample_set *sample_set_new(int n_items)
+{
+	struct sample_set *set;
+
+	LIST_NEW(struct sample_set, set, items, n_items);
+	if (set != NULL) {
+		set->n_items = n_items;
+		set->state = STATE_UNKNOWN;
+	}
+	return set;
+}
+
+struct smoke_result *smoke_result_new(int n_steps)
+{
+	struct smoke_result *r;
+
+	LIST_NEW(struct smoke_result, r, steps, n_steps);
+	if (r != NULL)
+		r->n_steps = n_steps;
+	return r;
+}
+
+struct smoke_result *smoke_result_copy(const struct smoke_result *r)
+{
+	struct smoke_result *copy = smoke_result_new(r->n_steps);
+	struct smoke_step_result *steps;
+
+	if (copy == NULL)
+		return NULL;
+	steps = copy->steps;
+	*copy = *r;
+	copy->steps = steps;
+	if (r->n_steps > 0)
+		memcpy(steps, r->steps, (size_t)r->n_steps * sizeof(*steps));
+	return copy;
+}
+
+struct migration_set *migration_set_copy(const struct migration_set *set)
+{
+	struct migration_set *copy = migration_set_new(set->n_items);
+	struct migration *items;
+
+	if (copy == NULL)
+		return NULL;
+	items = copy->items;
+	*copy = *set;
+	copy->items = items;
+	if (set->n_items > 0)
+		memcpy(items, set->items, (size_t)set->n_items * sizeof(*items));
+	return copy;
+}
+
+void migration_set_count(struct migration_set *set)
+{
+	int count[MIGRATION_STATE_COUNT] = {0};
+
+	for (int i = 0; i < set->n_items; i++)
+		count[set->items[i].state]++;
+	set->n_applied = count[MIGRATION_APPLIED];
+	set->n_pending = count[MIGRATION_PENDING];
+	set->n_failed = count[MIGRATION_FAILED];
+	set->n_running = count[MIGRATION_RUNNING];
+	set->n_modified = count[MIGRATION_MODIFIED];
+	set->n_missing = count[MIGRATION_MISSING];
+	set->n_unknown = count[MIGRATION_UNKNOWN];
+}
+
+void deployed_free(void *p) { free(p); }
+void migration_set_free(void *p) { free(p); }
+void commit_log_free(void *p) { free(p); }
+void release_list_free(void *p) { free(p); }
+void var_set_free(void *p) { free(p); }
+void sample_set_free(void *p) { free(p); }
+void smoke_result_free(void *p) { free(p); }

@@ -1,0 +1,21 @@
+/* Requests: what a person decides, written to the store as one transaction with its audit row. */
+#ifndef ENGINE_REQUEST_H
+#define ENGINE_REQUEST_H
+
+#include "engine/app.h"
+
+typedef void request_done_fn(void *ctx, const struct outcome *o, const char *id);
+
+/* Stores the plan, creates the rollout (one per service and environment) and starts its process. id is the rollout's. */
+void request_execute(struct app *a, const struct plan *p, const char *reason, request_done_fn *done, void *ctx);
+
+/* Stores the plan only, so that others can approve it. id is the plan's digest. */
+void request_approval(struct app *a, const struct plan *p, const char *reason, request_done_fn *done, void *ctx);
+
+/* Any decision; actor and host are filled here from identity. Refusals of rollout_cell() come back as FAILED. */
+void request_decide(struct app *a, const struct decision *d, request_done_fn *done, void *ctx);
+
+/* Starts the process of a rollout whose holder is provably dead or that has none. */
+void request_resume(struct app *a, const char *rollout_id, request_done_fn *done, void *ctx);
+
+#endif

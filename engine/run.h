@@ -1,0 +1,17 @@
+/* The rollout process: towpath __rollout ID. */
+#ifndef ENGINE_RUN_H
+#define ENGINE_RUN_H
+
+#include "engine/app.h"
+
+/*
+ * Claims the lease, replays the journal through rollout_next(), probes what is unknown and goes on to the end.
+ * Start and resume are this same call. Returns the exit code of the rollout (0 ok, 1 failed, 5 conflict, 6 unknown,
+ * 7 cancelled).
+ */
+int run_rollout(struct app *a, const char *id);
+
+/* Starts that process: own session, cwd /, log file in the state folder, no terminal. 0 or an error. */
+int run_spawn(struct app *a, const char *id, struct error *e);
+
+#endif

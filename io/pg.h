@@ -1,0 +1,48 @@
+/*
+ * PostgreSQL by non-blocking libpq on the loop: one short session that runs statements and ends. Names are
+ * resolved first (uv), hostaddr is passed, gssencmode=disable; every wait is bounded.
+ */
+#ifndef IO_PG_H
+#define IO_PG_H
+
+#include "core/outcome.h"
+#include "io/loop.h"
+
+struct pg_call;
+
+struct pg_query {
+	const char *sql;
+	const char *const *params;         /* text, NULL-terminated list; may be NULL */
+	bool may_fail;                     /* runs in a savepoint; its failure is in its result */
+};
+
+struct pg_rows {
+	int n_rows, n_cols;
+	bool failed;
+	char sqlstate[6];
+	char text[TEXT_LEN];               /* clean error of a may_fail query */
+	const char *(*cell)(const struct pg_rows *r, int row, int col);   /* NULL for SQL NULL; raw bytes */
+	void *priv;
+};
+
+struct pg_reply {
+	struct outcome outcome;
+	char sqlstate[6];
+	const struct pg_rows *results;     /* one per query, valid inside the callback */
+	int n_results;
+};
+
+typedef void pg_done_fn(void *ctx, const struct pg_reply *reply);
+
+/*
+ * url: postgresql://... or keyword form; a secret, never printed. read_only: one REPEATABLE READ READ ONLY
+ * transaction with statement_timeout and lock_timeout; else autocommit.
+ */
+struct pg_call *pg_run(struct loop *l, const char *url, bool read_only, const struct pg_query *queries, int n,
+                       int64_t timeout_us, pg_done_fn *done, void *ctx);
+void pg_cancel(struct pg_call *c);     /* no callback; the query is cancelled from a worker */
+
+/* "host:port/database" for messages, without user or password. */
+void pg_place(const char *url, char *dst, size_t cap);
+
+#endif

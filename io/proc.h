@@ -1,0 +1,45 @@
+/*
+ * Child processes: argv only, never a shell. Own process group, closed descriptors, a clean environment
+ * (PATH, HOME, LANG, TZ and what env adds), output captured up to a limit or sent to a file.
+ */
+#ifndef IO_PROC_H
+#define IO_PROC_H
+
+#include "core/outcome.h"
+#include "io/loop.h"
+
+struct proc;
+
+struct proc_spec {
+	const char *const *argv;           /* argv[0] with '/' or found in PATH */
+	const char *const *env;            /* "NAME=value", NULL-terminated, may be NULL */
+	const char *cwd;                   /* NULL: / */
+	const char *output_path;           /* stdout and stderr appended there; NULL: captured */
+	size_t max_output;                 /* 0: PROC_OUTPUT_MAX */
+	int64_t timeout_us;                /* SIGTERM then, SIGKILL 2 s later; 0: none */
+	bool own_session;                  /* setsid: outlives us */
+};
+
+struct proc_result {
+	struct outcome outcome;            /* OK: exit 0; FAILED: other exit; ERRORED: could not start; UNKNOWN: killed or timed out */
+	int exit_code;                     /* -1 when a signal ended it */
+	int signal;
+	const char *out;                   /* captured, NUL-terminated, raw; valid inside the callback */
+	size_t n_out;
+	bool cut;
+};
+
+typedef void proc_done_fn(void *ctx, const struct proc_result *r);
+
+struct proc *proc_start(struct loop *l, const struct proc_spec *spec, proc_done_fn *done, void *ctx);
+int proc_pid(const struct proc *p);    /* 0 when it did not start (done tells) */
+void proc_kill(struct proc *p, int signum);   /* the group */
+void proc_forget(struct proc *p);      /* no callback; the child goes on */
+
+/* Identity of a process that survives reuse of its number: start time in clock ticks since boot; 0 if gone. */
+int64_t proc_start_time(int pid);
+/* Of this boot. */
+void proc_boot_id(char dst[64]);
+bool proc_is(int pid, int64_t start_time, const char *boot_id);
+
+#endif
