@@ -59,7 +59,7 @@ struct event {
 	int source;                       /* EV_SOURCE, EV_SAMPLES: which of several metrics drivers */
 	bool restored;                    /* a last known value from the store, not a live one */
 	struct outcome outcome;           /* EV_SOURCE */
-	struct setup *setup;
+	struct setup *setup;              /* borrowed: event_free() leaves it alone */
 	struct deployed *deployed;
 	struct migration_set *migrations;
 	struct sample_set *samples;

@@ -33,7 +33,16 @@ struct source {
 	int64_t tried_us;
 	int64_t failing_since_us;    /* 0: not failing */
 	int n_failures;
+	int64_t stale_after_us;      /* from the service's thresholds; 0: never stale by age */
 	struct outcome last;         /* the last outcome that was not ok */
+};
+
+enum { METRICS_SOURCES_MAX = 8 };
+
+/* What one metrics driver said of health. */
+struct health_fact {
+	enum state state;
+	char text[TEXT_LEN];
 };
 
 struct deployment {
@@ -43,6 +52,7 @@ struct deployment {
 	                                       run here), or the own one for the first environment */
 	struct series series[SERIES_MAX];
 	int n_series;
+	struct health_fact facts[METRICS_SOURCES_MAX];
 	enum state health;                  /* verdict over instances, probes and thresholds */
 	char health_text[TEXT_LEN];
 	int64_t health_since_us;
@@ -60,9 +70,10 @@ struct problem {
 struct model {
 	int64_t now_us;
 	char actor[NAME_LEN], host[NAME_LEN];
+	char demo_actor[NAME_LEN];          /* who to be in a demo store, if it knows that name */
 	bool read_only;
 	char read_only_text[TEXT_LEN];
-	const struct setup *setup;          /* owned: replaced by EV_SETUP */
+	const struct setup *setup;          /* of the newest EV_SETUP; owned by whoever posted it, outlives the model */
 	struct deployment *deployments;     /* [service * n_envs + env] */
 	struct release_list **releases;     /* per service, entries may be NULL */
 	struct store_snapshot *store;       /* NULL before the first read */
@@ -108,6 +119,9 @@ const struct rollout *model_live_rollout(const struct model *m, int service, int
 const struct rollout *model_rollout(const struct model *m, const char *id);
 const struct series *deployment_series(const struct deployment *d, const char *name);
 const struct problem *model_problem(const struct model *m, int i);   /* 0 newest */
+
+/* Health of a deployment from its instances, metrics facts and thresholds; text says what is wrong. */
+enum state health_eval(const struct model *m, int service, int env, char *text, size_t cap);
 
 struct model *model_new(const char *actor, const char *host);
 void model_free(struct model *m);

@@ -11,4 +11,8 @@ unsigned model_apply(struct model *m, struct event *e);
 void model_set_logs(struct model *m, int service, int env, struct logbuf *logs);
 void model_set_log_source(struct model *m, int service, int env, int source, const char *name);
 
+/* Who to be once the store turns out to be a demo's. */
+void model_set_demo_actor(struct model *m, const char *name);
+void model_set_read_only(struct model *m, bool read_only, const char *why);
+
 #endif

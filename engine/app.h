@@ -49,6 +49,21 @@ void app_refresh_all(struct app *a, void (*done)(void *ctx), void *ctx);
 /* Reads the store now; every console does so when its watch fires. */
 void app_refresh_store(struct app *a, void (*done)(void *ctx), void *ctx);
 
+/*
+ * Follows the logs of a deployment into its ring in the model (model_deployment()->logs). The newest three stay
+ * followed; asking again is cheap. Call it when the selection rests on a deployment.
+ */
+void app_follow_logs(struct app *a, int service, int env);
+
+/* Migrations of a service at its newest known revision in every environment; posted as EV_LADDER. done may be NULL. */
+void app_ladder(struct app *a, int service, void (*done)(void *ctx), void *ctx);
+
+/* Asks every backend whether it can be reached; rows arrive as EV_DOCTOR, done (may be NULL) after the last. */
+void app_doctor(struct app *a, void (*done)(void *ctx), void *ctx);
+
+/* Reads the newest rows of the audit; posted as EV_HISTORY. */
+void app_history(struct app *a, int limit, void (*done)(void *ctx), void *ctx);
+
 /* Opened drivers; NULL where none is configured. The priv pointer is the first argument of every slot. */
 struct opened {
 	const struct driver *driver;

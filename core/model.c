@@ -1,0 +1,72 @@
+#include "core/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct model *model_new(const char *actor, const char *host)
+{
+	struct model *m = calloc(1, sizeof(*m));
+
+	if (m == NULL)
+		return NULL;
+	str_copy(m->actor, sizeof(m->actor), actor);
+	str_copy(m->host, sizeof(m->host), host);
+	m->ladder_service = -1;
+	m->candidates_service = m->candidates_env = -1;
+	m->problems = calloc(PROBLEMS_MAX, sizeof(*m->problems));
+	if (m->problems == NULL) {
+		free(m);
+		return NULL;
+	}
+	return m;
+}
+
+const struct rollout *model_live_rollout(const struct model *m, int service, int env)
+{
+	const char *s = m->setup->services[service].name, *e = m->setup->envs[env].name;
+
+	if (m->store == NULL)
+		return NULL;
+	for (int i = 0; i < m->store->n_rollouts; i++) {
+		const struct rollout *r = &m->store->rollouts[i];
+
+		if (rollout_is_live(r) && strcmp(r->service, s) == 0 && strcmp(r->env, e) == 0)
+			return r;
+	}
+	return NULL;
+}
+
+const struct rollout *model_rollout(const struct model *m, const char *id)
+{
+	if (m->store == NULL)
+		return NULL;
+	for (int i = 0; i < m->store->n_rollouts; i++)
+		if (strcmp(m->store->rollouts[i].id, id) == 0)
+			return &m->store->rollouts[i];
+	return NULL;
+}
+
+const struct series *deployment_series(const struct deployment *d, const char *name)
+{
+	for (int i = 0; i < d->n_series; i++)
+		if (strcmp(d->series[i].name, name) == 0)
+			return &d->series[i];
+	return NULL;
+}
+
+const struct problem *model_problem(const struct model *m, int i)
+{
+	if (i < 0 || i >= m->n_problems)
+		return NULL;
+	return &m->problems[(m->problems_start + m->n_problems - 1 - i) % PROBLEMS_MAX];
+}
+
+bool source_is_stale(const struct model *m, const struct source *s)
+{
+	if (!s->configured)
+		return false;
+	if (s->restored || s->ok_us == 0)
+		return true;
+	return s->stale_after_us > 0 && m->now_us - s->ok_us > s->stale_after_us;
+}
