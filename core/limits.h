@@ -48,6 +48,15 @@
 #define PROC_OUTPUT_MAX (1024 * 1024)
 #define BLOB_MAX (512LL * 1024 * 1024)   /* one layer */
 #define UNPACKED_MAX (2048LL * 1024 * 1024)
+#define LAYERS_MAX 128                   /* of one image */
+#define MANIFEST_MAX (4 * 1024 * 1024)   /* index, manifest or config of an image */
+#define TAR_ENTRIES_MAX 200000           /* of one image */
+#define TREE_DEPTH_MAX 64                /* folders in each other */
+#define ENV_FILE_MAX (1024 * 1024)
+#define VERSION_BODY_MAX (64 * 1024)     /* what an instance says of itself */
+#define HOST_RELEASES_MAX 256            /* release folders looked at on a host */
+#define GIT_WALK_MAX 50000               /* commits visited for one answer */
+#define GIT_TAGS_MAX 20000
 #define LOG_LINE_MAX (64 * 1024)         /* kept of a line; the rest is counted */
 #define LOG_RING_MAX (64 * 1024 * 1024)  /* per stream */
 #define LOG_TOTAL_MAX (192 * 1024 * 1024)

@@ -10,6 +10,7 @@ struct deploy_req {
 	const char *image_dir;       /* where the registry put the verified files of the image; for stage */
 	const char *instance;        /* name, for apply and probe */
 	const char *log_path;        /* child output goes there, never to a pipe */
+	bool rollback;               /* an earlier release is put back */
 };
 
 /*

@@ -1,0 +1,23 @@
+#include "backends/drivers.h"
+
+#include "core/port/deploy.h"
+#include "core/port/forge.h"
+#include "core/port/logs.h"
+#include "core/port/metrics.h"
+#include "core/port/migrate.h"
+#include "core/port/registry.h"
+#include "core/port/store.h"
+#include "core/port/vars.h"
+
+const struct driver *const drivers[] = {
+    /* null for each port */
+    &deploy_null.base,
+    &migrate_null.base,
+    &registry_null.base,
+    &forge_null.base,
+    &metrics_null.base,
+    &logs_null.base,
+    &vars_null.base,
+    &store_null.base,
+    NULL,
+};
