@@ -33,7 +33,8 @@ CC_fuzz := clang
 CC := $(or $(CC_$(VARIANT)),$(if $(filter default,$(origin CC)),gcc,$(CC)))
 
 ifneq ($(wildcard /usr/bin/pkg-config),)
-PKG_CFLAGS = $(shell pkg-config --cflags $(LIBS))
+# ncurses asks for another _XOPEN_SOURCE than ours.
+PKG_CFLAGS = $(filter-out -D_XOPEN_SOURCE%,$(shell pkg-config --cflags $(LIBS)))
 PKG_LIBS = $(shell pkg-config --libs $(LIBS))
 endif
 ALL_CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 -DTOWPATH_VERSION='"$(VERSION)"' -I. -I$(B) $(WARN) $(WERROR) \
