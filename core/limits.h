@@ -71,5 +71,8 @@
 #define PG_STATEMENT_TIMEOUT_MS 5000
 #define FRAME_MS 16
 #define KEEPALIVE_IDLE_S 10
+#define LOOP_DRAIN_MS 20000              /* wait for running work when a loop is freed */
+#define PROC_TERM_MS 2000                /* between SIGTERM and SIGKILL */
+#define PROC_DRAIN_MS 500                /* output that a grandchild still holds after the exit */
 
 #endif

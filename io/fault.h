@@ -1,6 +1,6 @@
 /*
  * Failpoints by name, for crash tests: TOWPATH_FAULT="name=kill" (or "stop", "error", "name@3=kill" for the third
- * time). Compiled in always, read once; without the variable a call is one load and a branch.
+ * time; several by comma). Compiled in always, read once; without the variable a call is a load and a branch.
  */
 #ifndef IO_FAULT_H
 #define IO_FAULT_H

@@ -25,7 +25,10 @@ uv_loop_t *loop_uv(struct loop *l);
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 
-/* Runs turns until *done becomes true or deadline_us passes; true if done. For commands, executor and tests. */
+/*
+ * Runs turns until *done becomes true or the instant deadline_us (of loop_mono_us()) passes; true if done. For
+ * commands, executor and tests.
+ */
 bool loop_until(struct loop *l, const bool *done, int64_t deadline_us);
 
 int64_t loop_mono_us(void);            /* monotonic */
@@ -38,13 +41,16 @@ void loop_defer(struct loop *l, void (*fn)(void *ctx), void *ctx);
 struct timer *loop_timer(struct loop *l, int64_t delay_us, int64_t repeat_us, void (*fn)(void *ctx), void *ctx);
 void timer_stop(struct timer *t);      /* accepts NULL; not after a once-timer has fired */
 
-/* Readiness of a descriptor; events is UV_READABLE | UV_WRITABLE. */
+/* Readiness of a descriptor; events is UV_READABLE | UV_WRITABLE. NULL where it cannot be watched (a plain file). */
 struct watch *loop_watch_fd(struct loop *l, int fd, int events, void (*fn)(void *ctx, int events, int status),
                             void *ctx);
 void watch_events(struct watch *w, int events);
 void watch_stop(struct watch *w);      /* accepts NULL; stops at once, frees later */
 
-/* inotify on a file or folder: fn gets the name inside a folder (may be NULL). A hint, never the truth. */
+/*
+ * inotify on a file or folder: fn gets the name inside a folder (may be NULL). A hint,
+ * never the truth: NULL where the path cannot be watched, so ask again by timer as well.
+ */
 struct watch *loop_watch_path(struct loop *l, const char *path, void (*fn)(void *ctx, const char *name), void *ctx);
 
 /* A signal as a call. */
@@ -55,5 +61,18 @@ void loop_on_tail(struct loop *l, void (*fn)(void *ctx), void *ctx);
 
 /* Makes the loop turn once more; any thread. */
 void loop_wake(struct loop *l);
+
+/*
+ * For io/ itself: what another file keeps per loop, freed with the loop in the order of this list. quiet (may be
+ * NULL) tells whether it has nothing under way any more; loop_free() turns the loop until all say so.
+ */
+enum loop_part { LOOP_OPS, LOOP_HTTP, LOOP_PG, LOOP_PROC, LOOP_WORK, LOOP_PARTS };
+struct loop_part_ops {
+	void (*stop)(void *part);          /* cancels what runs; may be NULL */
+	bool (*quiet)(const void *part);
+	void (*free)(void *part);
+};
+void *loop_part(const struct loop *l, enum loop_part which);
+void loop_set_part(struct loop *l, enum loop_part which, void *part, const struct loop_part_ops *ops);
 
 #endif

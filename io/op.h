@@ -6,7 +6,7 @@
 #include "io/loop.h"
 
 /*
- * A new op that will call on_done exactly once, from the loop. After timeout_us it is delivered as
+ * timeout_us 0 is REMOTE_TIMEOUT_MS. NULL only without memory. A new op that will call on_done exactly once, from the loop. After timeout_us it is delivered as
  * OUTCOME_ERRORED "timed out after …" (the driver is told to stop). The op frees itself once it was delivered
  * and the driver has called op_done().
  */
