@@ -18,6 +18,9 @@ void op_cancel(struct op *op);
 /* Forgets the callback: nothing is delivered, results are freed quietly. For owners that go away. */
 void op_abandon(struct op *op);
 
+/* Cancels every op of the loop and turns it until all drivers have completed theirs, at most max_us. */
+void op_settle(struct loop *l, int64_t max_us);
+
 /* Ops that a driver has not completed yet; 0 at a clean end. */
 int op_count(const struct loop *l);
 
