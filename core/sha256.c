@@ -1,0 +1,71 @@
+#include "core/sha256.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+struct sha256 {
+	EVP_MD_CTX *ctx;
+	bool failed;
+};
+
+struct sha256 *sha256_new(void)
+{
+	struct sha256 *h = calloc(1, sizeof(*h));
+
+	if (h == NULL)
+		return NULL;
+	h->ctx = EVP_MD_CTX_new();
+	if (h->ctx == NULL || EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL) != 1) {
+		sha256_free(h);
+		return NULL;
+	}
+	return h;
+}
+
+void sha256_add(struct sha256 *h, const void *bytes, size_t n)
+{
+	if (n > 0 && EVP_DigestUpdate(h->ctx, bytes, n) != 1)
+		h->failed = true;
+}
+
+/* An empty text where libcrypto failed: it equals no digest, so every comparison fails closed. */
+static void hex_write(bool ok, const unsigned char *md, unsigned n, char hex[65])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	hex[0] = '\0';
+	if (!ok || n != 32)
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		hex[2 * i] = digits[md[i] >> 4];
+		hex[2 * i + 1] = digits[md[i] & 15];
+	}
+	hex[64] = '\0';
+}
+
+void sha256_hex(struct sha256 *h, char hex[65])
+{
+	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+	bool ok = EVP_DigestFinal_ex(h->ctx, md, &n) == 1 && !h->failed;
+
+	hex_write(ok, md, n, hex);
+	sha256_free(h);
+}
+
+void sha256_free(struct sha256 *h)
+{
+	if (h == NULL)
+		return;
+	EVP_MD_CTX_free(h->ctx);
+	free(h);
+}
+
+void sha256_of(const void *bytes, size_t n, char hex[65])
+{
+	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	bool ok = EVP_Digest(n > 0 ? bytes : "", n, md, &len, EVP_sha256(), NULL) == 1;
+
+	hex_write(ok, md, len, hex);
+}
