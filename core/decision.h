@@ -20,6 +20,7 @@ struct decision {
 	char rollout[ID_LEN];         /* hold, continue, abort, take over */
 	char service[NAME_LEN], env[NAME_LEN];   /* freeze (service "" is the whole environment), note, mark bad */
 	char reason[TEXT_LEN];
+	char release[DIGEST_LEN];     /* mark bad: digest of the image */
 	int64_t until_us;             /* freeze: when it ends by itself, 0 never */
 };
 
@@ -35,7 +36,7 @@ struct audit_row {
 	char prev[DIGEST_LEN], hash[DIGEST_LEN];
 };
 
-/* Computes the hash over canonical JSON of all fields but hash. */
+/* Computes the hash over canonical JSON of all fields but hash; "" when memory ran out (then nothing may be written). */
 void audit_hash(const struct audit_row *row, char ret_hash[DIGEST_LEN]);
 
 struct jv *audit_to_jv(struct arena *a, const struct audit_row *row);

@@ -69,7 +69,8 @@ struct event {
 	struct plan *plan;
 	struct candidate *candidates;     /* free() */
 	int n_candidates;
-	struct migration_set **ladder;    /* [n_envs], entries may be NULL; both freed */
+	struct migration_set **ladder;    /* [n_ladder] one per environment, entries may be NULL; both freed */
+	int n_ladder;
 	struct doctor_row *doctor;        /* free() */
 	enum message_kind message_kind;
 	char *message;                    /* free(); clean */

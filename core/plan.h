@@ -105,11 +105,25 @@ void plan_make_steps(struct plan *p, const struct deployment_conf *dep, bool has
 struct jv *plan_intent(struct arena *a, const struct plan *p);
 struct jv *plan_to_jv(struct arena *a, const struct plan *p);
 
+/*
+ * Fills what the setup says about the target: names, the environment that the release comes from (of a
+ * promotion), policy, tier and setup_digest over gate definitions, freezes, suite and steps' settings.
+ */
+void plan_set_target(struct plan *p, const struct setup *s, int service, int env);
+
+/* Fills vars_digest from the keys of the compared set: which exist, which are empty or missing. NULL: none known. */
+void plan_set_vars(struct plan *p, const struct var_set *vars);
+
 /* Computes the digest of the intent; asserts that no part failed to build. */
 int plan_seal(struct plan *p, struct error *e) MUST_CHECK;
 
 /* Reads a stored plan back and checks that its intent has the digest that it claims. */
 int plan_from_jv(const struct jv *v, struct plan **ret, struct error *e) MUST_CHECK;
+
+/* A release as a value and back; texts are cleaned on the way in. */
+struct jv *release_to_jv(struct arena *a, const struct release *r);
+void release_from_jv(const struct jv *v, struct release *ret);
+const char *on_failure_name(enum on_failure f);
 
 /* True when every gate is open or exempt; else the first that is not, in *ret. */
 bool plan_may_run(const struct plan *p, const struct gate **ret);

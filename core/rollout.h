@@ -53,6 +53,8 @@ struct rollout {
 	enum outcome_kind outcome;       /* only when ended */
 	bool rolled_back;                /* ended after its policy put from back */
 	bool hold_wanted, abort_wanted;  /* decisions not yet acted upon */
+	int64_t seen_seq;                /* the newest decision that was acted upon */
+	char child[NAME_LEN * 3];        /* "pid start boot-id" of the step's child process, "" none */
 	enum on_failure on_failure;
 	char text[TEXT_LEN];             /* why it paused or ended */
 	int64_t created_us, started_us, ended_us;
@@ -91,6 +93,9 @@ struct reaction rollout_next(struct rollout *r, enum rollout_event e, const stru
 
 /* What the cell would answer, without applying: the manual's table and every refusal come from it. */
 struct reaction rollout_cell(enum rollout_state s, enum rollout_event e);
+
+/* True once a step that changes what runs has begun: then there is something to put back. */
+bool rollout_touched(const struct rollout *r);
 
 /* Fills a rollout of a sealed plan in state planned. */
 void rollout_init(struct rollout *r, const char *id, const struct plan *p, const char *requester, int64_t now_us);

@@ -1,0 +1,357 @@
+#include "core/gate.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { NAMES_SHOWN = 3 };
+
+static struct gate *gate_add(struct plan *p, enum gate_kind kind)
+{
+	struct gate *g = &p->gates[p->n_gates++];
+
+	*g = (struct gate){.kind = kind, .verdict = GATE_UNKNOWN};
+	return g;
+}
+
+static void gate_say(struct gate *g, enum gate_verdict v, const char *fmt, ...) PRINTF_LIKE(3, 4);
+static void gate_say(struct gate *g, enum gate_verdict v, const char *fmt, ...)
+{
+	va_list ap;
+
+	g->verdict = v;
+	va_start(ap, fmt);
+	vsnprintf(g->evidence, sizeof(g->evidence), fmt, ap);
+	va_end(ap);
+}
+
+static void gate_next(struct gate *g, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void gate_next(struct gate *g, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(g->next, sizeof(g->next), fmt, ap);
+	va_end(ap);
+}
+
+static const char *short_digest(const char *digest, char dst[20])
+{
+	const char *hex = strchr(digest, ':');
+
+	snprintf(dst, 20, "%.12s", hex != NULL ? hex + 1 : digest);
+	return dst;
+}
+
+static void image_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
+{
+	char hex[20];
+
+	switch (f->image.kind) {
+	case OUTCOME_OK:
+		gate_say(g, GATE_OPEN, "image %s is in the registry, every byte matches its digest",
+		         short_digest(p->to.digest, hex));
+		return;
+	case OUTCOME_FAILED:
+		gate_say(g, GATE_CLOSED, "%s", f->image.text);
+		gate_next(g, "push the image again, or choose another release");
+		return;
+	case OUTCOME_UNSUPPORTED:
+		gate_say(g, GATE_UNKNOWN, "no registry is configured for %s", p->service);
+		gate_next(g, "configure a registry, or turn the gate off: gates: {image: off}");
+		return;
+	case OUTCOME_ERRORED:
+	case OUTCOME_UNKNOWN:
+	case OUTCOME_CANCELLED:
+	case OUTCOME_COUNT: break;
+	}
+	gate_say(g, GATE_UNKNOWN, "the image could not be checked: %s",
+	         f->image.text[0] != '\0' ? f->image.text : "no answer");
+	gate_next(g, "%s", f->image.hint[0] != '\0' ? f->image.hint : "make the registry reachable and plan again");
+}
+
+static void migrations_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
+{
+	const struct migration_set *set = f->migrations;
+
+	if (!f->has_migrations) {
+		gate_say(g, GATE_OPEN, "%s has no migrations", p->service);
+		return;
+	}
+	if (set == NULL) {
+		gate_say(g, GATE_UNKNOWN, "migrations could not be read: %s", f->migrations_text);
+		gate_next(g, "make the database and the repository reachable and plan again");
+		return;
+	}
+	if (p->kind == PLAN_ROLLBACK) {
+		/* Nothing is migrated on the way back: the verdict on the schema is a risk of the plan, not a gate. */
+		gate_say(g, GATE_OPEN, "a rollback runs no migration; %d are applied", set->n_applied);
+		return;
+	}
+	if (set->blocked) {
+		gate_say(g, GATE_CLOSED, "%s refuses to run: %s", set->tool, set->block_text);
+		gate_next(g, "mend the database's migration table, see: towpath migrations %s", p->service);
+		return;
+	}
+	if (set->n_failed > 0 || set->n_running > 0) {
+		gate_say(g, GATE_CLOSED, "%d failed, %d running", set->n_failed, set->n_running);
+		gate_next(g, "%s", set->n_failed > 0 ? "resolve the failed migration first" : "wait until it has ended");
+		return;
+	}
+	if (set->n_unknown > 0) {
+		gate_say(g, GATE_UNKNOWN, "%d migrations cannot be judged", set->n_unknown);
+		gate_next(g, "see: towpath migrations %s", p->service);
+		return;
+	}
+	if (set->n_modified > 0) {
+		gate_say(g, GATE_CLOSED, "%d applied migration%s other bytes in this release", set->n_modified,
+		         set->n_modified == 1 ? " has" : "s have");
+		gate_next(g, "never change an applied migration: add a new one");
+		return;
+	}
+	if (set->n_pending == 0)
+		gate_say(g, GATE_OPEN, "no migration is pending, %d are applied", set->n_applied);
+	else
+		gate_say(g, GATE_OPEN, "%d to run, %d are applied, nothing blocks them", set->n_pending, set->n_applied);
+}
+
+static void config_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
+{
+	char names[TEXT_LEN / 2] = "";
+	size_t used = 0;
+	int n_missing = 0;
+
+	if (!f->has_vars) {
+		gate_say(g, GATE_OPEN, "no configuration is watched for %s", p->service);
+		return;
+	}
+	if (f->vars == NULL) {
+		gate_say(g, GATE_UNKNOWN, "env keys could not be read: %s", f->vars_text);
+		gate_next(g, "make the env file readable and plan again");
+		return;
+	}
+	for (int i = 0; i < f->vars->n_items; i++) {
+		const struct var *v = &f->vars->items[i];
+
+		if (!v->required || (v->state != VAR_MISSING && v->state != VAR_EMPTY))
+			continue;
+		if (n_missing++ < NAMES_SHOWN && used < sizeof(names)) {
+			int n = snprintf(names + used, sizeof(names) - used, "%s%s", used > 0 ? ", " : "", v->key);
+
+			used += n > 0 ? (size_t)n : 0;
+		}
+	}
+	if (n_missing > 0) {
+		gate_say(g, GATE_CLOSED, "%d required env key%s missing or empty: %s%s", n_missing,
+		         n_missing == 1 ? " is" : "s are", names, n_missing > NAMES_SHOWN ? ", .." : "");
+		gate_next(g, "set %s in %s and plan again", n_missing == 1 ? "it" : "them", p->env);
+		return;
+	}
+	gate_say(g, GATE_OPEN, "all required env keys are set");
+}
+
+static void smoke_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
+{
+	const struct smoke_result *r = f->smoke;
+	char age[16];
+	int passed = 0;
+
+	if (f->setup->services[f->service].smoke == NULL) {
+		gate_say(g, GATE_OPEN, "%s has no smoke suite", p->service);
+		return;
+	}
+	if (p->source_env[0] == '\0') {
+		gate_say(g, GATE_OPEN, "%s is the first environment", p->env);
+		return;
+	}
+	if (r == NULL || strcmp(r->release.digest, p->to.digest) != 0 || p->to.digest[0] == '\0') {
+		gate_say(g, GATE_WAITS, "no smoke test of this release on %s", p->source_env);
+		gate_next(g, "towpath smoke %s %s", p->service, p->source_env);
+		return;
+	}
+	for (int i = 0; i < r->n_steps; i++)
+		passed += r->steps[i].state == SMOKE_PASSED;
+	time_age(age, sizeof(age), f->now_us - r->ended_us);
+	if (r->state != SMOKE_PASSED) {
+		gate_say(g, r->state == SMOKE_FAILED ? GATE_CLOSED : GATE_UNKNOWN, "smoke %s %s on %s, %d/%d, %s ago",
+		         r->suite, smoke_state_name(r->state), p->source_env, passed, r->n_steps, age);
+		gate_next(g, "find out why, then: towpath smoke %s %s", p->service, p->source_env);
+		return;
+	}
+	if (p->policy.smoke_max_age_us > 0 && f->now_us - r->ended_us > p->policy.smoke_max_age_us) {
+		gate_say(g, GATE_WAITS, "smoke %s %d/%d on %s is too old: %s ago", r->suite, passed, r->n_steps,
+		         p->source_env, age);
+		gate_next(g, "towpath smoke %s %s", p->service, p->source_env);
+		return;
+	}
+	gate_say(g, GATE_OPEN, "smoke %s %d/%d on %s, %s ago", r->suite, passed, r->n_steps, p->source_env, age);
+}
+
+static void soak_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
+{
+	char ran[16], need[16];
+	int64_t ran_us = f->now_us - f->running_since_us;
+
+	if (p->policy.soak_us <= 0 || p->source_env[0] == '\0') {
+		gate_say(g, GATE_OPEN, "no soak time is asked for");
+		return;
+	}
+	time_span(need, sizeof(need), p->policy.soak_us);
+	if (f->running_since_us <= 0) {
+		gate_say(g, GATE_WAITS, "this release does not run on %s", p->source_env);
+		gate_next(g, "promote it to %s first, it must run there for %s", p->source_env, need);
+		return;
+	}
+	time_span(ran, sizeof(ran), MAX(ran_us, 0));
+	if (ran_us < p->policy.soak_us) {
+		gate_say(g, GATE_WAITS, "ran %s of %s on %s", ran, need, p->source_env);
+		g->open_at_us = f->running_since_us + p->policy.soak_us;
+		gate_next(g, "opens by itself");
+		return;
+	}
+	gate_say(g, GATE_OPEN, "has run %s on %s, %s asked for", ran, p->source_env, need);
+}
+
+const struct decision *freeze_active(const struct decision *d, int n, const char *service, const char *env,
+                                     int64_t now_us)
+{
+	const struct decision *found = NULL;
+
+	/* A service's own freeze and the whole environment's are lifted apart. */
+	for (int whole = 0; whole < 2 && found == NULL; whole++)
+		for (int i = 0; i < n; i++) {
+			if (strcmp(d[i].env, env) != 0 || strcmp(d[i].service, whole ? "" : service) != 0)
+				continue;
+			if (d[i].kind == DECISION_FREEZE)
+				found = d[i].until_us == 0 || d[i].until_us > now_us ? &d[i] : NULL;
+			else if (d[i].kind == DECISION_UNFREEZE)
+				found = NULL;
+		}
+	return found;
+}
+
+static void freeze_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
+{
+	const struct env_conf *env = &f->setup->envs[f->env];
+	const struct decision *d = freeze_active(f->decisions, f->n_decisions, p->service, p->env, f->now_us);
+	char until[32] = "";
+
+	if (d != NULL) {
+		gate_say(g, GATE_CLOSED, "frozen by %s: %.200s", d->actor, d->reason);
+		g->open_at_us = d->until_us;
+		gate_next(g, "towpath unfreeze %s", p->env);
+		return;
+	}
+	for (int i = 0; i < env->n_freezes; i++) {
+		const struct freeze_window *w = &env->freezes[i];
+		int64_t change = 0;
+
+		if (!window_holds(&w->window, w->zone, f->now_us, &change))
+			continue;
+		time_iso(until, sizeof(until), change, false);
+		gate_say(g, GATE_CLOSED, "freeze window: %.200s, until %s", w->reason, until);
+		g->open_at_us = change;
+		gate_next(g, "opens by itself");
+		return;
+	}
+	gate_say(g, GATE_OPEN, "no freeze holds");
+}
+
+int approvals_count(const struct decision *d, int n, const char *plan_digest, const char *requester, int64_t valid_us,
+                    int64_t now_us, bool *ret_rejected, char *ret_names, size_t cap)
+{
+	bool rejected = false;
+	size_t used = 0;
+	int count = 0;
+
+	if (cap > 0)
+		ret_names[0] = '\0';
+	if (ret_rejected != NULL)
+		*ret_rejected = false;
+	if (plan_digest[0] == '\0')
+		return 0;
+	for (int i = 0; i < n; i++) {
+		bool last = true;
+
+		if ((d[i].kind != DECISION_APPROVE && d[i].kind != DECISION_REJECT) || strcmp(d[i].plan, plan_digest) != 0)
+			continue;
+		/* The last word of each person counts. */
+		for (int k = i + 1; k < n && last; k++)
+			last = (d[k].kind != DECISION_APPROVE && d[k].kind != DECISION_REJECT) ||
+			       strcmp(d[k].plan, plan_digest) != 0 || strcmp(d[k].actor, d[i].actor) != 0;
+		if (!last)
+			continue;
+		if (d[i].kind == DECISION_REJECT) {
+			rejected = true;
+			continue;
+		}
+		if (strcmp(d[i].actor, requester) == 0 || (valid_us > 0 && now_us - d[i].at_us > valid_us))
+			continue;
+		count++;
+		if (used < cap) {
+			int w = snprintf(ret_names + used, cap - used, "%s%s", used > 0 ? ", " : "", d[i].actor);
+
+			used += w > 0 ? (size_t)w : 0;
+		}
+	}
+	if (ret_rejected != NULL)
+		*ret_rejected = rejected;
+	return count;
+}
+
+static void approval_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
+{
+	char names[TEXT_LEN / 2], hex[16];
+	bool rejected;
+	int n;
+
+	if (p->policy.approvals <= 0) {
+		gate_say(g, GATE_OPEN, "no approval is asked for");
+		return;
+	}
+	n = approvals_count(f->decisions, f->n_decisions, p->digest, p->requester, p->policy.approval_valid_us, f->now_us,
+	                    &rejected, names, sizeof(names));
+	if (rejected) {
+		gate_say(g, GATE_CLOSED, "rejected");
+		for (int i = 0; i < f->n_decisions; i++)
+			if (f->decisions[i].kind == DECISION_REJECT && strcmp(f->decisions[i].plan, p->digest) == 0)
+				gate_say(g, GATE_CLOSED, "rejected by %s: %.200s", f->decisions[i].actor, f->decisions[i].reason);
+		gate_next(g, "whoever rejected it can approve it, or make another plan");
+		return;
+	}
+	if (n >= p->policy.approvals) {
+		gate_say(g, GATE_OPEN, "approved by %s", names);
+		return;
+	}
+	gate_say(g, GATE_WAITS, "%d of %d approval%s%s%s", n, p->policy.approvals, p->policy.approvals == 1 ? "" : "s",
+	         n > 0 ? ": " : "", names);
+	gate_next(g, "somebody other than %s: towpath approve %s", p->requester[0] != '\0' ? p->requester : "the requester",
+	          p->digest[0] != '\0' ? plan_short(p, hex) : "PLAN");
+}
+
+void gates_eval(struct plan *p, const struct gate_facts *f)
+{
+	static void (*const eval[GATE_KIND_COUNT])(struct gate *, const struct plan *, const struct gate_facts *) = {
+	    [GATE_IMAGE] = image_eval, [GATE_MIGRATIONS] = migrations_eval, [GATE_CONFIG] = config_eval,
+	    [GATE_SMOKE] = smoke_eval, [GATE_SOAK] = soak_eval,             [GATE_FREEZE] = freeze_eval,
+	    [GATE_APPROVAL] = approval_eval,
+	};
+	bool exempt = p->kind == PLAN_ROLLBACK && p->policy.rollback_exempt;
+
+	p->n_gates = 0;
+	for (int i = 0; i < GATE_KIND_COUNT; i++) {
+		enum gate_kind kind = (enum gate_kind)i;
+		struct gate *g = gate_add(p, kind);
+
+		if (kind == GATE_APPROVAL ? p->policy.approvals <= 0 : !p->policy.gate_on[i]) {
+			gate_say(g, GATE_OPEN, "off for %s", p->env);
+			continue;
+		}
+		eval[i](g, p, f);
+		if (exempt && (kind == GATE_FREEZE || kind == GATE_SOAK || kind == GATE_SMOKE || kind == GATE_APPROVAL) &&
+		    g->verdict != GATE_OPEN) {
+			g->verdict = GATE_EXEMPT;
+			snprintf(g->next, sizeof(g->next), "a rollback is exempt here, and audited");
+		}
+	}
+}
