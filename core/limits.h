@@ -63,6 +63,14 @@
 #define LOG_CHUNK (64 * 1024)
 #define PATTERN_MAX 1024                 /* a regular expression */
 #define FILTER_MAX 1024
+#define SQL_TOKENS_MAX 16384             /* of one statement that the lint judges */
+#define PY_TOKENS_MAX 1000000            /* of one Python file */
+#define TREE_FILES_MAX 20000             /* entries looked at below a migrations folder of a git tree */
+#define TREE_FILE_MAX (4 * 1024 * 1024)  /* one migration file */
+#define TREE_BYTES_MAX (32 * 1024 * 1024)
+#define EXPOSITION_BYTES_MAX (8 * 1024 * 1024)
+#define EXPOSITION_SAMPLES_MAX 200000
+#define EXPOSITION_LABELS_MAX 64         /* per sample */
 #define ARENA_DEFAULT_MAX (64 * 1024 * 1024)
 
 /* Time, in milliseconds unless the name says otherwise. */

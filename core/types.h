@@ -87,6 +87,8 @@ struct migration {
 	enum migration_kind kind;
 	bool loses_data;                 /* rows or columns are gone afterwards */
 	bool destructive;                /* the previous release may not run on the schema after it */
+	bool external;                   /* of code outside the tree, or a harmless leftover: alarms nobody */
+	bool late;                       /* pending, but older than one that is applied */
 	int64_t applied_us;
 	char text[TEXT_LEN];             /* reason of state, or the lint's finding */
 };

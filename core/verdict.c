@@ -3,13 +3,22 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What stands between two releases, counted over the migrations that only the newer one knows. */
+struct gap {
+	int n_newer, n_breaks, n_unknown, n_pending, n_failed;
+	const char *first_breaks, *first_unknown, *first_pending, *first_failed;
+};
+
 const char *schema_verdict_name(enum schema_verdict v)
 {
-	static const char *const names[] = {
-	    [SCHEMA_SAME] = "same",     [SCHEMA_ADDITIVE] = "additive", [SCHEMA_BREAKS] = "breaks",
-	    [SCHEMA_BEHIND] = "behind", [SCHEMA_UNKNOWN] = "unknown",
-	};
-	return (size_t)v < ARRAY_LEN(names) ? names[v] : "?";
+	switch (v) {
+	case SCHEMA_SAME: return "same";
+	case SCHEMA_ADDITIVE: return "additive";
+	case SCHEMA_BREAKS: return "breaks";
+	case SCHEMA_BEHIND: return "behind";
+	case SCHEMA_UNKNOWN: return "unknown";
+	}
+	return "?";
 }
 
 static const struct migration *find(const struct migration_set *set, const char *name)
@@ -20,54 +29,98 @@ static const struct migration *find(const struct migration_set *set, const char 
 	return NULL;
 }
 
+static void count(int *n, const char **first, const char *name)
+{
+	if ((*n)++ == 0)
+		*first = name;
+}
+
+/* A migration that the database has and the older code does not know. */
+static void count_newer(struct gap *g, const struct migration *m, const struct migration_set *now)
+{
+	const struct migration *known = find(now, m->name);
+
+	/* Neither release has it in its tree (another package's, or a squash left it): both live with it. */
+	if (m->external && (known == NULL || known->external))
+		return;
+	g->n_newer++;
+	if (known == NULL || known->state == MIGRATION_MISSING || known->state == MIGRATION_UNKNOWN)
+		count(&g->n_unknown, &g->first_unknown, m->name);
+	else if (known->destructive || known->kind == MIGRATION_CONTRACT || known->kind == MIGRATION_MIXED)
+		count(&g->n_breaks, &g->first_breaks, m->name);
+	else if (known->kind == MIGRATION_OPAQUE)
+		count(&g->n_unknown, &g->first_unknown, m->name);
+}
+
+static void count_one(struct gap *g, const struct migration *m, const struct migration_set *now)
+{
+	switch (m->state) {
+	case MIGRATION_MISSING:
+		count_newer(g, m, now);
+		break;
+	case MIGRATION_APPLIED:
+	case MIGRATION_MODIFIED:
+		if (m->external)
+			count_newer(g, m, now);
+		break;
+	case MIGRATION_PENDING:
+		count(&g->n_pending, &g->first_pending, m->name);
+		break;
+	case MIGRATION_FAILED:
+	case MIGRATION_RUNNING:
+		count(&g->n_failed, &g->first_failed, m->name);
+		break;
+	case MIGRATION_UNKNOWN:
+	case MIGRATION_STATE_COUNT:
+		count(&g->n_unknown, &g->first_unknown, m->name);
+		break;
+	}
+}
+
+static void and_more(char *dst, size_t cap, int n)
+{
+	dst[0] = '\0';
+	if (n > 1)
+		snprintf(dst, cap, " and %d more", n - 1);
+}
+
 enum schema_verdict verdict_for(const struct migration_set *older, const struct migration_set *now, char *text,
                                 size_t cap)
 {
-	int n_newer = 0, n_unsure = 0;
-	const struct migration *breaks = NULL, *unsure = NULL;
+	struct gap g = {0};
+	char more[32];
 
 	if (older == NULL) {
-		snprintf(text, cap, "migrations of that release could not be read");
+		snprintf(text, cap, "the schema could not be compared with that release");
 		return SCHEMA_UNKNOWN;
 	}
-	if (older->n_failed > 0 || older->n_running > 0 || older->n_unknown > 0) {
-		snprintf(text, cap, "the database has a migration that %s",
-		         older->n_failed > 0 ? "failed" : older->n_running > 0 ? "still runs" : "cannot be told");
-		return SCHEMA_UNKNOWN;
-	}
-	if (older->n_pending > 0) {
-		snprintf(text, cap, "that release needs %d migration%s that the database does not have", older->n_pending,
-		         older->n_pending == 1 ? "" : "s");
-		return SCHEMA_BEHIND;
-	}
-	/* What the database has and the older code does not know came after it. */
-	for (int i = 0; i < older->n_items; i++) {
-		const struct migration *m = &older->items[i], *known;
-
-		if (m->state != MIGRATION_MISSING)
-			continue;
-		n_newer++;
-		known = find(now, m->name);
-		if (known == NULL || known->state == MIGRATION_MISSING || known->kind == MIGRATION_OPAQUE) {
-			n_unsure++;
-			unsure = m;
-		} else if (known->destructive || known->kind == MIGRATION_CONTRACT || known->kind == MIGRATION_MIXED) {
-			breaks = m;
-		}
-	}
-	if (breaks != NULL) {
-		snprintf(text, cap, "%.150s removed or changed what that release may use", breaks->name);
+	for (int i = 0; i < older->n_items; i++)
+		count_one(&g, &older->items[i], now);
+	if (g.n_breaks > 0) {
+		and_more(more, sizeof(more), g.n_breaks);
+		snprintf(text, cap, "%s%s removed, renamed or tightened what that release may use", g.first_breaks, more);
 		return SCHEMA_BREAKS;
 	}
-	if (n_unsure > 0) {
-		snprintf(text, cap, "it cannot be told what %.150s does to that release", unsure->name);
+	if (g.n_failed > 0) {
+		and_more(more, sizeof(more), g.n_failed);
+		snprintf(text, cap, "%s%s is not finished: the schema may be half changed", g.first_failed, more);
 		return SCHEMA_UNKNOWN;
 	}
-	if (n_newer > 0) {
-		snprintf(text, cap, "%d newer migration%s only add%s: that release still runs", n_newer,
-		         n_newer == 1 ? "" : "s", n_newer == 1 ? "s" : "");
+	if (g.n_unknown > 0) {
+		and_more(more, sizeof(more), g.n_unknown);
+		snprintf(text, cap, "cannot tell what %s%s did to the schema", g.first_unknown, more);
+		return SCHEMA_UNKNOWN;
+	}
+	if (g.n_pending > 0) {
+		and_more(more, sizeof(more), g.n_pending);
+		snprintf(text, cap, "that release needs %s%s, not applied yet", g.first_pending, more);
+		return SCHEMA_BEHIND;
+	}
+	if (g.n_newer > 0) {
+		snprintf(text, cap, "%d newer migration%s only add%s: the schema still fits", g.n_newer,
+		         g.n_newer == 1 ? "" : "s", g.n_newer == 1 ? "s" : "");
 		return SCHEMA_ADDITIVE;
 	}
-	snprintf(text, cap, "the database is as that release knows it");
+	snprintf(text, cap, "the schema is as that release knows it");
 	return SCHEMA_SAME;
 }

@@ -1,0 +1,237 @@
+#include "backends/migrate/tree.h"
+#include "core/text.h"
+
+#include <git2.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { TREE_DEPTH_MAX = 32 };
+
+/* Reading of one tree. */
+struct reading {
+	struct tree *t;
+	struct arena *a;
+	git_repository *repo;
+	enum tree_want (*want)(const char *path, bool is_dir);
+	struct error *e;
+	int cap;
+	size_t bytes;
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* What a person or a machine configured for git must not change what we read; nothing is ever run. */
+static void git_setup(void)
+{
+	git_libgit2_init();
+	for (int level = GIT_CONFIG_LEVEL_PROGRAMDATA; level <= GIT_CONFIG_LEVEL_GLOBAL; level++)
+		git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, level, "");
+	git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
+}
+
+static int git_failed(struct error *e, enum err code, const char *what, const char *name)
+{
+	const git_error *g = git_error_last();
+	char clean[TEXT_LEN / 2], clean_name[TEXT_LEN / 2];
+
+	text_cleanz(clean, sizeof(clean), g != NULL && g->message != NULL ? g->message : "no reason given");
+	text_cleanz(clean_name, sizeof(clean_name), name);
+	return error_set(e, code, "%s %s: %s", what, clean_name, clean);
+}
+
+static int open_repo(git_repository **ret, const char *repo, struct error *e)
+{
+	pthread_once(&once, git_setup);
+	if (git_repository_open_ext(ret, repo, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL) == 0)
+		return 0;
+	git_failed(e, ERR_NOT_FOUND, "cannot open git repository", repo);
+	error_hint(e, "set `repo` to a clone that this user may read");
+	return ERR_NOT_FOUND;
+}
+
+int tree_check(const char *repo, struct error *e)
+{
+	git_repository *r;
+	int rc = open_repo(&r, repo, e);
+
+	if (rc == 0)
+		git_repository_free(r);
+	return rc;
+}
+
+/* Object ids, tags and branches; none of git's revision operators. */
+static bool is_plain_revision(const char *s)
+{
+	if (s[0] == '\0' || s[0] == '-' || strlen(s) >= REVISION_LEN * 2)
+		return false;
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s <= ' ' || strchr("^~:@{}*?[\\", *s) != NULL)
+			return false;
+	return true;
+}
+
+static int find_tree(git_repository *repo, const char *name, const char *revision, struct tree *t, git_tree **ret,
+                     struct error *e)
+{
+	git_object *found = NULL, *commit = NULL;
+	int rc;
+
+	if (!is_plain_revision(revision))
+		return error_set(e, ERR_INVALID, "not a revision: \"%.60s\"", text_is_clean(revision, strlen(revision)) ?
+		                 revision : "?");
+	rc = git_revparse_single(&found, repo, revision);
+	if (rc == 0)
+		rc = git_object_peel(&commit, found, GIT_OBJECT_COMMIT);
+	if (rc == 0) {
+		git_oid_tostr(t->revision, sizeof(t->revision), git_object_id(commit));
+		rc = git_commit_tree(ret, (git_commit *)commit);
+	}
+	if (rc != 0) {
+		char clean[PATH_LEN];
+
+		git_failed(e, ERR_NOT_FOUND, "no commit for revision", revision);
+		text_cleanz(clean, sizeof(clean), name);
+		error_hint(e, "fetch it into the clone: git -C %.300s fetch --tags", clean);
+		rc = ERR_NOT_FOUND;
+	}
+	git_object_free(found);
+	git_object_free(commit);
+	return rc;
+}
+
+static int enter_folder(git_repository *repo, git_tree **tree, const char *folder, const char *revision,
+                        struct error *e)
+{
+	git_tree_entry *entry = NULL;
+	git_tree *below = NULL;
+	char path[PATH_LEN];
+	size_t n;
+
+	while (folder[0] == '.' && (folder[1] == '/' || folder[1] == '\0'))
+		folder += folder[1] == '/' ? 2 : 1;
+	if (!str_copy(path, sizeof(path), folder))
+		return error_set(e, ERR_INVALID, "path is too long");
+	for (n = strlen(path); n > 0 && path[n - 1] == '/'; n--)
+		path[n - 1] = '\0';
+	if (path[0] == '\0')
+		return 0;
+	if (git_tree_entry_bypath(&entry, *tree, path) != 0 || git_tree_entry_type(entry) != GIT_OBJECT_TREE ||
+	    git_tree_lookup(&below, repo, git_tree_entry_id(entry)) != 0) {
+		git_tree_entry_free(entry);
+		error_set(e, ERR_NOT_FOUND, "revision %.12s has no folder %.200s", revision, path);
+		error_hint(e, "set `path` to the migrations' place in the repository");
+		return ERR_NOT_FOUND;
+	}
+	git_tree_entry_free(entry);
+	git_tree_free(*tree);
+	*tree = below;
+	return 0;
+}
+
+static int add(struct reading *r, const char *path, bool is_dir, struct tree_file **ret)
+{
+	struct tree *t = r->t;
+
+	if (t->n_files >= TREE_FILES_MAX)
+		return error_set(r->e, ERR_NOMEM, "more than %d files below the folder", TREE_FILES_MAX);
+	if (t->n_files == r->cap) {
+		r->cap = MAX(64, r->cap * 2);
+		t->files = arena_grow(r->a, t->files, (size_t)t->n_files, (size_t)r->cap, sizeof(*t->files));
+	}
+	if (t->files == NULL)
+		return error_set(r->e, ERR_NOMEM, "out of memory");
+	*ret = &t->files[t->n_files++];
+	**ret = (struct tree_file){.path = arena_strdup(r->a, path), .is_dir = is_dir};
+	return (*ret)->path != NULL ? 0 : error_set(r->e, ERR_NOMEM, "out of memory");
+}
+
+static int read_blob(struct reading *r, struct tree_file *f, const git_oid *id)
+{
+	git_odb *odb = NULL;
+	git_blob *blob = NULL;
+	git_object_t type;
+	size_t n;
+	char *bytes;
+
+	/* The size first: a huge blob must not be unpacked only to be refused. */
+	if (git_repository_odb(&odb, r->repo) != 0 || git_odb_read_header(&n, &type, odb, id) != 0) {
+		git_odb_free(odb);
+		return git_failed(r->e, ERR_CORRUPT, "cannot read", f->path);
+	}
+	git_odb_free(odb);
+	if (n > TREE_FILE_MAX || r->bytes + n > TREE_BYTES_MAX)
+		return error_set(r->e, ERR_NOMEM, "migration files are larger than %d MiB",
+		                 TREE_FILE_MAX / (1024 * 1024));
+	if (git_blob_lookup(&blob, r->repo, id) != 0)
+		return git_failed(r->e, ERR_CORRUPT, "cannot read", f->path);
+	n = (size_t)git_blob_rawsize(blob);
+	bytes = arena_alloc(r->a, n + 1);
+	if (bytes != NULL && n > 0)
+		memcpy(bytes, git_blob_rawcontent(blob), n);
+	git_blob_free(blob);
+	f->bytes = bytes;
+	f->n = n;
+	r->bytes += n;
+	return bytes != NULL ? 0 : error_set(r->e, ERR_NOMEM, "out of memory");
+}
+
+static int walk(struct reading *r, git_tree *tree, const char *prefix, int depth)
+{
+	if (depth > TREE_DEPTH_MAX)
+		return 0;
+	for (size_t i = 0; i < git_tree_entrycount(tree); i++) {
+		const git_tree_entry *entry = git_tree_entry_byindex(tree, i);
+		const bool is_dir = git_tree_entry_type(entry) == GIT_OBJECT_TREE;
+		const git_filemode_t mode = git_tree_entry_filemode(entry);
+		struct tree_file *f = NULL;
+		enum tree_want want;
+		char path[PATH_LEN];
+		int rc, n;
+
+		if (!is_dir && mode != GIT_FILEMODE_BLOB && mode != GIT_FILEMODE_BLOB_EXECUTABLE)
+			continue;
+		n = snprintf(path, sizeof(path), "%s%s%s", prefix, prefix[0] != '\0' ? "/" : "",
+		             git_tree_entry_name(entry));
+		if (n < 0 || (size_t)n >= sizeof(path))
+			continue;
+		want = r->want(path, is_dir);
+		if (want == TREE_SKIP)
+			continue;
+		rc = add(r, path, is_dir, &f);
+		if (rc == 0 && !is_dir && want == TREE_READ)
+			rc = read_blob(r, f, git_tree_entry_id(entry));
+		if (rc == 0 && is_dir) {
+			git_tree *below = NULL;
+
+			if (git_tree_lookup(&below, r->repo, git_tree_entry_id(entry)) != 0)
+				return git_failed(r->e, ERR_CORRUPT, "cannot read folder", path);
+			rc = walk(r, below, path, depth + 1);
+			git_tree_free(below);
+		}
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+int tree_read(struct tree *t, struct arena *a, const char *repo, const char *revision, const char *folder,
+              enum tree_want (*want)(const char *path, bool is_dir), struct error *e)
+{
+	struct reading r = {.t = t, .a = a, .want = want, .e = e};
+	git_tree *tree = NULL;
+	int rc;
+
+	*t = (struct tree){0};
+	rc = open_repo(&r.repo, repo, e);
+	if (rc != 0)
+		return rc;
+	rc = find_tree(r.repo, repo, revision, t, &tree, e);
+	if (rc == 0)
+		rc = enter_folder(r.repo, &tree, folder, t->revision, e);
+	if (rc == 0)
+		rc = walk(&r, tree, "", 0);
+	git_tree_free(tree);
+	git_repository_free(r.repo);
+	return rc;
+}

@@ -1,0 +1,41 @@
+/*
+ * Files of a git revision, read by libgit2 from the object database: never a checkout, never a program run, no
+ * configuration of user or system. Blocks: for workers.
+ */
+#ifndef BACKENDS_MIGRATE_TREE_H
+#define BACKENDS_MIGRATE_TREE_H
+
+#include "core/arena.h"
+#include "core/err.h"
+
+enum tree_want {
+	TREE_SKIP,               /* not interesting; of a folder: nothing below it */
+	TREE_LIST,               /* path only; of a folder: look below */
+	TREE_READ,               /* path and bytes */
+};
+
+struct tree_file {
+	const char *path;        /* relative to the folder asked for; raw bytes of git */
+	const char *bytes;       /* NULL when only listed; NUL-terminated behind n */
+	size_t n;
+	bool is_dir;
+};
+
+struct tree {
+	struct tree_file *files; /* byte order of paths within a folder, folders before what is in them */
+	int n_files;
+	char revision[REVISION_LEN];     /* the full commit id */
+};
+
+/*
+ * Reads below folder ("" or "." for the root) of revision (an object id, a tag or a branch) into a. want is asked
+ * for each folder and regular file; links and submodules are skipped. ERR_NOT_FOUND: no such repository, revision
+ * or folder, with a hint.
+ */
+int tree_read(struct tree *t, struct arena *a, const char *repo, const char *revision, const char *folder,
+              enum tree_want (*want)(const char *path, bool is_dir), struct error *e) MUST_CHECK;
+
+/* Can the repository be opened at all? */
+int tree_check(const char *repo, struct error *e) MUST_CHECK;
+
+#endif
