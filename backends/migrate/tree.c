@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TREE_DEPTH_MAX = 32 };
-
 /* Reading of one tree. */
 struct reading {
 	struct tree *t;
