@@ -77,8 +77,14 @@
 #define CONNECT_TIMEOUT_MS 5000
 #define REMOTE_TIMEOUT_MS 15000          /* no remote call may last longer */
 #define PG_STATEMENT_TIMEOUT_MS 5000
+#define PG_LOCK_TIMEOUT_MS 2000
+#define PG_ROWS_MAX 100000               /* of one query */
+#define PG_BYTES_MAX (16 * 1024 * 1024)  /* of one session */
+#define PG_CANCELS_MAX 4                 /* cancel requests under way: each may hang with its server */
 #define FRAME_MS 16
 #define KEEPALIVE_IDLE_S 10
+#define HTTP_POOL_MAX 32                 /* connections kept for later calls */
+#define HTTP_PER_HOST_MAX 8              /* at the same time */
 #define LOOP_DRAIN_MS 20000              /* wait for running work when a loop is freed */
 #define PROC_TERM_MS 2000                /* between SIGTERM and SIGKILL */
 #define PROC_DRAIN_MS 500                /* output that a grandchild still holds after the exit */

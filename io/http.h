@@ -25,6 +25,7 @@ struct http_req {
 	int64_t timeout_us;                /* 0: REMOTE_TIMEOUT_MS */
 	size_t max_body;                   /* 0: HTTP_BODY_MAX */
 	const char *ca_file;               /* NULL: system */
+	const char *proxy;                 /* NULL: none, whatever the environment says */
 };
 
 struct http_times {
@@ -32,7 +33,11 @@ struct http_times {
 };
 
 struct http_reply {
-	struct outcome outcome;            /* OK: a whole reply of any status; else why there is none */
+	/*
+	 * OK: a whole reply of any status. ERRORED: none. UNKNOWN: none either, but the request was sent and its
+	 * method is neither GET nor HEAD. source is "host:port".
+	 */
+	struct outcome outcome;
 	long status;
 	const char *body;                  /* NUL-terminated behind n_body; valid inside the callback only */
 	size_t n_body;

@@ -13,7 +13,7 @@ struct pg_call;
 struct pg_query {
 	const char *sql;
 	const char *const *params;         /* text, NULL-terminated list; may be NULL */
-	bool may_fail;                     /* runs in a savepoint; its failure is in its result */
+	bool may_fail;                     /* its failure is in its result (read_only: runs in a savepoint) */
 };
 
 struct pg_rows {
@@ -26,6 +26,10 @@ struct pg_rows {
 };
 
 struct pg_reply {
+	/*
+	 * ERRORED: no answer. FAILED: the server refused a statement of an autocommit session. UNKNOWN: such a session
+	 * broke or timed out after its first statement was sent. source is pg_place().
+	 */
 	struct outcome outcome;
 	char sqlstate[6];
 	const struct pg_rows *results;     /* one per query, valid inside the callback */
@@ -36,11 +40,12 @@ typedef void pg_done_fn(void *ctx, const struct pg_reply *reply);
 
 /*
  * url: postgresql://... or keyword form; a secret, never printed. read_only: one REPEATABLE READ READ ONLY
- * transaction with statement_timeout and lock_timeout; else autocommit.
+ * transaction with statement_timeout and lock_timeout; else autocommit. timeout_us (0: REMOTE_TIMEOUT_MS) covers
+ * all of it. Everything is copied.
  */
 struct pg_call *pg_run(struct loop *l, const char *url, bool read_only, const struct pg_query *queries, int n,
                        int64_t timeout_us, pg_done_fn *done, void *ctx);
-void pg_cancel(struct pg_call *c);     /* no callback; the query is cancelled from a worker */
+void pg_cancel(struct pg_call *c);     /* no callback; a running query is cancelled from a thread */
 
 /* "host:port/database" for messages, without user or password. */
 void pg_place(const char *url, char *dst, size_t cap);

@@ -1,5 +1,5 @@
 /*
- * Child processes: argv only, never a shell. Own process group, closed descriptors, a clean environment
+ * Child processes: argv only, never a shell. Own session and process group (so no terminal to ask on), closed descriptors, a clean environment
  * (PATH, HOME, LANG, TZ and what env adds), output captured up to a limit or sent to a file.
  */
 #ifndef IO_PROC_H
@@ -17,7 +17,7 @@ struct proc_spec {
 	const char *output_path;           /* stdout and stderr appended there; NULL: captured */
 	size_t max_output;                 /* 0: PROC_OUTPUT_MAX */
 	int64_t timeout_us;                /* SIGTERM then, SIGKILL 2 s later; 0: none */
-	bool own_session;                  /* setsid: outlives us */
+	bool own_session;                  /* outlives us: not killed when the loop is freed */
 };
 
 struct proc_result {
