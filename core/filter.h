@@ -8,6 +8,8 @@
  *
  * key:/re/ is allowed. Levels order as trace < debug < info < warn < error < fatal.
  * age and since/until take durations and instants: age<10m since:02:40 until:2026-10-27T03:00Z.
+ * key: alone asks for any value. Inside "" and // a backslash keeps the closing character.
+ * A regular expression that is too costly for a row never lets that row pass.
  */
 #ifndef CORE_FILTER_H
 #define CORE_FILTER_H
@@ -34,7 +36,10 @@ void filter_free(struct filter *f);
 /* NULL filter: always true. */
 bool filter_passes(const struct filter *f, const struct filter_row *row);
 
-/* The longest plain literal that every passing text contains, or "" (a prefilter for floods). */
+/*
+ * The longest plain literal that the text() of every passing row contains, or "" (a prefilter for
+ * floods). Where *ret_ignore_case is set, ASCII letters of both cases count as equal.
+ */
 const char *filter_literal(const struct filter *f, bool *ret_ignore_case);
 
 /* Fuzzy score for pickers: higher is better, negative is no match. Case-insensitive subsequence. */

@@ -61,7 +61,11 @@
 #define LOG_RING_MAX (64 * 1024 * 1024)  /* per stream */
 #define LOG_TOTAL_MAX (192 * 1024 * 1024)
 #define LOG_CHUNK (64 * 1024)
+#define LOG_PARTIALS_MAX 256             /* sources of one stream with an unfinished line */
 #define PATTERN_MAX 1024                 /* a regular expression */
+#define MATCH_STEPS_MAX 500000           /* of the regular expression engine per subject */
+#define MATCH_HEAP_KIB 4096
+#define MATCH_DEPTH_MAX 2000
 #define FILTER_MAX 1024
 #define SQL_TOKENS_MAX 16384             /* of one statement that the lint judges */
 #define PY_TOKENS_MAX 1000000            /* of one Python file */
@@ -71,6 +75,7 @@
 #define EXPOSITION_BYTES_MAX (8 * 1024 * 1024)
 #define EXPOSITION_SAMPLES_MAX 200000
 #define EXPOSITION_LABELS_MAX 64         /* per sample */
+#define FILTER_DEPTH_MAX 32              /* brackets and ! inside each other */
 #define ARENA_DEFAULT_MAX (64 * 1024 * 1024)
 
 /* Time, in milliseconds unless the name says otherwise. */
