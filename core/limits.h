@@ -67,6 +67,7 @@
 #define MATCH_HEAP_KIB 4096
 #define MATCH_DEPTH_MAX 2000
 #define FILTER_MAX 1024
+#define FILTER_DEPTH_MAX 32              /* brackets and ! inside each other */
 #define SQL_TOKENS_MAX 16384             /* of one statement that the lint judges */
 #define PY_TOKENS_MAX 1000000            /* of one Python file */
 #define TREE_FILES_MAX 20000             /* entries looked at below a migrations folder of a git tree */
@@ -75,7 +76,6 @@
 #define EXPOSITION_BYTES_MAX (8 * 1024 * 1024)
 #define EXPOSITION_SAMPLES_MAX 200000
 #define EXPOSITION_LABELS_MAX 64         /* per sample */
-#define FILTER_DEPTH_MAX 32              /* brackets and ! inside each other */
 #define ARENA_DEFAULT_MAX (64 * 1024 * 1024)
 
 /* Time, in milliseconds unless the name says otherwise. */
