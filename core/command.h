@@ -39,6 +39,7 @@ enum command_flag {
 	COMMAND_STREAMS = 4,          /* prints as it goes (logs -f, rollout --follow) */
 	COMMAND_HIDDEN = 8,           /* internal, starts with __ */
 	COMMAND_CLI_ONLY = 16,        /* not in the palette */
+	COMMAND_NO_STORE = 32,        /* does not wait for the store */
 };
 
 struct app;

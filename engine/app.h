@@ -38,6 +38,9 @@ const struct model *app_model(const struct app *a);
 const struct setup *app_setup(const struct app *a);
 const char *app_program(const struct app *a);        /* absolute path of this binary */
 
+/* True for a console: sources and the store are followed without being asked. */
+bool app_observes(const struct app *a);
+
 /* Posts an event: applied on this turn's drain, from the loop, never from inside this call. Takes ownership. */
 void app_post(struct app *a, struct event *e);
 void app_message(struct app *a, enum message_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);

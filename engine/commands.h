@@ -4,6 +4,11 @@
 
 #include "engine/app.h"
 
+#define COMMAND(symbol) extern const struct command symbol;
+#include "engine/commands.def"
+#undef COMMAND
+
+/* All of them; ends with NULL. */
 extern const struct command *const commands[];
 
 /* Whoever ran it: prints, or shows on screen. All callbacks on the loop. */
@@ -25,5 +30,11 @@ struct command_run *command_start(struct app *a, command_list list, int argc, co
 struct command_run *command_start_text(struct app *a, command_list list, const char *text,
                                        const struct command_sink *sink);
 void command_cancel(struct command_run *run);
+
+/* The app of a running command. */
+struct app *command_app(struct command_run *run);
+
+/* "usage: towpath promote SERVICE --to ENV …" of a command, into dst. */
+void command_usage(const struct command *c, char *dst, size_t cap);
 
 #endif

@@ -10,6 +10,7 @@
 struct ladder {
 	struct app *app;
 	int service, n_envs, n_left;
+	uint32_t generation;
 	char revision[REVISION_LEN];
 	struct migration_set **sets;
 	void (*done)(void *ctx);
@@ -30,6 +31,7 @@ static void ladder_end(struct ladder *l)
 	e = app_event(l->app, EV_LADDER, l->service, -1);
 	if (e != NULL) {
 		e->ladder = l->sets;
+		e->generation = l->generation;
 		app_post(l->app, e);
 	}
 	if (l->done != NULL)
@@ -100,6 +102,7 @@ void app_ladder(struct app *a, int service, void (*done)(void *ctx), void *ctx)
 
 	if (l != NULL) {
 		*l = (struct ladder){.app = a, .service = service, .n_envs = app_setup(a)->n_envs, .done = done, .ctx = ctx};
+		l->generation = app_setup(a)->generation;
 		l->sets = calloc((size_t)l->n_envs, sizeof(struct migration_set *));
 	}
 	if (l == NULL || l->sets == NULL) {
@@ -122,6 +125,7 @@ struct doctor {
 
 struct question {
 	struct doctor *doctor;
+	const struct setup *setup;      /* of when it was asked: indices belong to it */
 	const struct driver *driver;
 	int service, env;
 	int64_t started_us;
@@ -140,7 +144,7 @@ static void on_answer(void *ctx, struct op *op, const struct outcome *o, void *r
 {
 	struct question *q = ctx;
 	struct app *a = q->doctor->app;
-	const struct setup *s = app_setup(a);
+	const struct setup *s = q->setup;
 	struct event *e = app_event(a, EV_DOCTOR, -1, -1);
 	struct doctor_row *row = calloc(1, sizeof(*row));
 
@@ -170,7 +174,7 @@ static void ask(struct doctor *d, const struct opened *o, int service, int env)
 
 	if (q == NULL)
 		return;
-	*q = (struct question){d, o->driver, service, env, loop_mono_us()};
+	*q = (struct question){d, app_setup(d->app), o->driver, service, env, loop_mono_us()};
 	d->n_left++;
 	o->driver->check(o->priv, op_new(d->app->loop, REMOTE_TIMEOUT_MS * US_PER_MS, on_answer, q));
 }

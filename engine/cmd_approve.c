@@ -1,0 +1,113 @@
+/* approve and reject: decisions about a plan digest. */
+#include "engine/report.h"
+#include "engine/request.h"
+
+#include <string.h>
+
+struct approve {
+	struct command_run *run;
+	enum decision_kind kind;
+	char plan[DIGEST_LEN], requester[NAME_LEN];
+	int needed;
+};
+
+static void on_decided(void *ctx, const struct outcome *o, const char *id)
+{
+	struct approve *p = ctx;
+	struct arena *a = command_arena(p->run);
+
+	UNUSED(id);
+	if (o->kind != OUTCOME_OK) {
+		report_outcome(p->run, o);
+		return;
+	}
+	jv_set_str(a, command_value(p->run), "plan", p->plan);
+	jv_set_str(a, command_value(p->run), "decision", decision_kind_name(p->kind));
+	command_done(p->run, EXIT_DONE, "plan %.19s: %s is recorded", p->plan, decision_kind_name(p->kind));
+}
+
+/* The stored plan that a prefix of its digest names; NULL where none or several do. */
+static const struct plan_row *plan_by_prefix(const struct store_snapshot *s, const char *prefix, int *ret_n)
+{
+	const struct plan_row *found = NULL;
+	size_t n;
+
+	if (strncmp(prefix, "sha256:", 7) == 0)
+		prefix += 7;
+	n = strlen(prefix);
+	*ret_n = 0;
+	for (int i = 0; n >= 6 && i < s->n_plans; i++)
+		if (strncmp(s->plans[i].digest + strlen("sha256:"), prefix, n) == 0) {
+			found = &s->plans[i];
+			++*ret_n;
+		}
+	return *ret_n == 1 ? found : NULL;
+}
+
+static void decide(struct app *a, struct command_run *run, enum decision_kind kind)
+{
+	const struct model *m = app_model(a);
+	const char *id = args_text(run, "plan"), *reason = args_text(run, "reason");
+	struct decision d = {.kind = kind};
+	const struct plan_row *row;
+	struct approve *p = command_state(run, sizeof(*p));
+	int n = 0;
+
+	row = plan_by_prefix(m->store, id, &n);
+	if (p == NULL || row == NULL) {
+		if (n > 1)
+			command_done(run, EXIT_NO, "%s names %d plans: give more digits", id, n);
+		else
+			command_done(run, EXIT_NO, "no stored plan is called %s (give at least six digits of its digest)", id);
+		return;
+	}
+	if (strcmp(row->requester, m->actor) == 0 && kind == DECISION_APPROVE) {
+		command_done(run, EXIT_NO, "%s asked for this plan: the requester's approval never counts", m->actor);
+		return;
+	}
+	*p = (struct approve){.run = run, .kind = kind};
+	str_copy(p->plan, sizeof(p->plan), row->digest);
+	str_copy(d.plan, sizeof(d.plan), row->digest);
+	str_copy(d.service, sizeof(d.service), row->service);
+	str_copy(d.env, sizeof(d.env), row->env);
+	if (reason != NULL)
+		str_copy(d.reason, sizeof(d.reason), reason);
+	request_decide(a, &d, on_decided, p);
+}
+
+static void exec_approve(struct app *a, struct command_run *run) { decide(a, run, DECISION_APPROVE); }
+static void exec_reject(struct app *a, struct command_run *run) { decide(a, run, DECISION_REJECT); }
+
+static const struct arg_desc approve_args[] = {
+    {.name = "plan", .type = ARG_PLAN, .required = true, .text = "its digest, or the first six or more digits of it"},
+    {.name = "reason", .type = ARG_WORD, .option = true, .text = "a remark for the audit"},
+    {.name = NULL},
+};
+static const struct arg_desc reject_args[] = {
+    {.name = "plan", .type = ARG_PLAN, .required = true, .text = "its digest, or the first six or more digits of it"},
+    {.name = "reason", .type = ARG_WORD, .option = true, .required = true, .text = "why"},
+    {.name = NULL},
+};
+
+const struct command command_approve = {
+    .name = "approve",
+    .summary = "approve a plan by its digest",
+    .args = approve_args,
+    .flags = COMMAND_MUTATES,
+    .tier = TIER_T3,
+    .exec = exec_approve,
+    .details = "An approval is bound to the digest: when the plan changes, it is void. Who asked for the plan never counts.",
+    .json = "plan, decision",
+    .example = "towpath approve 3fa9c1d20b77",
+};
+const struct command command_reject = {
+    .name = "reject",
+    .summary = "reject a plan by its digest",
+    .args = reject_args,
+    .flags = COMMAND_MUTATES,
+    .tier = TIER_T1,
+    .exec = exec_reject,
+    .details = "One rejection closes the plan's approval gate, however many have approved.",
+    .json = "plan, decision",
+    .example = "towpath reject 3fa9c1d20b77 --reason \"wait for the index\"",
+};

@@ -1,0 +1,133 @@
+/* history and audit verify: who did what, when, to what, and whether the record is whole. */
+#include "core/filter.h"
+#include "engine/report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *row_text(const void *row, size_t *ret_n)
+{
+	const struct audit_row *r = row;
+
+	*ret_n = strlen(r->text);
+	return r->text;
+}
+
+static const char *row_field(const void *row, const char *key, char *buf, size_t cap)
+{
+	const struct audit_row *r = row;
+	const char *slash = strchr(r->target, '/');
+
+	if (strcmp(key, "actor") == 0)
+		return r->actor;
+	if (strcmp(key, "verb") == 0)
+		return r->verb;
+	if (strcmp(key, "target") == 0)
+		return r->target;
+	if (strcmp(key, "result") == 0)
+		return r->result;
+	if (strcmp(key, "env") == 0 && slash != NULL)
+		return slash + 1;
+	if (strcmp(key, "service") == 0 && slash != NULL) {
+		snprintf(buf, cap, "%.*s", (int)(slash - r->target), r->target);
+		return buf;
+	}
+	return NULL;
+}
+
+static void on_history(void *ctx)
+{
+	static const char *const heads[] = {"#", "WHEN", "WHO", "WHAT", "TARGET", "RESULT", "TEXT", NULL};
+	struct command_run *run = ctx;
+	const struct model *m = app_model(command_app(run));
+	struct arena *a = command_arena(run);
+	struct jv *list = jv_arr(a);
+	struct filter *f = NULL;
+	struct error e = {0};
+	struct table t;
+
+	if (m->history == NULL) {
+		command_done(run, EXIT_NOT_FOUND_OUT, "the audit cannot be read: %s", m->store_source.last.text);
+		return;
+	}
+	if (filter_parse(args_text(run, "filter") != NULL ? args_text(run, "filter") : "", &f, &e) != 0) {
+		command_done(run, EXIT_USAGE, "filter, column %d: %s", e.col, e.text);
+		return;
+	}
+	table_init(&t, run, heads);
+	for (int i = 0; i < m->history->n_rows; i++) {
+		const struct audit_row *r = &m->history->rows[i];
+		struct filter_row row = {.row = r, .now_us = loop_wall_us(), .time_us = r->at_us, .text = row_text, .field = row_field};
+		char when[40];
+
+		if (!filter_passes(f, &row))
+			continue;
+		time_iso(when, sizeof(when), r->at_us, false);
+		jv_push(a, list, audit_to_jv(a, r));
+		table_row(&t, (const char *[]){arena_printf(a, "%lld", (long long)r->seq), when,
+		                               arena_printf(a, "%s@%s", r->actor, r->host), r->verb, r->target, r->result, r->text});
+	}
+	filter_free(f);
+	table_print(&t);
+	jv_set(a, command_value(run), "rows", list);
+	command_done(run, EXIT_DONE, NULL);
+}
+
+static void exec_history(struct app *a, struct command_run *run)
+{
+	app_history(a, (int)CLAMP(args_num(run, "limit", 50), 1, HISTORY_MAX), on_history, run);
+}
+
+static void on_verified(void *ctx, struct op *op, const struct outcome *o, void *result)
+{
+	struct command_run *run = ctx;
+	const struct audit_verdict *v = result;
+	struct arena *a = command_arena(run);
+
+	UNUSED(op);
+	if (v == NULL) {
+		report_outcome(run, o);
+		return;
+	}
+	jv_set_int(a, command_value(run), "rows", v->n_rows);
+	jv_set_int(a, command_value(run), "bad_seq", v->bad_seq);
+	jv_set_str(a, command_value(run), "head", v->head);
+	jv_set_bool(a, command_value(run), "whole", v->bad_seq == 0 && o->kind == OUTCOME_OK);
+	if (v->bad_seq == 0 && o->kind == OUTCOME_OK)
+		command_done(run, EXIT_DONE, "the audit is whole: %lld rows, head %.19s", (long long)v->n_rows, v->head);
+	else
+		command_done(run, EXIT_NO, "the audit was changed: %s", v->text[0] != '\0' ? v->text : o->text);
+}
+
+static void exec_verify(struct app *a, struct command_run *run)
+{
+	const struct opened *store = app_store(a);
+
+	STORE_OF(store)->audit_verify(store->priv, op_new(app_loop(a), 60 * US_PER_S, on_verified, run));
+}
+
+static const struct arg_desc args[] = {
+    {.name = "limit", .type = ARG_INT, .option = true, .letter = 'n', .text = "at most so many rows (50)"},
+    {.name = "filter", .type = ARG_FILTER, .option = true, .text = "the filter grammar; fields actor, verb, service, env, result"},
+    {.name = NULL},
+};
+
+const struct command command_history = {
+    .name = "history",
+    .summary = "who did what, newest first",
+    .args = args,
+    .exec = exec_history,
+    .json = "rows[]: seq, at_us, actor, host, verb, target, result, text, prev, hash",
+    .details = "Every decision and every effect, from the audit chain.",
+    .example = "towpath history --filter env:prod",
+};
+
+const struct command command_audit_verify = {
+    .name = "audit verify",
+    .summary = "check the audit chain from its first row to its head",
+    .exec = exec_verify,
+    .flags = COMMAND_NO_STORE,
+    .json = "rows, bad_seq, head, whole",
+    .details = "Finds a row that was changed, removed, inserted or moved. Ends with 1 and names the first bad row.",
+    .example = "towpath audit verify",
+};

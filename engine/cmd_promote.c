@@ -1,0 +1,187 @@
+/* promote and rollback: plan, judge, confirm, execute. */
+#include "engine/planner.h"
+#include "engine/report.h"
+#include "engine/request.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct promote {
+	struct command_run *run;
+	struct app *app;
+	struct plan *plan;
+	enum plan_kind kind;
+	int service, env;
+};
+
+static void on_executed(void *ctx, const struct outcome *o, const char *id)
+{
+	struct promote *p = ctx;
+	struct arena *a = command_arena(p->run);
+
+	plan_free(p->plan);
+	p->plan = NULL;
+	if (o->kind != OUTCOME_OK) {
+		/* Somebody else's rollout is a conflict, not a no. */
+		command_done(p->run, o->kind == OUTCOME_FAILED ? EXIT_CONFLICT : exit_of(o->kind), "%s%s%s%s", o->text,
+		             o->hint[0] != '\0' ? " (" : "", o->hint, o->hint[0] != '\0' ? ")" : "");
+		return;
+	}
+	jv_set_str(a, command_value(p->run), "rollout_id", id);
+	if (args_flag(p->run, "follow")) {
+		report_follow(p->run, id);
+		return;
+	}
+	command_done(p->run, EXIT_DONE, "rollout %s has started (towpath rollout %s --follow)", id, id);
+}
+
+static void on_requested(void *ctx, const struct outcome *o, const char *id)
+{
+	struct promote *p = ctx;
+	const struct gate *gate = NULL;
+
+	UNUSED(id);
+	if (o->kind != OUTCOME_OK) {
+		plan_free(p->plan);
+		report_outcome(p->run, o);
+		return;
+	}
+	plan_may_run(p->plan, &gate);
+	command_done(p->run, EXIT_BLOCKED, "blocked by %s: %s; plan %.19s is stored, others approve it with: towpath approve %.12s",
+	             gate_kind_name(gate->kind), gate->evidence, p->plan->digest, p->plan->digest + strlen("sha256:"));
+	plan_free(p->plan);
+}
+
+static bool confirmed(const struct promote *p, char *want, size_t cap)
+{
+	const struct env_conf *e = &app_setup(p->app)->envs[p->env];
+	const char *service = app_setup(p->app)->services[p->service].name;
+	const char *given = args_text(p->run, "confirm");
+	char names[3][NAME_LEN * 2 + 2];
+	int n = 0;
+
+	snprintf(want, cap, "%s/%s", e->short_name, service);
+	if (p->plan->tier < TIER_T3)
+		return true;
+	snprintf(names[n++], sizeof(names[0]), "%s/%s", e->short_name, service);
+	snprintf(names[n++], sizeof(names[0]), "%s/%s", e->name, service);
+	for (int i = 0; given != NULL && i < n; i++)
+		if (strcmp(given, names[i]) == 0)
+			return true;
+	/* Rollback is the fast path: the environment alone will do. */
+	return given != NULL && p->kind == PLAN_ROLLBACK &&
+	       (strcmp(given, e->name) == 0 || strcmp(given, e->short_name) == 0);
+}
+
+static bool approval_waits(const struct plan *p)
+{
+	for (int i = 0; i < p->n_gates; i++)
+		if (p->gates[i].kind == GATE_APPROVAL &&
+		    (p->gates[i].verdict == GATE_WAITS || p->gates[i].verdict == GATE_CLOSED))
+			return true;
+	return false;
+}
+
+static void on_plan(void *ctx, struct plan *plan, const struct outcome *why)
+{
+	struct promote *p = ctx;
+	const struct gate *gate = NULL;
+	const char *reason = args_text(p->run, "reason");
+	char want[NAME_LEN * 2 + 2];
+
+	if (plan == NULL) {
+		report_outcome(p->run, why);
+		return;
+	}
+	p->plan = plan;
+	report_plan(p->run, plan);
+	if (!plan_may_run(plan, &gate)) {
+		if (approval_waits(plan)) {
+			request_approval(p->app, plan, reason, on_requested, p);
+			return;
+		}
+		command_done(p->run, EXIT_BLOCKED, "blocked by %s: %s%s%s", gate_kind_name(gate->kind), gate->evidence,
+		             gate->next[0] != '\0' ? "; " : "", gate->next);
+		plan_free(plan);
+		return;
+	}
+	if (!confirmed(p, want, sizeof(want))) {
+		command_done(p->run, EXIT_USAGE, "%s changes %s: repeat the command with --confirm %s",
+		             plan_kind_name(plan->kind), plan->env, want);
+		plan_free(plan);
+		return;
+	}
+	if (plan->tier >= TIER_T4 && (reason == NULL || strlen(reason) < 10)) {
+		command_done(p->run, EXIT_USAGE, "this plan cannot be taken back: it needs --reason with at least 10 characters");
+		plan_free(plan);
+		return;
+	}
+	request_execute(p->app, plan, reason, on_executed, p);
+}
+
+static void start(struct app *a, struct command_run *run, enum plan_kind kind, const char *env_arg)
+{
+	const struct setup *s = app_setup(a);
+	struct promote *p = command_state(run, sizeof(*p));
+	struct plan_want want = {.kind = kind, .release = args_text(run, "release"), .reason = args_text(run, "reason")};
+
+	if (p == NULL) {
+		command_done(run, EXIT_NOT_FOUND_OUT, "out of memory");
+		return;
+	}
+	*p = (struct promote){.run = run, .app = a, .kind = kind};
+	want.service = p->service = setup_service(s, args_text(run, "service"));
+	want.env = p->env = setup_env(s, args_text(run, env_arg));
+	planner_start(a, &want, on_plan, p);
+}
+
+static void exec_promote(struct app *a, struct command_run *run) { start(a, run, PLAN_PROMOTE, "to"); }
+static void exec_rollback(struct app *a, struct command_run *run) { start(a, run, PLAN_ROLLBACK, "env"); }
+
+static const struct arg_desc promote_args[] = {
+    {.name = "service", .type = ARG_SERVICE, .required = true, .text = "what to promote"},
+    {.name = "to", .type = ARG_ENV, .option = true, .required = true, .text = "the environment to promote into"},
+    {.name = "release", .type = ARG_RELEASE, .option = true,
+     .text = "digest, revision or tag; without it what the environment before runs"},
+    {.name = "reason", .type = ARG_WORD, .option = true, .text = "why; kept in the audit"},
+    {.name = "confirm", .type = ARG_CONFIRM, .option = true, .text = "ENV/SERVICE, where the environment asks for it"},
+    {.name = "follow", .type = ARG_FLAG, .option = true, .letter = 'f', .text = "stay until it has ended"},
+    {.name = NULL},
+};
+
+const struct command command_promote = {
+    .name = "promote",
+    .summary = "promote a release into an environment",
+    .args = promote_args,
+    .flags = COMMAND_MUTATES | COMMAND_STREAMS,
+    .tier = TIER_T1,
+    .exec = exec_promote,
+    .details = "Computes the plan, checks every gate and starts the rollout as a process of its own. A plan that waits "
+               "for approvals is stored under its digest, so that others can approve it; run the same command again "
+               "afterwards. An environment of tier 3 wants --confirm.",
+    .json = "plan, may_run, rollout_id; with --follow a line per change with the rollout, then the whole",
+    .example = "towpath promote web --to prod --confirm prod/web --follow",
+};
+
+static const struct arg_desc rollback_args[] = {
+    {.name = "service", .type = ARG_SERVICE, .required = true, .text = "what to roll back"},
+    {.name = "env", .type = ARG_ENV, .required = true, .text = "where"},
+    {.name = "release", .type = ARG_RELEASE, .option = true, .text = "which release; without it the last good one"},
+    {.name = "reason", .type = ARG_WORD, .option = true, .text = "why; kept in the audit"},
+    {.name = "confirm", .type = ARG_CONFIRM, .option = true, .text = "ENV, where the environment asks for it"},
+    {.name = "follow", .type = ARG_FLAG, .option = true, .letter = 'f', .text = "stay until it has ended"},
+    {.name = NULL},
+};
+
+const struct command command_rollback = {
+    .name = "rollback",
+    .summary = "go back to the last good release, or to a chosen one",
+    .args = rollback_args,
+    .flags = COMMAND_MUTATES | COMMAND_STREAMS,
+    .tier = TIER_T1,
+    .exec = exec_rollback,
+    .details = "Rollback is the fast path: where the policy says so it is exempt from freeze, soak, smoke and approval, "
+               "and says so in the audit. The plan tells first whether the database schema allows it.",
+    .json = "plan, may_run, rollout_id; with --follow a line per change with the rollout, then the whole",
+    .example = "towpath rollback web prod --confirm prod --follow",
+};

@@ -1,0 +1,47 @@
+/* What several commands print: tables, plans, rollouts. */
+#ifndef ENGINE_REPORT_H
+#define ENGINE_REPORT_H
+
+#include "engine/commands.h"
+
+enum { TABLE_COLUMNS_MAX = 12 };
+
+/* A table of clean cells that is printed aligned; rows live in the command's arena. */
+struct table {
+	struct command_run *run;
+	int n_columns;
+	const char *(*rows)[TABLE_COLUMNS_MAX];
+	int n_rows, cap_rows;
+};
+
+/* heads ends with NULL. */
+void table_init(struct table *t, struct command_run *run, const char *const *heads);
+/* One cell per column; NULL is empty. */
+void table_row(struct table *t, const char *const *cells);
+/* Prints with command_line(). */
+void table_print(const struct table *t);
+
+/* The plan as people read it, and into the command's value. */
+void report_plan(struct command_run *run, const struct plan *p);
+
+/* Follows a rollout to its end, printing every step once, and ends the command with its code. */
+void report_follow(struct command_run *run, const char *rollout_id);
+
+/* A finished or running rollout, printed whole. */
+void report_rollout(struct command_run *run, const struct rollout *r, int64_t now_us);
+
+/* Exit code of an outcome that is no rollout. */
+enum exit_code exit_of(enum outcome_kind k);
+/* Exit code of an ended rollout: rolled back by policy counts as no. */
+enum exit_code exit_of_rollout(const struct rollout *r);
+
+/* A rollout by its id or a unique beginning of at least four characters; NULL where none or several match. */
+const struct rollout *rollout_by_prefix(const struct store_snapshot *s, const char *prefix);
+
+/* Ends the command with an outcome's text and hint. */
+void report_outcome(struct command_run *run, const struct outcome *o);
+
+/* '+', '!' ... of a state for plain text. */
+char state_glyph(enum state s);
+
+#endif
