@@ -10,6 +10,8 @@
 #include "core/port/vars.h"
 
 const struct driver *const drivers[] = {
+    /* store */
+    &store_sqlite.base,
     /* null for each port */
     &deploy_null.base,
     &migrate_null.base,
