@@ -9,11 +9,11 @@ extern const struct driver *const drivers[];
 
 /* Each driver's one external symbol: PORT_NAME. */
 extern const struct deploy_driver deploy_host, deploy_command, deploy_null;
-extern const struct migrate_driver migrate_null;
+extern const struct migrate_driver migrate_prisma, migrate_django, migrate_null;
 extern const struct registry_driver registry_oci_layout, registry_null;
 extern const struct forge_driver forge_git, forge_null;
-extern const struct metrics_driver metrics_null;
-extern const struct logs_driver logs_null;
+extern const struct metrics_driver metrics_probe, metrics_text, metrics_null;
+extern const struct logs_driver logs_file, logs_null;
 extern const struct vars_driver vars_envfile, vars_null;
 extern const struct store_driver store_sqlite, store_null;
 

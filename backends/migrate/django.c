@@ -1,0 +1,383 @@
+/*
+ * Django: migrations read from the tree's sources against django_migrations.
+ *
+ * The table holds successes only: no checksum, no failure, no lock. Rows of apps outside the tree (auth, admin,
+ * third parties) are external; a squash counts as applied when all that it replaces is.
+ */
+#include "backends/drivers.h"
+#include "backends/migrate/common.h"
+#include "backends/migrate/django_code.h"
+#include "core/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COL_APP, COL_NAME, COL_APPLIED };
+enum { LEFTOVER_NUMBER_LEN = 16 };
+
+struct django_tree {
+	struct django_file *files;
+	struct ladder_file *ladder;
+	int n;
+};
+
+static const struct option_desc options[] = {
+    MIGRATE_OPTIONS(".", "[python3, manage.py, migrate, --noinput]"),
+    {.name = "apps", .type = OPTION_LIST, .text = "Labels of the installed apps of the tree; without it all count.",
+     .example = "[shop, billing]"},
+    {.name = NULL},
+};
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+	const size_t n = strlen(s), k = strlen(end);
+
+	return n >= k && strcmp(s + n - k, end) == 0;
+}
+
+/* Is path right below a folder of this name (and that one not at the very top, for migrations)? */
+static bool is_below(const char *path, const char *folder, bool *ret_at_top)
+{
+	const char *base = base_name(path);
+	const size_t n = strlen(folder), dir = (size_t)(base - path);
+
+	if (dir < n + 1 || memcmp(base - n - 1, folder, n) != 0 || (dir > n + 1 && base[-(int)n - 2] != '/'))
+		return false;
+	*ret_at_top = dir == n + 1;
+	return true;
+}
+
+static enum tree_want django_want(const char *path, bool is_dir)
+{
+	const char *base = base_name(path);
+	bool at_top;
+
+	if (is_dir)
+		return base[0] == '.' || strcmp(base, "node_modules") == 0 || strcmp(base, "__pycache__") == 0 ?
+		       TREE_SKIP : TREE_LIST;
+	if (!ends_with(base, ".py"))
+		return TREE_SKIP;
+	if (is_below(path, "migrations", &at_top) && !at_top)
+		return base[0] == '_' || base[0] == '~' ? TREE_LIST : TREE_READ;
+	if (strcmp(base, "apps.py") == 0 || strncmp(base, "settings", 8) == 0 || is_below(path, "settings", &at_top))
+		return TREE_READ;
+	return TREE_SKIP;
+}
+
+static const struct tree_file *file_at(const struct tree *t, const char *path)
+{
+	for (int i = 0; i < t->n_files; i++)
+		if (!t->files[i].is_dir && strcmp(t->files[i].path, path) == 0)
+			return &t->files[i];
+	return NULL;
+}
+
+/* "shop/migrations/0001_initial.py" of a package with __init__.py? Fills the app's folder. */
+static bool is_migration(const struct tree *t, const struct tree_file *f, char dir[PATH_LEN])
+{
+	const char *base = base_name(f->path);
+	char init[PATH_LEN];
+	bool at_top;
+	size_t n;
+
+	if (f->bytes == NULL || !is_below(f->path, "migrations", &at_top) || at_top)
+		return false;
+	/* Python's module finder skips names with a further dot. */
+	if (strchr(base, '.') != base + strlen(base) - 3)
+		return false;
+	n = (size_t)(base - f->path);
+	snprintf(init, sizeof(init), "%.*s__init__.py", (int)n, f->path);
+	n -= strlen("/migrations/");
+	snprintf(dir, PATH_LEN, "%.*s", (int)n, f->path);
+	return file_at(t, init) != NULL;
+}
+
+static const char *app_label(struct migrate_job *j, const char *dir)
+{
+	const struct tree_file *apps;
+	char path[PATH_LEN + 16];
+
+	snprintf(path, sizeof(path), "%s/apps.py", dir);
+	apps = file_at(&j->tree, path);
+	if (apps != NULL && apps->bytes != NULL)
+		return django_read_label(&j->arena, apps->bytes, apps->n, base_name(dir));
+	return base_name(dir);
+}
+
+static bool is_installed(const struct jv *apps, const char *label)
+{
+	for (size_t i = 0; i < jv_len(apps); i++)
+		if (strcmp(jv_text(jv_at(apps, i), ""), label) == 0)
+			return true;
+	return jv_len(apps) == 0;
+}
+
+/* The app of the user model as the first settings module with a plain assignment says; "" for Django's own. */
+static const char *user_app(struct migrate_job *j)
+{
+	const char *found = NULL;
+	bool at_top;
+
+	for (int i = 0; i < j->tree.n_files && found == NULL; i++) {
+		const struct tree_file *f = &j->tree.files[i];
+
+		if (f->bytes != NULL && (strncmp(base_name(f->path), "settings", 8) == 0 ||
+		                         is_below(f->path, "settings", &at_top)))
+			found = django_read_user_app(&j->arena, f->bytes, f->n);
+	}
+	return found != NULL ? found : "";
+}
+
+static void read_one(struct migrate_job *j, struct django_tree *code, const struct tree_file *f, const char *label,
+                     const char *user)
+{
+	struct django_file *d = &code->files[code->n];
+	const char *base = base_name(f->path);
+
+	d->key.app = arena_strdup(&j->arena, label);
+	d->key.name = arena_strndup(&j->arena, base, strlen(base) - 3);
+	django_read_migration(&j->arena, f->bytes, f->n, user, d);
+	if (d->not_atomic)
+		lint_add(&d->lint, 0, false, false, "not atomic: a failure leaves it half done");
+	migrate_checksum(&code->ladder[code->n], f->bytes, f->n);
+	code->n++;
+}
+
+static int django_read(struct migrate_job *j, struct error *e)
+{
+	struct django_tree *code = arena_alloc(&j->arena, sizeof(*code));
+	const struct jv *apps = jv_get(j->options, "apps");
+	const char *user = user_app(j);
+	char dir[PATH_LEN], last[PATH_LEN] = "";
+	const char *label = "";
+	int n = 0;
+
+	for (int i = 0; i < j->tree.n_files; i++)
+		n += is_migration(&j->tree, &j->tree.files[i], dir);
+	if (n > MIGRATIONS_MAX)
+		return error_set(e, ERR_NOMEM, "more than %d migrations", MIGRATIONS_MAX);
+	if (n == 0) {
+		error_set(e, ERR_NOT_FOUND, "no Django migrations below the folder of `path`");
+		error_hint(e, "set `path` to the folder that holds manage.py");
+		return ERR_NOT_FOUND;
+	}
+	if (code != NULL) {
+		code->files = arena_alloc(&j->arena, (size_t)n * sizeof(*code->files));
+		code->ladder = arena_alloc(&j->arena, (size_t)n * sizeof(*code->ladder));
+	}
+	if (arena_failed(&j->arena))
+		return error_set(e, ERR_NOMEM, "out of memory");
+	for (int i = 0; i < j->tree.n_files; i++) {
+		if (!is_migration(&j->tree, &j->tree.files[i], dir))
+			continue;
+		if (strcmp(dir, last) != 0)
+			label = app_label(j, dir);
+		memcpy(last, dir, sizeof(last));
+		if (is_installed(apps, label))
+			read_one(j, code, &j->tree.files[i], label, user);
+	}
+	j->code = code;
+	return 0;
+}
+
+/* --- rows ----------------------------------------------------------------------------------------------------- */
+
+static bool app_in_tree(const struct django_tree *code, const char *app)
+{
+	for (int i = 0; i < code->n; i++)
+		if (strcmp(code->files[i].key.app, app) == 0)
+			return true;
+	return false;
+}
+
+/* A row that a file of the tree stands for: by its own name, or since a squash replaces it. */
+static bool is_known(const struct django_tree *code, const struct django_key *key)
+{
+	for (int i = 0; i < code->n; i++) {
+		if (django_key_cmp(&code->files[i].key, key) == 0)
+			return true;
+		for (int k = 0; k < code->files[i].replaces.n; k++)
+			if (django_key_cmp(&code->files[i].replaces.items[k], key) == 0)
+				return true;
+	}
+	return false;
+}
+
+/* Two names by the number that they start with, as far as both have one. */
+static int number_cmp(const char *a, const char *b)
+{
+	char x[LEFTOVER_NUMBER_LEN], y[LEFTOVER_NUMBER_LEN];
+
+	snprintf(x, sizeof(x), "%.*s", (int)strspn(a, "0123456789"), a);
+	snprintf(y, sizeof(y), "%.*s", (int)strspn(b, "0123456789"), b);
+	return strcmp(x, y);
+}
+
+/* After a clean-up of a squash "0001_squashed_0004_x" the rows 0001 to 0004 stay in the table. */
+static bool is_leftover(const struct django_tree *code, const struct django_key *key)
+{
+	for (int i = 0; i < code->n; i++) {
+		const struct django_key *f = &code->files[i].key;
+		const char *last = strstr(f->name, "_squashed_");
+
+		if (last == NULL || strcmp(f->app, key->app) != 0)
+			continue;
+		last += strlen("_squashed_");
+		if (number_cmp(key->name, f->name) >= 0 && number_cmp(key->name, last) <= 0)
+			return true;
+	}
+	return false;
+}
+
+static const char *full_name(struct arena *a, const struct django_key *key)
+{
+	char raw[MIGRATION_LEN * 2], clean[MIGRATION_LEN];
+
+	snprintf(raw, sizeof(raw), "%.200s.%.190s", key->app, key->name);
+	text_cleanz(clean, sizeof(clean), raw);
+	return arena_strdup(a, clean);
+}
+
+/* When a migration was applied: its own row, or the newest of those that it replaces. */
+static int64_t applied_at(const struct migrate_rows *rows, const struct django_file *f)
+{
+	int64_t newest = 0;
+
+	for (int i = 0; i < rows->n_rows; i++) {
+		const struct django_key key = {migrate_cell(rows, i, COL_APP), migrate_cell(rows, i, COL_NAME)};
+
+		if (django_key_cmp(&key, &f->key) == 0)
+			return migrate_cell_num(rows, i, COL_APPLIED);
+		for (int k = 0; k < f->replaces.n; k++)
+			if (django_key_cmp(&key, &f->replaces.items[k]) == 0)
+				newest = MAX(newest, migrate_cell_num(rows, i, COL_APPLIED));
+	}
+	return newest;
+}
+
+/* Rows that no file stands for. */
+static int add_orphans(struct migrate_job *j, const struct django_tree *code, struct ladder_row *rows)
+{
+	int n = 0;
+
+	for (int i = 0; i < j->rows.n_rows; i++) {
+		const struct django_key key = {migrate_cell(&j->rows, i, COL_APP),
+		                               migrate_cell(&j->rows, i, COL_NAME)};
+		struct ladder_row *row = &rows[n];
+
+		if (is_known(code, &key))
+			continue;
+		*row = (struct ladder_row){.name = full_name(&j->arena, &key),
+		                           .state = LADDER_DONE,
+		                           .at_us = migrate_cell_num(&j->rows, i, COL_APPLIED)};
+		if (!app_in_tree(code, key.app)) {
+			row->external = true;
+		} else if (is_leftover(code, &key)) {
+			row->external = true;
+			row->text = "left in the table by a squash: harmless";
+		}
+		if (row->name != NULL)
+			n++;
+	}
+	return n;
+}
+
+static struct migration_set *django_judge(struct migrate_job *j)
+{
+	const int n_rows = j->rows.n_rows;
+	struct django_tree *code = j->code;
+	struct django_key *keys = arena_alloc(&j->arena, (size_t)MAX(n_rows, 1) * sizeof(*keys));
+	struct ladder_file *files = arena_alloc(&j->arena, (size_t)MAX(code->n, 1) * sizeof(*files));
+	struct ladder_row *rows = arena_alloc(&j->arena, (size_t)(n_rows + code->n + 1) * sizeof(*rows));
+	struct ladder in = {.tool = j->tool->name, .revision = j->tree.revision, .files = files, .rows = rows,
+	                    .works = j->works};
+	struct django_plan plan;
+	struct migration_set *set;
+
+	if (arena_failed(&j->arena))
+		return NULL;
+	for (int i = 0; i < n_rows; i++)
+		keys[i] = (struct django_key){migrate_cell(&j->rows, i, COL_APP), migrate_cell(&j->rows, i, COL_NAME)};
+	if (!django_plan(&j->arena, code->files, code->n, keys, n_rows, &plan))
+		return NULL;
+	for (int i = 0; i < plan.n; i++) {
+		const struct django_file *f = &code->files[plan.order[i]];
+		struct ladder_file *l = &files[in.n_files++];
+
+		*l = code->ladder[plan.order[i]];
+		l->name = full_name(&j->arena, &f->key);
+		l->row_matches = true;
+		l->trouble = f->trouble;
+		l->lint = f->lint;
+		if (l->name == NULL)
+			return NULL;
+		if (plan.applied[i])
+			rows[in.n_rows++] = (struct ladder_row){.name = l->name, .state = LADDER_DONE,
+			                                        .at_us = applied_at(&j->rows, f)};
+	}
+	in.n_rows += add_orphans(j, code, rows + in.n_rows);
+	set = ladder_compare(&in);
+	if (set != NULL) {
+		set->blocked = plan.blocked;
+		text_cleanz(set->block_text, sizeof(set->block_text), plan.block_text);
+	}
+	return set;
+}
+
+static const char *const command[] = {"python3", "manage.py", "migrate", "--noinput", NULL};
+
+static const struct migrate_tool django = {
+    .name = "django",
+    .title = "Django",
+    .path = ".",
+    .command = command,
+    .table = "django_migrations",
+    .shape = "id,app,name,applied",
+    .shape_columns = 4,
+    .select = "SELECT app, name, (extract(epoch FROM applied) * 1000000)::bigint FROM %s ORDER BY id LIMIT 20000",
+    .want = django_want,
+    .read = django_read,
+    .judge = django_judge,
+};
+
+static int django_open(void *priv, const struct driver_ctx *ctx, struct error *e)
+{
+	UNUSED(e);
+	return migrate_open(priv, &django, ctx);
+}
+
+static void django_check(void *priv, struct op *op)
+{
+	migrate_check(priv, op);
+}
+
+static void django_inspect(void *priv, const char *revision, struct op *op)
+{
+	migrate_inspect(priv, revision, op);
+}
+
+static void django_command(void *priv, const char *revision, const char *release_dir, struct op *op)
+{
+	UNUSED(revision);
+	migrate_command(priv, release_dir, op);
+}
+
+const struct migrate_driver migrate_django = {
+    .base = {.port = PORT_MIGRATE,
+             .name = "django",
+             .summary = "Django migrations on PostgreSQL",
+             .options = options,
+             .priv_size = sizeof(struct migrate_priv),
+             .open = django_open,
+             .check = django_check},
+    .inspect = django_inspect,
+    .command = django_command,
+};

@@ -1,0 +1,294 @@
+/*
+ * Prisma Migrate: folders of migrations/ against _prisma_migrations.
+ *
+ * Several rows of one name are normal (failed, rolled back, then applied). Applied: a row that finished and was not
+ * rolled back; failed: a row with neither; only rolled-back rows: pending again. Checksums are SHA-256 of the
+ * script, and Prisma lets both line endings pass. Neither a modified nor a missing one keeps Prisma from deploying.
+ */
+#include "backends/drivers.h"
+#include "backends/migrate/common.h"
+#include "core/sha256.h"
+#include "core/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PRISMA_LOCK = 72707369, SUM_LEN = 65 };
+enum { COL_NAME, COL_CHECKSUM, COL_FINISHED, COL_ROLLED_BACK, COL_STARTED, COL_LOGS };
+
+/* The sums that Prisma accepts for a script. */
+struct script_sums {
+	char raw[SUM_LEN], lf[SUM_LEN], crlf[SUM_LEN];
+};
+
+struct prisma_code {
+	struct ladder_file *files;
+	struct script_sums *sums;
+	int n;
+	const char *broken;              /* first folder without a script, NULL: none */
+};
+
+static const struct option_desc options[] = {
+    MIGRATE_OPTIONS("prisma/migrations", "[npx, prisma, migrate, deploy]"),
+    {.name = NULL},
+};
+
+/* Folders right below migrations/ and the script in each. */
+static enum tree_want prisma_want(const char *path, bool is_dir)
+{
+	const char *slash = strchr(path, '/');
+
+	if (is_dir)
+		return slash == NULL ? TREE_LIST : TREE_SKIP;
+	return slash != NULL && strcmp(slash, "/migration.sql") == 0 ? TREE_READ : TREE_SKIP;
+}
+
+/* Sum of the text with its line ends changed: CRLF to LF, and where asked each LF to CRLF then. */
+static void sum_lines(const char *s, size_t n, bool crlf, char hex[SUM_LEN])
+{
+	struct sha256 *h = sha256_new();
+	size_t from = 0;
+
+	if (h == NULL) {
+		hex[0] = '\0';
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const bool pair = s[i] == '\r' && i + 1 < n && s[i + 1] == '\n';
+
+		if (!pair && s[i] != '\n')
+			continue;
+		sha256_add(h, s + from, i - from);
+		sha256_add(h, crlf ? "\r\n" : "\n", crlf ? 2 : 1);
+		i += pair;
+		from = i + 1;
+	}
+	sha256_add(h, s + from, n - from);
+	sha256_hex(h, hex);
+}
+
+static int by_path(const void *a, const void *b)
+{
+	const struct tree_file *const *x = a, *const *y = b;
+
+	return strcmp((*x)->path, (*y)->path);
+}
+
+static int prisma_read(struct migrate_job *j, struct error *e)
+{
+	struct prisma_code *code = arena_alloc(&j->arena, sizeof(*code));
+	const struct tree_file **dirs = arena_alloc(&j->arena, (size_t)MAX(j->tree.n_files, 1) * sizeof(const void *));
+	const struct tree_file *end = j->tree.files + j->tree.n_files;
+	int n = 0;
+
+	for (int i = 0; dirs != NULL && i < j->tree.n_files; i++)
+		if (j->tree.files[i].is_dir)
+			dirs[n++] = &j->tree.files[i];
+	if (n > MIGRATIONS_MAX)
+		return error_set(e, ERR_NOMEM, "more than %d migrations", MIGRATIONS_MAX);
+	if (code != NULL) {
+		code->files = arena_alloc(&j->arena, (size_t)MAX(n, 1) * sizeof(*code->files));
+		code->sums = arena_alloc(&j->arena, (size_t)MAX(n, 1) * sizeof(*code->sums));
+	}
+	if (arena_failed(&j->arena))
+		return error_set(e, ERR_NOMEM, "out of memory");
+	j->code = code;
+	/* Git's order of folders is not that of their bytes; a folder stands before what is in it. */
+	qsort(dirs, (size_t)n, sizeof(*dirs), by_path);
+	for (int i = 0; i < n; i++) {
+		const struct tree_file *t = dirs[i], *script = t + 1 < end ? t + 1 : NULL;
+		struct ladder_file *f = &code->files[code->n];
+		struct script_sums *sums = &code->sums[code->n];
+		char name[MIGRATION_LEN];
+
+		text_cleanz(name, sizeof(name), t->path);
+		f->name = arena_strdup(&j->arena, name);
+		code->n++;
+		if (script == NULL || script->is_dir) {
+			lint_add(&f->lint, LINT_OPAQUE, false, false, "its folder has no migration.sql");
+			if (code->broken == NULL)
+				code->broken = f->name;
+			continue;
+		}
+		migrate_checksum(f, script->bytes, script->n);
+		sha256_of(script->bytes, script->n, sums->raw);
+		sum_lines(script->bytes, script->n, false, sums->lf);
+		sum_lines(script->bytes, script->n, true, sums->crlf);
+		lint_sql(&f->lint, script->bytes, script->n);
+	}
+	return 0;
+}
+
+/* Prisma once printed each byte without its leading zero; such sums are shorter. */
+static bool sum_is(const char *stored, const char sum[SUM_LEN])
+{
+	char old[SUM_LEN];
+	size_t k = 0;
+
+	if (strlen(stored) == SUM_LEN - 1)
+		return strcmp(stored, sum) == 0;
+	for (size_t i = 0; i + 1 < SUM_LEN && sum[i] != '\0'; i += 2) {
+		if (sum[i] != '0')
+			old[k++] = sum[i];
+		old[k++] = sum[i + 1];
+	}
+	old[k] = '\0';
+	return strcmp(stored, old) == 0;
+}
+
+/* The worth of a row among several of its name: a finished one, else an open one, else a rolled-back one. */
+static int row_rank(const struct migrate_rows *rows, int i)
+{
+	if (migrate_cell(rows, i, COL_ROLLED_BACK)[0] != '\0')
+		return 0;
+	return migrate_cell(rows, i, COL_FINISHED)[0] != '\0' ? 1 : 2;
+}
+
+static void fill_row(struct ladder_row *row, const struct migrate_rows *rows, int i)
+{
+	const char *logs = migrate_cell(rows, i, COL_LOGS);
+
+	row->name = migrate_cell(rows, i, COL_NAME);
+	switch (row_rank(rows, i)) {
+	case 0:
+		row->state = LADDER_UNDONE;
+		break;
+	case 1:
+		row->state = LADDER_DONE;
+		row->at_us = migrate_cell_num(rows, i, COL_FINISHED);
+		break;
+	default:
+		row->state = logs[0] != '\0' ? LADDER_FAILED : LADDER_OPEN;
+		row->at_us = migrate_cell_num(rows, i, COL_STARTED);
+		row->text = logs;
+		break;
+	}
+}
+
+/* Rows come sorted by name; one ladder row for each name. A failure outweighs a success, as it does for Prisma. */
+static int reduce_rows(struct migrate_job *j, struct ladder_row *rows)
+{
+	int n = 0;
+
+	for (int i = 0; i < j->rows.n_rows;) {
+		const char *name = migrate_cell(&j->rows, i, COL_NAME);
+		int best = i, k = i;
+
+		for (; k < j->rows.n_rows && strcmp(migrate_cell(&j->rows, k, COL_NAME), name) == 0; k++)
+			if (row_rank(&j->rows, k) >= row_rank(&j->rows, best))
+				best = k;
+		fill_row(&rows[n++], &j->rows, best);
+		i = k;
+	}
+	return n;
+}
+
+/* Applied with one of the accepted sums? */
+static bool row_matches(const struct migrate_job *j, const struct ladder_file *f, const struct script_sums *sums)
+{
+	for (int i = 0; i < j->rows.n_rows; i++) {
+		const char *stored = migrate_cell(&j->rows, i, COL_CHECKSUM);
+
+		if (strcmp(migrate_cell(&j->rows, i, COL_NAME), f->name) != 0 || row_rank(&j->rows, i) != 1)
+			continue;
+		if (!sum_is(stored, sums->raw) && !sum_is(stored, sums->lf) && !sum_is(stored, sums->crlf))
+			return false;
+	}
+	return true;
+}
+
+static void judge_blocks(const struct migrate_job *j, const struct prisma_code *code, struct migration_set *set)
+{
+	const char *failed = NULL;
+
+	for (int i = 0; i < set->n_items && failed == NULL; i++)
+		if (set->items[i].state == MIGRATION_FAILED)
+			failed = set->items[i].name;
+	set->blocked = true;
+	if (failed != NULL)
+		snprintf(set->block_text, sizeof(set->block_text),
+		         "P3009: %.150s failed; nothing runs until `prisma migrate resolve`", failed);
+	else if (code->broken != NULL)
+		snprintf(set->block_text, sizeof(set->block_text), "P3015: folder %.150s has no migration.sql",
+		         code->broken);
+	else if (!j->has_table && j->schema_in_use)
+		snprintf(set->block_text, sizeof(set->block_text),
+		         "P3005: the schema is not empty and has no _prisma_migrations: it needs a baseline");
+	else
+		set->blocked = false;
+}
+
+static struct migration_set *prisma_judge(struct migrate_job *j)
+{
+	struct prisma_code *code = j->code;
+	struct ladder_row *rows = arena_alloc(&j->arena, (size_t)MAX(j->rows.n_rows, 1) * sizeof(*rows));
+	struct migration_set *set;
+	struct ladder in = {.tool = j->tool->name, .revision = j->tree.revision, .files = code->files,
+	                    .n_files = code->n, .by_name = true, .works = j->works};
+
+	if (rows == NULL)
+		return NULL;
+	in.rows = rows;
+	in.n_rows = reduce_rows(j, rows);
+	for (int i = 0; i < code->n; i++)
+		code->files[i].row_matches = row_matches(j, &code->files[i], &code->sums[i]);
+	set = ladder_compare(&in);
+	if (set != NULL)
+		judge_blocks(j, code, set);
+	return set;
+}
+
+static const char *const command[] = {"npx", "prisma", "migrate", "deploy", NULL};
+
+static const struct migrate_tool prisma = {
+    .name = "prisma",
+    .title = "Prisma",
+    .path = "prisma/migrations",
+    .command = command,
+    .table = "_prisma_migrations",
+    .shape = "migration_name,applied_steps_count",
+    /* Order by bytes, whatever the database's collation. */
+    .select = "SELECT migration_name, checksum, (extract(epoch FROM finished_at) * 1000000)::bigint,"
+              " (extract(epoch FROM rolled_back_at) * 1000000)::bigint,"
+              " (extract(epoch FROM started_at) * 1000000)::bigint, left(logs, 1000) FROM %s"
+              " ORDER BY migration_name COLLATE \"C\", started_at LIMIT 20000",
+    .lock_key = PRISMA_LOCK,
+    .want = prisma_want,
+    .read = prisma_read,
+    .judge = prisma_judge,
+};
+
+static int prisma_open(void *priv, const struct driver_ctx *ctx, struct error *e)
+{
+	UNUSED(e);
+	return migrate_open(priv, &prisma, ctx);
+}
+
+static void prisma_check(void *priv, struct op *op)
+{
+	migrate_check(priv, op);
+}
+
+static void prisma_inspect(void *priv, const char *revision, struct op *op)
+{
+	migrate_inspect(priv, revision, op);
+}
+
+static void prisma_command(void *priv, const char *revision, const char *release_dir, struct op *op)
+{
+	UNUSED(revision);
+	migrate_command(priv, release_dir, op);
+}
+
+const struct migrate_driver migrate_prisma = {
+    .base = {.port = PORT_MIGRATE,
+             .name = "prisma",
+             .summary = "Prisma Migrate on PostgreSQL",
+             .options = options,
+             .priv_size = sizeof(struct migrate_priv),
+             .open = prisma_open,
+             .check = prisma_check},
+    .inspect = prisma_inspect,
+    .command = prisma_command,
+};
