@@ -12,6 +12,10 @@
 const struct driver *const drivers[] = {
     /* store */
     &store_sqlite.base,
+    &deploy_host.base,
+    &registry_oci_layout.base,
+    &forge_git.base,
+    &vars_envfile.base,
     /* null for each port */
     &deploy_null.base,
     &migrate_null.base,
