@@ -1,0 +1,20 @@
+/* How the command line prints a command: plain text or JSON, from the same report. */
+#ifndef CLI_PRINT_H
+#define CLI_PRINT_H
+
+#include "engine/commands.h"
+
+struct printer {
+	bool json;
+	bool ended;
+	enum exit_code code;
+	struct loop *loop;           /* stopped at the end; NULL without an app */
+};
+
+/* A sink that writes to stdout, messages of failures to stderr. */
+struct command_sink printer_sink(struct printer *p);
+
+/* "towpath: ..." on stderr, with place and hint. */
+void print_error(const struct error *e);
+
+#endif
