@@ -104,7 +104,12 @@ endif
 test: tests-build                 ## run all tests of this variant (VARIANT=asan for another)
 	@sh tests/run $(B) $(TESTS) $(SCRIPTS)
 
-test/%: tests-build               ## run one: make test/unit/core_text
+# One test builds only what it needs; those that drive the program build that too.
+test/unit/% test/port/% test/golden/%:
+	@$(MAKE) --no-print-directory $(B)/tests/$(@:test/%=%)
+	@sh tests/run -v $(B) $(@:test/%=%)
+test/%: $(B)/towpath             ## run one: make test/unit/core_text
+	@case $* in script/*) ;; *) $(MAKE) --no-print-directory $(B)/tests/$* ;; esac
 	@sh tests/run -v $(B) $*
 
 check: deps-test                  ## install what the tests need, build and run everything
