@@ -235,6 +235,10 @@ static int on_scalar(struct builder *b, struct fy_event *ev)
 	y->quoted = t != NULL && fy_token_scalar_style(t) != FYSS_PLAIN;
 	if (y->text == NULL)
 		return 0;
+	/* The token of a quoted scalar starts behind its quote. */
+	if (y->quoted && y->col > 1 && (fy_token_scalar_style(t) == FYSS_SINGLE_QUOTED ||
+	                                fy_token_scalar_style(t) == FYSS_DOUBLE_QUOTED))
+		y->col--;
 	if (!y->quoted && is_null(y->text) &&
 	    !(b->depth > 0 && b->stack[b->depth - 1].node->type == YAML_MAP && b->stack[b->depth - 1].key == NULL))
 		y->type = YAML_NULL;
