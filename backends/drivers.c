@@ -13,6 +13,7 @@ const struct driver *const drivers[] = {
     /* store */
     &store_sqlite.base,
     &deploy_host.base,
+    &deploy_command.base,
     &registry_oci_layout.base,
     &forge_git.base,
     &vars_envfile.base,
