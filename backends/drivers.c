@@ -10,13 +10,14 @@
 #include "core/port/vars.h"
 
 const struct driver *const drivers[] = {
-    /* store */
     &store_sqlite.base,
     &deploy_host.base,
     &deploy_command.base,
     &registry_oci_layout.base,
     &forge_git.base,
     &vars_envfile.base,
+    &migrate_prisma.base,
+    &migrate_django.base,
     /* null for each port */
     &deploy_null.base,
     &migrate_null.base,

@@ -6,6 +6,7 @@
  */
 #include "backends/answer.h"
 #include "backends/drivers.h"
+#include "backends/libgit.h"
 
 #include "core/commit.h"
 #include "core/port/forge.h"
@@ -13,7 +14,6 @@
 
 #include <fnmatch.h>
 #include <git2.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,22 +68,6 @@ static int git_open(void *p, const struct driver_ctx *ctx, struct error *e)
 
 /* --- libgit2 ----------------------------------------------------------------------------------- */
 
-static int init_result;
-
-static void library_init(void)
-{
-	static const int levels[] = {GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_GLOBAL, GIT_CONFIG_LEVEL_XDG,
-	                             GIT_CONFIG_LEVEL_PROGRAMDATA};
-
-	init_result = git_libgit2_init();
-	if (init_result < 0)
-		return;
-	for (size_t i = 0; i < ARRAY_LEN(levels); i++)
-		git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, levels[i], "");
-	git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 1);
-	init_result = 0;
-}
-
 static int fail(struct job *job, enum err code, const char *what)
 {
 	const git_error *why = git_error_last();
@@ -96,12 +80,10 @@ static int fail(struct job *job, enum err code, const char *what)
 /* Opens at first use, so that a start never waits for libgit2. */
 static int repo_open(struct job *job)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	int rc;
+	int rc = libgit_start(&job->e);
 
-	pthread_once(&once, library_init);
-	if (init_result < 0)
-		return error_set(&job->e, ERR_IO, "libgit2 cannot be started");
+	if (rc != ERR_OK)
+		return rc;
 	rc = git_repository_open_ext(&job->repo, job->place.path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
 	if (rc == 0)
 		return ERR_OK;

@@ -1,8 +1,8 @@
 #include "backends/migrate/tree.h"
+#include "backends/libgit.h"
 #include "core/text.h"
 
 #include <git2.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,17 +17,6 @@ struct reading {
 	size_t bytes;
 };
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-/* What a person or a machine configured for git must not change what we read; nothing is ever run. */
-static void git_setup(void)
-{
-	git_libgit2_init();
-	for (int level = GIT_CONFIG_LEVEL_PROGRAMDATA; level <= GIT_CONFIG_LEVEL_GLOBAL; level++)
-		git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, level, "");
-	git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
-}
-
 static int git_failed(struct error *e, enum err code, const char *what, const char *name)
 {
 	const git_error *g = git_error_last();
@@ -40,11 +29,18 @@ static int git_failed(struct error *e, enum err code, const char *what, const ch
 
 static int open_repo(git_repository **ret, const char *repo, struct error *e)
 {
-	pthread_once(&once, git_setup);
-	if (git_repository_open_ext(ret, repo, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL) == 0)
-		return 0;
+	int rc = libgit_start(e);
+
+	if (rc != ERR_OK)
+		return rc;
+	rc = git_repository_open_ext(ret, repo, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
+	if (rc == 0)
+		return ERR_OK;
 	git_failed(e, ERR_NOT_FOUND, "cannot open git repository", repo);
-	error_hint(e, "set `repo` to a clone that this user may read");
+	if (rc == GIT_EOWNER)
+		error_hint(e, "it belongs to another user: run as its owner, or chown it");
+	else
+		error_hint(e, "set `repo` to a clone that this user may read");
 	return ERR_NOT_FOUND;
 }
 

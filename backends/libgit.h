@@ -1,0 +1,13 @@
+/* The one start of libgit2 in this process; its settings are global. */
+#ifndef BACKENDS_LIBGIT_H
+#define BACKENDS_LIBGIT_H
+
+#include "core/err.h"
+
+/*
+ * Starts libgit2 at the first call (any thread): no configuration of system or user is read, and a repository of
+ * another user is refused (GIT_EOWNER). Call it before any use of libgit2.
+ */
+int libgit_start(struct error *e) MUST_CHECK;
+
+#endif
