@@ -44,7 +44,7 @@ FOLDERS := core core/port io engine config themes tui tui/view tui/widget cli de
 	backends $(addprefix backends/,deploy migrate registry forge metrics logs vars secret notify store)
 SRC := $(wildcard $(addsuffix /*.c,$(FOLDERS)))
 # Programs of their own: everything else goes into the library.
-MAINS := cli/main.c
+MAINS := cli/main.c cli/commands.c
 OBJ := $(patsubst %.c,$(B)/%.o,$(filter-out $(MAINS),$(SRC)))
 # Files that the program carries inside: name and bytes, found by baked_find() (core/baked.h).
 BAKED := $(sort $(wildcard themes/*.theme config/*.yaml config/examples/*.yaml backends/store/schema/*.sql) \
@@ -82,7 +82,7 @@ $(B)/libtowpath.a: $(OBJ) $(B)/baked.o
 	@rm -f $@
 	@ar rcs $@ $^
 
-$(B)/towpath: $(B)/cli/main.o $(B)/libtowpath.a
+$(B)/towpath: $(MAINS:%.c=$(B)/%.o) $(B)/libtowpath.a
 	$(CC) $(LDFLAGS_$(VARIANT)) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm -lpthread
 
 $(B)/baked.c: $(BAKED) core/bake.sh
