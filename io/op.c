@@ -36,6 +36,7 @@ struct op {
 struct ops {
 	struct op *first;
 	int n_running;
+	bool settled;              /* the last op has gone since op_settle() began */
 };
 
 static void ops_stop(void *part)
@@ -80,6 +81,7 @@ static void op_release(struct op *op)
 	*op->link = op->next;
 	if (op->next != NULL)
 		op->next->link = op->link;
+	op->all->settled = op->all->first == NULL;
 	free(op);
 }
 
@@ -138,7 +140,7 @@ static void on_timeout(void *ctx)
 	time_span(span, sizeof(span), op->timeout_us);
 	op->decided = true;
 	op->outcome = outcome_make(OUTCOME_ERRORED, "", "timed out after %s", span);
-	snprintf(op->outcome.hint, sizeof(op->outcome.hint), "see whether the other side can be reached: towpath doctor");
+	snprintf(op->outcome.hint, sizeof(op->outcome.hint), "see whether the other side can be reached: towpath check");
 	atomic_store(&op->cancelled, true);
 	turn_later(op);
 }
@@ -244,4 +246,15 @@ int op_count(const struct loop *l)
 	const struct ops *all = loop_part(l, LOOP_OPS);
 
 	return all == NULL ? 0 : all->n_running;
+}
+
+void op_settle(struct loop *l, int64_t max_us)
+{
+	struct ops *all = ops_of(l);
+
+	if (all == NULL || all->first == NULL)
+		return;
+	all->settled = false;
+	ops_stop(all);
+	loop_until(l, &all->settled, loop_mono_us() + max_us);
 }
