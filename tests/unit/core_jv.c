@@ -157,7 +157,7 @@ static void mistakes_have_a_place(void **state)
 {
 	struct fixture *f = *state;
 
-	refused(f, "{\n \"a\": 1,\n \"b\" 2}", 20, ERR_INVALID);
+	refused(f, "{\n \"a\": 1,\n \"b\" 2}", 18, ERR_INVALID);
 	assert_int_equal(f->e.line, 3);
 	assert_true(f->e.col > 1);
 	refused(f, "", 0, ERR_INVALID);
