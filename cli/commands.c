@@ -1,8 +1,8 @@
 #include "cli/commands.h"
 
+#include "cli/docs.h"
 #include "config/complete.h"
 #include "config/config.h"
-#include "config/docs.h"
 #include "engine/commands.h"
 
 #include <stdio.h>

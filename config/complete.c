@@ -340,7 +340,7 @@ static void script_fish(command_list list, struct str *out)
 			fish_command(list, *l, out);
 }
 
-int completion_script(const char *shell, command_list list, struct str *out, struct error *e)
+int completion_script(const char *shell, command_list list, struct str *out)
 {
 	if (strcmp(shell, "bash") == 0) {
 		script_bash(list, out);
@@ -349,9 +349,7 @@ int completion_script(const char *shell, command_list list, struct str *out, str
 	} else if (strcmp(shell, "fish") == 0) {
 		script_fish(list, out);
 	} else {
-		error_set(e, ERR_INVALID, "no completion for the shell %.40s", shell);
-		error_hint(e, "bash, zsh or fish");
 		return ERR_INVALID;
 	}
-	return out->failed ? error_set(e, ERR_NOMEM, "out of memory") : 0;
+	return out->failed ? ERR_NOMEM : 0;
 }
