@@ -329,7 +329,7 @@ static int history_line(struct writer *w, const struct world *world, char *line)
 int git_build(const struct world *world, struct error *e)
 {
 	const struct baked *b = baked_find("demo/world/history");
-	char *text = b ? malloc(b->n + 1) : NULL, *save = NULL;
+	char *text = b ? malloc(b->n + 1) : NULL, *rest = text, *line;
 	struct writer w;
 	int rc;
 
@@ -338,7 +338,7 @@ int git_build(const struct world *world, struct error *e)
 	memcpy(text, b->bytes, b->n);
 	text[b->n] = '\0';
 	rc = writer_open(&w, world, true, e);
-	for (char *line = strtok_r(text, "\n", &save); line && rc == ERR_OK; line = strtok_r(NULL, "\n", &save))
+	while (rc == ERR_OK && (line = tool_cut(&rest, "\n")))
 		if (line[0] != '#')
 			rc = history_line(&w, world, line);
 	if (rc == ERR_OK)

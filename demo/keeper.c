@@ -207,8 +207,8 @@ static struct unit *unit_find(struct keeper *k, const char *env, const char *ser
 
 static void answer_request(struct keeper *k, char *text, struct str *reply)
 {
-	char *save = NULL, *verb = strtok_r(text, " \n", &save), *env = strtok_r(NULL, " \n", &save);
-	char *service = strtok_r(NULL, " \n", &save), *name = strtok_r(NULL, " \n", &save);
+	char *rest = text, *verb = tool_cut(&rest, " \n"), *env = tool_cut(&rest, " \n");
+	char *service = tool_cut(&rest, " \n"), *name = tool_cut(&rest, " \n");
 	struct unit *u = verb && env && service && name ? unit_find(k, env, service, name) : NULL;
 	struct error e;
 

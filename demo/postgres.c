@@ -190,9 +190,9 @@ static PGconn *connect_to(const struct world *w, const char *database)
 {
 	char port[16];
 	const char *keys[] = {"host", "hostaddr", "port", "dbname", "user", "password", "connect_timeout", "gssencmode",
-	                      "sslmode", NULL};
+	                      "sslmode", "options", NULL};
 	const char *values[] = {"127.0.0.1", "127.0.0.1", port, database, SUPERUSER, w->pg_password, "3", "disable",
-	                        "disable", NULL};
+	                        "disable", "-c client_min_messages=warning", NULL};
 
 	snprintf(port, sizeof(port), "%d", w->pg_port);
 	return PQconnectdbParams(keys, values, 0);

@@ -164,14 +164,15 @@ static void read_identity(struct service *s, struct arena *a)
 /* KEY=value lines of the env file: the database's address, and whether all needed keys have a value. */
 static void read_env(struct service *s)
 {
-	char path[PATH_LEN + 8], *line, *save = NULL;
+	char path[PATH_LEN + 8], *line, *rest;
 	bool seen[REQUIRES_MAX] = {false};
 	struct str text;
 
 	snprintf(path, sizeof(path), "%s/.env", s->root);
 	str_init(&text, 1024 * 1024);
 	tool_slurp(path, &text);
-	for (line = text.data ? strtok_r(text.data, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
+	rest = text.data;
+	while ((line = tool_cut(&rest, "\n"))) {
 		char *eq = strchr(line, '=');
 
 		if (line[0] == '#' || !eq)

@@ -49,6 +49,18 @@ void tool_rfc3339(int64_t s, char dst[32])
 	strftime(dst, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
+char *tool_cut(char **rest, const char *seps)
+{
+	char *start = *rest ? *rest + strspn(*rest, seps) : NULL;
+
+	if (!start || !*start)
+		return NULL;
+	*rest = start + strcspn(start, seps);
+	if (**rest)
+		*(*rest)++ = '\0';
+	return start;
+}
+
 void tool_json_string(struct str *out, const char *text)
 {
 	str_addc(out, '"');

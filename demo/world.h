@@ -161,6 +161,8 @@ void tool_names_free(char **names, int n);
 void tool_slurp(const char *path, struct str *out);
 /* UTC, "2026-01-31T12:00:00Z". */
 void tool_rfc3339(int64_t s, char dst[32]);
+/* Cuts the next piece between any of seps off *rest; NULL at the end. */
+char *tool_cut(char **rest, const char *seps);
 /* Text as a JSON string with its quotes. */
 void tool_json_string(struct str *out, const char *text);
 
