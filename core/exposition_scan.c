@@ -116,11 +116,16 @@ static bool take(struct cur *c, char want)
 /* From behind the opening quote to behind the closing one. */
 static char *take_quoted(struct cur *c, const char **wrong)
 {
-	char *value = arena_alloc(c->a, (size_t)(c->end - c->p) + 1);
+	const char *close = c->p;
+	char *value;
 	size_t k = 0;
 
+	/* Its length first: a long line of many labels must not cost its length for each. */
+	while (close < c->end && *close != '"')
+		close += *close == '\\' && close + 1 < c->end ? 2 : 1;
+	value = arena_alloc(c->a, (size_t)(close - c->p) + 1);
 	*wrong = value == NULL ? "it does not fit" : NULL;
-	while (value != NULL && c->p < c->end) {
+	while (value != NULL && c->p < c->end && c->p <= close) {
 		char b = *c->p++;
 
 		if (b == '"') {
