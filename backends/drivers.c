@@ -18,6 +18,9 @@ const struct driver *const drivers[] = {
     &vars_envfile.base,
     &migrate_prisma.base,
     &migrate_django.base,
+    &metrics_probe.base,
+    &metrics_text.base,
+    &logs_file.base,
     /* null for each port */
     &deploy_null.base,
     &migrate_null.base,
