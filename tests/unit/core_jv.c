@@ -116,9 +116,8 @@ static void canonical_form_ignores_order_and_spaces(void **state)
 	struct fixture *f = *state;
 	char one[200];
 
-	memset(one, 0, sizeof(one));
-	strncpy(one, print(f, parse(f, "{\"b\" : [ 1.0, 0.1, 1e300 ], \"a\":{\"z\":1,\"y\":\"\\u0041/\\u001f\"}}"),
-	                   JV_CANONICAL), sizeof(one) - 1);
+	str_copy(one, sizeof(one), print(f, parse(f, "{\"b\" : [ 1.0, 0.1, 1e300 ], \"a\":{\"z\":1,\"y\":\"\\u0041/\\u001f\"}}"),
+	                                 JV_CANONICAL));
 	assert_string_equal(one, "{\"a\":{\"y\":\"A/\\u001f\",\"z\":1},\"b\":[1,0.1,1e+300]}");
 	assert_string_equal(print(f, parse(f, "{\"a\":{\"y\":\"A/\\u001F\",\"z\":1},\"b\":[1,0.1,1e300]}"), JV_CANONICAL),
 	                    one);
