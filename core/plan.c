@@ -697,10 +697,12 @@ bool plan_may_run(const struct plan *p, const struct gate **ret)
 {
 	for (int i = 0; i < p->n_gates; i++)
 		if (p->gates[i].verdict != GATE_OPEN && p->gates[i].verdict != GATE_EXEMPT) {
-			*ret = &p->gates[i];
+			if (ret != NULL)
+				*ret = &p->gates[i];
 			return false;
 		}
-	*ret = NULL;
+	if (ret != NULL)
+		*ret = NULL;
 	return p->n_gates > 0;
 }
 
