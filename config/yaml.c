@@ -228,17 +228,17 @@ static int on_scalar(struct builder *b, struct fy_event *ev)
 		return rc;
 	if (s == NULL)
 		n = 0;
-	if (n > 0 && (memchr(s, '\0', n) != NULL || !is_printable(s, n)))
-		return fail_at(b, y->line, y->col, "write printable characters",
-		               "a value with a control or invisible character");
-	y->text = arena_strndup(b->a, n > 0 ? s : "", n);
 	y->quoted = t != NULL && fy_token_scalar_style(t) != FYSS_PLAIN;
-	if (y->text == NULL)
-		return 0;
 	/* The token of a quoted scalar starts behind its quote. */
 	if (y->quoted && y->col > 1 && (fy_token_scalar_style(t) == FYSS_SINGLE_QUOTED ||
 	                                fy_token_scalar_style(t) == FYSS_DOUBLE_QUOTED))
 		y->col--;
+	if (n > 0 && (memchr(s, '\0', n) != NULL || !is_printable(s, n)))
+		return fail_at(b, y->line, y->col, "write printable characters",
+		               "a value with a control or invisible character");
+	y->text = arena_strndup(b->a, n > 0 ? s : "", n);
+	if (y->text == NULL)
+		return 0;
 	if (!y->quoted && is_null(y->text) &&
 	    !(b->depth > 0 && b->stack[b->depth - 1].node->type == YAML_MAP && b->stack[b->depth - 1].key == NULL))
 		y->type = YAML_NULL;
@@ -303,7 +303,7 @@ static int syntax_error(struct builder *b, struct fy_diag *diag, int last_line)
 	if (d == NULL || d->msg == NULL || d->line < 0)
 		return fail_at(b, last_line, 1, "check indentation and quotes near here", "no valid YAML");
 	text_cleanz(text, sizeof(text), d->msg);
-	return fail_at(b, d->line + 1, d->column + 1, "check indentation, quotes and brackets here", text);
+	return fail_at(b, MAX(d->line, 1), MAX(d->column, 1), "check indentation, quotes and brackets here", text);
 }
 
 static void diag_quiet(struct fy_diag *diag, void *user, const char *buf, size_t len)
