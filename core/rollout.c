@@ -151,18 +151,13 @@ static struct reaction revert(struct turn *t)
 	return does(EFFECT_REVERT);
 }
 
-/* The person wants it to end: by the plan's policy with or without putting the earlier release back. */
+/* The person wants it to end: what was begun stays as it is, a rollback is a plan of its own. */
 static struct reaction stop_by_abort(struct turn *t)
 {
 	struct rollout *r = t->r;
 
-	if (r->on_failure == ON_FAILURE_ROLLBACK && can_revert(r)) {
-		r->abort_wanted = true;
-		snprintf(r->text, sizeof(r->text), "aborted: putting %s back", r->from.tag[0] != '\0' ? r->from.tag : "the earlier release");
-		return revert(t);
-	}
-	snprintf(r->text, sizeof(r->text), "aborted %s %s%s", r->at_step < r->n_steps ? "at step" : "after step",
-	         step_kind_name(r->steps[MIN(r->at_step, r->n_steps - 1)].kind),
+	snprintf(r->text, sizeof(r->text), "aborted %s step %s%s", r->runs[r->at_step].state == STEP_WAITS ? "before" : "at",
+	         step_kind_name(r->steps[r->at_step].kind),
 	         rollout_touched(r) ? ": what was begun stays as it is" : ": nothing was changed that runs");
 	return end(t, OUTCOME_CANCELLED);
 }
@@ -257,8 +252,15 @@ static struct reaction resume(struct turn *t)
 
 	if (r->state == ROLLOUT_REVERTING)
 		return does(EFFECT_REVERT);
-	if (r->runs[r->at_step].state != STEP_RUNS)
+	if (r->runs[r->at_step].state != STEP_RUNS) {
+		if (r->abort_wanted)
+			return stop_by_abort(t);
+		if (r->hold_wanted) {
+			snprintf(r->text, sizeof(r->text), "held before step %s", step_kind_name(r->steps[r->at_step].kind));
+			return pause(t);
+		}
 		return run_step(t);
+	}
 	switch (r->steps[r->at_step].class) {
 	case STEP_READ:
 	case STEP_KEYED: return run_step(t);
@@ -375,7 +377,7 @@ static struct reaction cell_reverted(struct turn *t)
 	r->rolled_back = true;
 	str_copy(why, sizeof(why), r->text);
 	snprintf(r->text, sizeof(r->text), "%.300s; %s is back", why, r->from.tag[0] != '\0' ? r->from.tag : "the earlier release");
-	return end(t, r->abort_wanted ? OUTCOME_CANCELLED : OUTCOME_FAILED);
+	return end(t, OUTCOME_FAILED);
 }
 
 static void revert_broke(struct turn *t)

@@ -14,4 +14,10 @@ int run_rollout(struct app *a, const char *id);
 /* Starts that process: own session, cwd /, log file in the state folder, no terminal. 0 or an error. */
 int run_spawn(struct app *a, const char *id, struct error *e);
 
+/* Where a rollout's process and its children write: FOLDER/rollouts/ID.log beside the store, else the state folder. */
+int run_log_path(const struct setup *s, const char *id, char *dst, size_t cap, struct error *e) MUST_CHECK;
+
+/* The folder that holds such things (mode 0700). */
+int run_dir(const struct setup *s, const char *below, char *dst, size_t cap, struct error *e) MUST_CHECK;
+
 #endif

@@ -12,6 +12,7 @@ struct smoke_run;
 /* Steps run as soon as those they come after have passed, at most 8 at once. The result is not stored here. */
 struct smoke_run *smoke_start(struct app *a, int service, int env, const struct smoke_suite_conf *suite,
                               smoke_step_fn *on_step, smoke_done_fn *done, void *ctx);
+/* No callback any more. Not after done was called. */
 void smoke_cancel(struct smoke_run *r);
 
 /* Pure parts, tested alone: TAP 12-14 text to a verdict. ".a.b[0]" of a JSON text to canonical JSON, false if absent. */

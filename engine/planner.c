@@ -1,0 +1,721 @@
+/*
+ * A plan is gathered in two waves: first what runs and what is known (deployments, registry, store), which decides
+ * the release; then everything about that release (image, commits, migrations, configuration). Each question is
+ * asked at once with its own limit of time; what is not answered is said so in the plan, never guessed.
+ */
+#include "engine/planner.h"
+
+#include "core/gate.h"
+#include "core/text.h"
+#include "core/verdict.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ASK_US (REMOTE_TIMEOUT_MS * US_PER_MS)
+#define VERIFY_US (60 * US_PER_S)        /* reads every byte of an image */
+enum { MEDIAN_OF_MAX = 16, PREFIX_MIN = 6 };
+
+/* What is asked; each answer has its slot. */
+enum question {
+	Q_STORE, Q_HERE, Q_BEFORE, Q_RELEASES,                                    /* first wave */
+	Q_IMAGE, Q_OLD_IMAGE, Q_LOG, Q_MIGRATIONS, Q_OLD_MIGRATIONS, Q_VARS, Q_VARS_BEFORE, Q_TEMPLATE,
+	Q_COUNT
+};
+
+struct answer {
+	bool asked;
+	struct outcome o;
+	void *result;
+	void (*free)(void *);
+};
+
+struct gather {
+	struct app *app;
+	struct plan_want want;
+	int previous;                    /* environment, -1 none */
+	char release[DIGEST_LEN];
+	struct plan *plan;
+	const struct plan *old;          /* of a re-check */
+	char old_digest[DIGEST_LEN];
+	char requester[NAME_LEN];
+	struct answer answers[Q_COUNT];
+	int waiting;
+	void (*next)(struct gather *g);
+	plan_done_fn *done;
+	void *ctx;
+};
+
+struct ask {
+	struct gather *g;
+	enum question q;
+};
+
+static void gather_free(struct gather *g)
+{
+	for (int i = 0; i < Q_COUNT; i++)
+		if (g->answers[i].result != NULL)
+			g->answers[i].free(g->answers[i].result);
+	plan_free(g->plan);
+	free(g);
+}
+
+static void finish(struct gather *g, const struct outcome *why)
+{
+	struct plan *p = why->kind == OUTCOME_OK ? g->plan : NULL;
+
+	if (p != NULL)
+		g->plan = NULL;
+	g->done(g->ctx, p, why);
+	gather_free(g);
+}
+
+static void wave_done(void *ctx)
+{
+	struct gather *g = ctx;
+
+	if (--g->waiting == 0)
+		g->next(g);
+}
+
+static void on_answer(void *ctx, struct op *op, const struct outcome *o, void *result)
+{
+	struct ask *a = ctx;
+	struct gather *g = a->g;
+	struct answer *x = &g->answers[a->q];
+
+	free(a);
+	x->o = *o;
+	if (o->kind == OUTCOME_OK && result != NULL)
+		x->result = op_take(op);
+	wave_done(g);
+}
+
+/* An op whose answer goes to slot q; NULL when memory ran out (the slot then says so). */
+static struct op *ask(struct gather *g, enum question q, int64_t timeout_us, void (*free_result)(void *))
+{
+	struct ask *a = calloc(1, sizeof(*a));
+	struct answer *x = &g->answers[q];
+
+	x->asked = true;
+	x->free = free_result;
+	if (a == NULL) {
+		x->o = outcome_make(OUTCOME_ERRORED, "planner", "out of memory");
+		return NULL;
+	}
+	a->g = g;
+	a->q = q;
+	g->waiting++;
+	return op_new(app_loop(g->app), timeout_us, on_answer, a);
+}
+
+static const void *got(const struct gather *g, enum question q)
+{
+	return g->answers[q].o.kind == OUTCOME_OK ? g->answers[q].result : NULL;
+}
+
+/* --- second wave: everything about the release ------------------------------------------------------- */
+
+static const char *service_name(const struct gather *g) { return app_setup(g->app)->services[g->want.service].name; }
+static const char *env_name(const struct gather *g) { return app_setup(g->app)->envs[g->want.env].name; }
+
+static void ask_registry(struct gather *g)
+{
+	const struct opened *registry = app_registry(g->app, g->want.service);
+	struct op *op;
+
+	if (registry == NULL) {
+		g->answers[Q_IMAGE].o = outcome_make(OUTCOME_UNSUPPORTED, "registry", "no registry is configured");
+		return;
+	}
+	op = ask(g, Q_IMAGE, VERIFY_US, free);
+	if (op != NULL)
+		REGISTRY_OF(registry)->verify(registry->priv, g->plan->to.digest, op);
+	if (g->plan->from.digest[0] == '\0' || g->plan->kind == PLAN_ROLLBACK)
+		return;
+	op = ask(g, Q_OLD_IMAGE, VERIFY_US, free);
+	if (op != NULL)
+		REGISTRY_OF(registry)->verify(registry->priv, g->plan->from.digest, op);
+}
+
+static void ask_forge(struct gather *g)
+{
+	const struct opened *forge = app_forge(g->app, g->want.service);
+	const struct deployment_conf *dep = setup_deployment(app_setup(g->app), g->want.service, g->want.env);
+	const char *template = jv_get_text(dep->vars.options, "template", NULL);
+	const struct plan *p = g->plan;
+	struct op *op;
+
+	if (forge == NULL || p->to.revision[0] == '\0')
+		return;
+	op = ask(g, Q_LOG, ASK_US, commit_log_free);
+	if (op != NULL)
+		FORGE_OF(forge)->log(forge->priv, p->from.revision, p->to.revision, op);
+	if (template == NULL)
+		return;
+	op = ask(g, Q_TEMPLATE, ASK_US, free);
+	if (op != NULL)
+		FORGE_OF(forge)->read(forge->priv, p->to.revision, template, op);
+}
+
+static void ask_migrate(struct gather *g)
+{
+	const struct opened *migrate = app_migrate(g->app, g->want.service, g->want.env);
+	struct op *op;
+
+	if (migrate == NULL)
+		return;
+	if (g->plan->to.revision[0] == '\0') {
+		g->answers[Q_MIGRATIONS].o = outcome_make(OUTCOME_ERRORED, "migrate", "the release's revision is not known");
+		return;
+	}
+	op = ask(g, Q_MIGRATIONS, ASK_US, migration_set_free);
+	if (op != NULL)
+		MIGRATE_OF(migrate)->inspect(migrate->priv, g->plan->to.revision, op);
+	if (g->plan->kind != PLAN_ROLLBACK || g->plan->from.revision[0] == '\0')
+		return;
+	op = ask(g, Q_OLD_MIGRATIONS, ASK_US, migration_set_free);
+	if (op != NULL)
+		MIGRATE_OF(migrate)->inspect(migrate->priv, g->plan->from.revision, op);
+}
+
+static void ask_vars(struct gather *g)
+{
+	const struct opened *vars = app_vars(g->app, g->want.service, g->want.env);
+	const struct opened *before = g->previous >= 0 ? app_vars(g->app, g->want.service, g->previous) : NULL;
+	struct op *op;
+
+	if (vars == NULL)
+		return;
+	op = ask(g, Q_VARS, ASK_US, var_facts_free);
+	if (op != NULL)
+		VARS_OF(vars)->read(vars->priv, op);
+	if (before == NULL)
+		return;
+	op = ask(g, Q_VARS_BEFORE, ASK_US, var_facts_free);
+	if (op != NULL)
+		VARS_OF(before)->read(before->priv, op);
+}
+
+/* --- building ------------------------------------------------------------------------------------------- */
+
+static void take_image(struct gather *g)
+{
+	const struct image *image = got(g, Q_IMAGE);
+	struct release *to = &g->plan->to;
+
+	if (image == NULL)
+		return;
+	if (to->revision[0] == '\0')
+		str_copy(to->revision, sizeof(to->revision), image->release.revision);
+	if (to->tag[0] == '\0')
+		str_copy(to->tag, sizeof(to->tag), image->release.tag);
+	if (to->built_us == 0)
+		to->built_us = image->release.built_us;
+}
+
+static void take_commits(struct gather *g)
+{
+	struct answer *x = &g->answers[Q_LOG];
+	struct plan *p = g->plan;
+
+	if (x->asked && x->o.kind == OUTCOME_OK && x->result != NULL) {
+		p->commits = x->result;
+		x->result = NULL;
+		if (p->commits->unrelated)
+			plan_add_risk(p, true, "%s and %s have no common history", p->from.tag, p->to.tag);
+		if (p->commits->backwards && p->kind == PLAN_PROMOTE)
+			plan_add_risk(p, true, "this goes back: %d commits leave", p->commits->n_items + p->commits->n_more);
+	} else if (x->asked) {
+		str_copy(p->commits_text, sizeof(p->commits_text), x->o.text);
+	} else {
+		str_copy(p->commits_text, sizeof(p->commits_text),
+		         p->to.revision[0] == '\0' ? "the release names no revision" : "no forge is configured");
+	}
+}
+
+static void take_migrations(struct gather *g)
+{
+	const struct migration_set *set = got(g, Q_MIGRATIONS);
+	struct plan *p = g->plan;
+
+	if (app_migrate(g->app, g->want.service, g->want.env) == NULL)
+		return;
+	if (set == NULL) {
+		str_copy(p->migrations_text, sizeof(p->migrations_text), g->answers[Q_MIGRATIONS].o.text);
+		return;
+	}
+	str_copy(p->migrate_tool, sizeof(p->migrate_tool), set->tool);
+	if (set->blocked)
+		str_copy(p->migrations_text, sizeof(p->migrations_text), set->block_text);
+	else if (set->lock_text[0] != '\0')
+		str_copy(p->migrations_text, sizeof(p->migrations_text), set->lock_text);
+	if (p->kind == PLAN_ROLLBACK)
+		return;
+	p->migrations = arena_alloc(&p->arena, (size_t)MAX(set->n_pending, 1) * sizeof(*p->migrations));
+	for (int i = 0; i < set->n_items && p->migrations != NULL; i++) {
+		const struct migration *m = &set->items[i];
+
+		if (m->state != MIGRATION_PENDING || p->n_migrations >= set->n_pending)
+			continue;
+		p->migrations[p->n_migrations++] = *m;
+		if (m->loses_data)
+			plan_add_risk(p, true, "%.150s loses data: %.150s", m->name, m->text);
+		else if (m->destructive)
+			plan_add_risk(p, true, "%.150s breaks the release that runs now: %.150s", m->name, m->text);
+	}
+}
+
+static void take_vars(struct gather *g)
+{
+	const struct var_facts *here = got(g, Q_VARS);
+	const struct forge_file *file = got(g, Q_TEMPLATE);
+	struct plan *p = g->plan;
+	int n_missing = 0;
+
+	if (here == NULL)
+		return;
+	p->vars = vars_compare(got(g, Q_VARS_BEFORE), here, file != NULL ? file->bytes : NULL, file != NULL ? file->n : 0);
+	plan_set_vars(p, p->vars);
+	for (int i = 0; p->vars != NULL && i < p->vars->n_items; i++)
+		n_missing += p->vars->items[i].state == VAR_MISSING && !p->vars->items[i].required;
+	if (n_missing > 0)
+		plan_add_risk(p, false, "%d env key%s of %s %s not set here", n_missing, n_missing == 1 ? "" : "s", p->source_env,
+		              n_missing == 1 ? "is" : "are");
+	if (g->answers[Q_TEMPLATE].asked && file == NULL)
+		plan_add_risk(p, false, "required env keys are not known: %.300s", g->answers[Q_TEMPLATE].o.text);
+}
+
+static void add_risks(struct gather *g)
+{
+	const struct store_snapshot *s = got(g, Q_STORE);
+	const struct deployed *here = got(g, Q_HERE);
+	struct plan *p = g->plan;
+	int sick = 0;
+
+	for (int i = 0; here != NULL && i < here->n_instances; i++)
+		sick += here->instances[i].state != STATE_OK && here->instances[i].state != STATE_NOT_STARTED;
+	if (sick > 0)
+		plan_add_risk(p, false, "%d of %d instances are not healthy before it starts", sick, here->n_instances);
+	if (here != NULL && here->drift)
+		plan_add_risk(p, false, "an instance runs other bytes than %s is set to", p->env);
+	if (p->from.digest[0] == '\0')
+		plan_add_risk(p, false, "the first deployment here: there is nothing to roll back to");
+	if (g->answers[Q_OLD_IMAGE].asked && g->answers[Q_OLD_IMAGE].o.kind == OUTCOME_FAILED)
+		plan_add_risk(p, true, "the image that runs now is gone: it could not be put back (%.200s)",
+		              g->answers[Q_OLD_IMAGE].o.text);
+	if (g->previous >= 0 && p->kind == PLAN_PROMOTE && got(g, Q_BEFORE) == NULL)
+		plan_add_risk(p, false, "%s could not be observed: %.250s", p->source_env, g->answers[Q_BEFORE].o.text);
+	for (int i = 0; s != NULL && i < s->n_deploys; i++)
+		if (s->deploys[i].bad && strcmp(s->deploys[i].service, p->service) == 0 &&
+		    strcmp(s->deploys[i].release.digest, p->to.digest) == 0) {
+			plan_add_risk(p, true, "this release is marked bad in %s", s->deploys[i].env);
+			break;
+		}
+	if (p->kind == PLAN_ROLLBACK && app_migrate(g->app, g->want.service, g->want.env) != NULL) {
+		char text[TEXT_LEN];
+		enum schema_verdict v = verdict_for(got(g, Q_MIGRATIONS), got(g, Q_OLD_MIGRATIONS), text, sizeof(text));
+
+		if (v != SCHEMA_SAME)
+			plan_add_risk(p, v != SCHEMA_ADDITIVE, "schema: %s", text);
+		else
+			str_copy(p->migrations_text, sizeof(p->migrations_text), text);
+	}
+}
+
+static int compare_span(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The median of the same step in the last rollouts of this deployment that ended ok. */
+static int64_t step_median(const struct store_snapshot *s, const struct plan *p, const struct step *step)
+{
+	int64_t spans[MEDIAN_OF_MAX];
+	int n = 0;
+
+	for (int i = 0; i < s->n_rollouts && n < MEDIAN_OF_MAX; i++) {
+		const struct rollout *r = &s->rollouts[i];
+
+		if (r->state != ROLLOUT_ENDED || r->outcome != OUTCOME_OK || strcmp(r->service, p->service) != 0 ||
+		    strcmp(r->env, p->env) != 0)
+			continue;
+		for (int k = 0; k < r->n_steps && n < MEDIAN_OF_MAX; k++)
+			if (r->steps[k].kind == step->kind && strcmp(r->steps[k].target, step->target) == 0 &&
+			    r->runs[k].state == STEP_DONE && r->runs[k].ended_us > r->runs[k].started_us)
+				spans[n++] = r->runs[k].ended_us - r->runs[k].started_us;
+	}
+	if (n == 0)
+		return 0;
+	qsort(spans, (size_t)n, sizeof(*spans), compare_span);
+	return spans[n / 2];
+}
+
+static void take_times(struct gather *g)
+{
+	const struct store_snapshot *s = got(g, Q_STORE);
+
+	for (int i = 0; s != NULL && i < g->plan->n_steps; i++) {
+		g->plan->steps[i].expect_us = step_median(s, g->plan, &g->plan->steps[i]);
+		g->plan->expect_us += g->plan->steps[i].expect_us;
+	}
+}
+
+static const struct smoke_result *smoke_of(const struct gather *g)
+{
+	const struct store_snapshot *s = got(g, Q_STORE);
+	const char *suite = app_setup(g->app)->services[g->want.service].smoke;
+	const struct smoke_result *newest = NULL;
+
+	for (int i = 0; s != NULL && suite != NULL && i < s->n_smokes; i++) {
+		const struct smoke_result *r = s->smokes[i];
+
+		if (strcmp(r->suite, suite) == 0 && strcmp(r->service, g->plan->service) == 0 &&
+		    strcmp(r->env, g->plan->source_env) == 0 && strcmp(r->release.digest, g->plan->to.digest) == 0 &&
+		    (newest == NULL || r->ended_us > newest->ended_us))
+			newest = r;
+	}
+	return newest;
+}
+
+/* Since when the release runs before here; 0 when it does not, or nobody can say. */
+static int64_t running_since(const struct gather *g)
+{
+	const struct deployed *before = got(g, Q_BEFORE);
+	const struct store_snapshot *s = got(g, Q_STORE);
+
+	if (before == NULL || strcmp(before->release.digest, g->plan->to.digest) != 0 || before->drift)
+		return 0;
+	if (before->since_us > 0)
+		return before->since_us;
+	for (int i = 0; s != NULL && i < s->n_deploys; i++)
+		if (s->deploys[i].until_us == 0 && strcmp(s->deploys[i].service, g->plan->service) == 0 &&
+		    strcmp(s->deploys[i].env, g->plan->source_env) == 0 &&
+		    strcmp(s->deploys[i].release.digest, g->plan->to.digest) == 0)
+			return s->deploys[i].since_us;
+	return 0;
+}
+
+static void judge(struct gather *g)
+{
+	const struct store_snapshot *s = got(g, Q_STORE);
+	struct gate_facts f = {
+	    .now_us = s != NULL ? s->now_us : loop_wall_us(),
+	    .setup = app_setup(g->app),
+	    .service = g->want.service,
+	    .env = g->want.env,
+	    .image = g->answers[Q_IMAGE].o,
+	    .has_migrations = app_migrate(g->app, g->want.service, g->want.env) != NULL,
+	    .migrations = got(g, Q_MIGRATIONS),
+	    .has_vars = app_vars(g->app, g->want.service, g->want.env) != NULL,
+	    .vars = g->plan->vars,
+	    .smoke = smoke_of(g),
+	    .running_since_us = running_since(g),
+	    .decisions = s != NULL ? s->decisions : NULL,
+	    .n_decisions = s != NULL ? s->n_decisions : 0,
+	};
+
+	str_copy(f.migrations_text, sizeof(f.migrations_text), g->answers[Q_MIGRATIONS].o.text);
+	str_copy(f.vars_text, sizeof(f.vars_text), g->answers[Q_VARS].o.text);
+	/* A template that cannot be read leaves the required keys unknown: that is no "all are set". */
+	if (f.vars != NULL && g->answers[Q_TEMPLATE].asked && got(g, Q_TEMPLATE) == NULL &&
+	    g->answers[Q_TEMPLATE].o.kind != OUTCOME_FAILED) {
+		f.vars = NULL;
+		str_copy(f.vars_text, sizeof(f.vars_text), g->answers[Q_TEMPLATE].o.text);
+	}
+	gates_eval(g->plan, &f);
+}
+
+/* What differs between a stored plan and the same wish now, for the person who approved it. */
+static struct outcome what_changed(const struct plan *old, const struct plan *now)
+{
+	const char *what = "its steps or policy";
+
+	if (strcmp(old->from.digest, now->from.digest) != 0)
+		what = "what runs there now";
+	else if (strcmp(old->to.digest, now->to.digest) != 0 || strcmp(old->to.revision, now->to.revision) != 0)
+		what = "the release";
+	else if (strcmp(old->setup_digest, now->setup_digest) != 0)
+		what = "the configuration of gates, instances or suite";
+	else if (old->n_migrations != now->n_migrations)
+		what = "the migrations that would run";
+	else if (strcmp(old->vars_digest, now->vars_digest) != 0)
+		what = "the env keys";
+	return outcome_make(OUTCOME_FAILED, "planner", "the plan is not the same any more: %s changed since", what);
+}
+
+static void build(struct gather *g)
+{
+	const struct setup *s = app_setup(g->app);
+	const struct deployment_conf *dep = setup_deployment(s, g->want.service, g->want.env);
+	const struct opened *deploy = app_deploy(g->app, g->want.service, g->want.env);
+	const char *suite = s->services[g->want.service].smoke;
+	struct plan *p = g->plan;
+	struct outcome o;
+	struct error e;
+
+	take_image(g);
+	take_commits(g);
+	take_migrations(g);
+	take_vars(g);
+	plan_make_steps(p, dep, suite != NULL && p->policy.gate_on[GATE_SMOKE], suite);
+	for (int i = 0; i < p->n_steps; i++)
+		if (p->steps[i].kind == STEP_DEPLOY)
+			p->steps[i].class = DEPLOY_OF(deploy)->apply_class;
+	add_risks(g);
+	take_times(g);
+	if (plan_seal(p, &e) != 0) {
+		o = outcome_make(OUTCOME_ERRORED, "planner", "%s", e.text);
+		finish(g, &o);
+		return;
+	}
+	judge(g);
+	if (g->old != NULL && strcmp(g->old_digest, p->digest) != 0) {
+		o = what_changed(g->old, p);
+		finish(g, &o);
+		return;
+	}
+	o = outcome_ok();
+	finish(g, &o);
+}
+
+/* --- first wave: which release --------------------------------------------------------------------------- */
+
+static bool names_release(const struct release *r, const char *want)
+{
+	size_t n = strlen(want);
+	const char *hex = strchr(r->digest, ':');
+
+	if (strcmp(r->digest, want) == 0 || strcmp(r->tag, want) == 0 || strcmp(r->revision, want) == 0)
+		return true;
+	if (n < PREFIX_MIN)
+		return false;
+	return strncmp(r->digest, want, n) == 0 || (hex != NULL && strncmp(hex + 1, want, n) == 0) ||
+	       strncmp(r->revision, want, n) == 0;
+}
+
+/* Looks a name up in all that is known; two different images by one name are refused. */
+static struct outcome find_release(const struct gather *g, const char *want, struct release *ret)
+{
+	const struct release_list *list = got(g, Q_RELEASES);
+	const struct store_snapshot *s = got(g, Q_STORE);
+	const struct deployed *seen[2] = {got(g, Q_HERE), got(g, Q_BEFORE)};
+	const struct release *found = NULL;
+
+	for (int i = 0; list != NULL && i < list->n_items; i++) {
+		if (!names_release(&list->items[i], want))
+			continue;
+		if (found != NULL && strcmp(found->digest, list->items[i].digest) != 0)
+			return outcome_make(OUTCOME_FAILED, "planner", "%s names several releases: say the digest", want);
+		found = &list->items[i];
+	}
+	for (int i = 0; i < 2 && found == NULL; i++)
+		if (seen[i] != NULL && seen[i]->release.digest[0] != '\0' && names_release(&seen[i]->release, want))
+			found = &seen[i]->release;
+	for (int i = 0; s != NULL && found == NULL && i < s->n_deploys; i++)
+		if (strcmp(s->deploys[i].service, service_name(g)) == 0 && names_release(&s->deploys[i].release, want))
+			found = &s->deploys[i].release;
+	if (found == NULL && list == NULL && g->answers[Q_RELEASES].asked)
+		return g->answers[Q_RELEASES].o;
+	if (found == NULL)
+		return outcome_make(OUTCOME_FAILED, "planner", "no release of %s is called %s", service_name(g), want);
+	*ret = *found;
+	return outcome_ok();
+}
+
+static struct outcome last_good(const struct gather *g, const struct release *now, struct release *ret)
+{
+	const struct store_snapshot *s = got(g, Q_STORE);
+
+	if (s == NULL)
+		return g->answers[Q_STORE].o;
+	for (int i = 0; i < s->n_deploys; i++) {
+		const struct deploy_row *x = &s->deploys[i];
+
+		if (x->good && !x->bad && strcmp(x->service, service_name(g)) == 0 && strcmp(x->env, env_name(g)) == 0 &&
+		    strcmp(x->release.digest, now->digest) != 0) {
+			*ret = x->release;
+			return outcome_ok();
+		}
+	}
+	return outcome_make(OUTCOME_FAILED, "planner", "no earlier good release of %s in %s is known: name one with --release",
+	                    service_name(g), env_name(g));
+}
+
+static struct outcome choose_release(struct gather *g, struct release *ret)
+{
+	const struct deployed *here = got(g, Q_HERE), *before = got(g, Q_BEFORE);
+	const struct release_list *list = got(g, Q_RELEASES);
+	struct outcome o;
+
+	if (g->release[0] != '\0')
+		return find_release(g, g->release, ret);
+	if (g->want.kind == PLAN_ROLLBACK)
+		return last_good(g, &here->release, ret);
+	if (g->previous >= 0) {
+		if (before == NULL)
+			return g->answers[Q_BEFORE].o;
+		if (before->release.digest[0] == '\0')
+			return outcome_make(OUTCOME_FAILED, "planner", "nothing runs in %s that could be promoted",
+			                    app_setup(g->app)->envs[g->previous].name);
+		*ret = before->release;
+		return outcome_ok();
+	}
+	if (list != NULL && list->n_items > 0) {
+		*ret = list->items[0];
+		return outcome_ok();
+	}
+	o = outcome_make(OUTCOME_FAILED, "planner", "%s is the first environment: name a release", env_name(g));
+	return g->answers[Q_RELEASES].asked && list == NULL ? g->answers[Q_RELEASES].o : o;
+}
+
+/* Fills what the registry's list knows and the other source did not say. */
+static void complete(const struct gather *g, struct release *r)
+{
+	const struct release_list *list = got(g, Q_RELEASES);
+
+	for (int i = 0; list != NULL && i < list->n_items; i++) {
+		const struct release *x = &list->items[i];
+
+		if (strcmp(x->digest, r->digest) != 0)
+			continue;
+		if (r->revision[0] == '\0')
+			str_copy(r->revision, sizeof(r->revision), x->revision);
+		if (r->tag[0] == '\0')
+			str_copy(r->tag, sizeof(r->tag), x->tag);
+		if (r->built_us == 0)
+			r->built_us = x->built_us;
+	}
+}
+
+static void choose(struct gather *g)
+{
+	const struct deployed *here = got(g, Q_HERE);
+	struct plan *p = g->plan;
+	struct outcome o;
+
+	if (here == NULL) {
+		o = g->answers[Q_HERE].o;
+		finish(g, &o);
+		return;
+	}
+	if (got(g, Q_STORE) == NULL) {
+		o = g->answers[Q_STORE].o;
+		finish(g, &o);
+		return;
+	}
+	p->from = here->release;
+	o = choose_release(g, &p->to);
+	if (o.kind != OUTCOME_OK) {
+		finish(g, &o);
+		return;
+	}
+	complete(g, &p->from);
+	complete(g, &p->to);
+	if (p->to.digest[0] != '\0' && strcmp(p->from.digest, p->to.digest) == 0 && !here->drift && g->old == NULL) {
+		o = outcome_make(OUTCOME_FAILED, "planner", "%s runs in %s already", p->to.tag[0] != '\0' ? p->to.tag : p->to.digest,
+		                 env_name(g));
+		finish(g, &o);
+		return;
+	}
+	plan_set_target(p, app_setup(g->app), g->want.service, g->want.env);
+	g->next = build;
+	g->waiting = 1;
+	ask_registry(g);
+	ask_forge(g);
+	ask_migrate(g);
+	ask_vars(g);
+	loop_defer(app_loop(g->app), wave_done, g);
+}
+
+static void ask_first(struct gather *g)
+{
+	const struct opened *store = app_store(g->app), *registry = app_registry(g->app, g->want.service);
+	const struct opened *here = app_deploy(g->app, g->want.service, g->want.env);
+	const struct opened *before = g->previous >= 0 ? app_deploy(g->app, g->want.service, g->previous) : NULL;
+	struct op *op = ask(g, Q_STORE, ASK_US, store_snapshot_free);
+
+	g->next = choose;
+	if (op != NULL)
+		STORE_OF(store)->snapshot(store->priv, op);
+	if (here == NULL) {
+		g->answers[Q_HERE].o = outcome_make(OUTCOME_UNSUPPORTED, "planner", "%s has no deploy driver in %s", service_name(g),
+		                                    env_name(g));
+	} else if ((op = ask(g, Q_HERE, ASK_US, deployed_free)) != NULL) {
+		DEPLOY_OF(here)->observe(here->priv, op);
+	}
+	if (before != NULL && (op = ask(g, Q_BEFORE, ASK_US, deployed_free)) != NULL)
+		DEPLOY_OF(before)->observe(before->priv, op);
+	if (registry != NULL && (op = ask(g, Q_RELEASES, ASK_US, release_list_free)) != NULL)
+		REGISTRY_OF(registry)->list(registry->priv, op);
+}
+
+static void fail_later(void *ctx)
+{
+	struct gather *g = ctx;
+	struct outcome o = g->answers[Q_HERE].o;
+
+	finish(g, &o);
+}
+
+static void gather_start(struct app *a, const struct plan_want *want, const struct plan *old, plan_done_fn *done, void *ctx)
+{
+	const struct setup *s = app_setup(a);
+	struct gather *g = calloc(1, sizeof(*g));
+	struct outcome o = outcome_make(OUTCOME_ERRORED, "planner", "out of memory");
+
+	if (g == NULL || (g->plan = plan_new()) == NULL) {
+		free(g);
+		done(ctx, NULL, &o);
+		return;
+	}
+	g->app = a;
+	g->want = *want;
+	g->done = done;
+	g->ctx = ctx;
+	g->previous = -1;
+	str_copy(g->release, sizeof(g->release), want->release != NULL ? want->release : "");
+	g->plan->kind = want->kind;
+	g->plan->made_us = loop_wall_us();
+	str_copy(g->plan->requester, sizeof(g->plan->requester), app_model(a)->actor);
+	text_cleanz(g->plan->reason, sizeof(g->plan->reason), want->reason != NULL ? want->reason : "");
+	if (old != NULL) {
+		g->old = old;
+		str_copy(g->old_digest, sizeof(g->old_digest), old->digest);
+		str_copy(g->plan->requester, sizeof(g->plan->requester), old->requester);
+		str_copy(g->plan->reason, sizeof(g->plan->reason), old->reason);
+		g->plan->made_us = old->made_us;
+	}
+	if (want->service < 0 || want->service >= s->n_services || want->env < 0 || want->env >= s->n_envs ||
+	    !setup_deployment(s, want->service, want->env)->present) {
+		g->answers[Q_HERE].o = outcome_make(OUTCOME_FAILED, "planner", "that service is not deployed there");
+		loop_defer(app_loop(a), fail_later, g);
+		return;
+	}
+	g->previous = want->kind == PLAN_PROMOTE ? setup_previous_env(s, want->service, want->env) : -1;
+	g->waiting = 1;
+	ask_first(g);
+	loop_defer(app_loop(a), wave_done, g);
+}
+
+void planner_start(struct app *a, const struct plan_want *want, plan_done_fn *done, void *ctx)
+{
+	gather_start(a, want, NULL, done, ctx);
+}
+
+void planner_recheck(struct app *a, const struct plan *p, plan_done_fn *done, void *ctx)
+{
+	const struct setup *s = app_setup(a);
+	struct plan_want want = {
+	    .kind = p->kind,
+	    .service = setup_service(s, p->service),
+	    .env = setup_env(s, p->env),
+	    .release = p->to.digest[0] != '\0' ? p->to.digest : p->to.tag,
+	};
+
+	gather_start(a, &want, p, done, ctx);
+}
+

@@ -1,0 +1,342 @@
+/* What people ask for: each is written with its audit row before anything happens. */
+#include "engine/request.h"
+#include "engine/run.h"
+
+#include "core/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define STORE_US (REMOTE_TIMEOUT_MS * US_PER_MS)
+
+struct request {
+	struct app *app;
+	struct plan *plan;            /* a copy: the caller's may go away */
+	struct rollout *rollout;
+	struct decision d;
+	bool store_only;
+	bool wakes;                   /* the decision needs an executor: start one where none lives */
+	char id[DIGEST_LEN];
+	struct outcome o;
+	request_done_fn *done;
+	void *ctx;
+};
+
+static void finish(struct request *q, const struct outcome *o)
+{
+	if (o != NULL)
+		q->o = *o;
+	if (app_observes(q->app))
+		app_refresh_store(q->app, NULL, NULL);
+	q->done(q->ctx, &q->o, q->id);
+	plan_free(q->plan);
+	free(q->rollout);
+	free(q);
+}
+
+static void finish_later(void *ctx)
+{
+	finish(ctx, NULL);
+}
+
+static struct request *request_new(struct app *a, request_done_fn *done, void *ctx)
+{
+	struct request *q = calloc(1, sizeof(*q));
+	struct outcome o = outcome_make(OUTCOME_ERRORED, "request", "out of memory");
+
+	if (q == NULL) {
+		done(ctx, &o, "");
+		return NULL;
+	}
+	q->app = a;
+	q->done = done;
+	q->ctx = ctx;
+	return q;
+}
+
+static struct op *store_op(struct request *q, op_done_fn *fn)
+{
+	return op_new(app_loop(q->app), STORE_US, fn, q);
+}
+
+/* A wait that ends for an answer of the store: UNKNOWN where a write may have happened. */
+static struct outcome write_answer(const struct outcome *o)
+{
+	struct outcome w = *o;
+
+	if (w.kind == OUTCOME_CANCELLED)
+		w.kind = OUTCOME_UNKNOWN;
+	return w;
+}
+
+static bool copy_plan(struct request *q, const struct plan *p, const char *reason)
+{
+	struct arena a;
+	struct error e = {.text = "out of memory"};
+	int rc;
+
+	arena_init(&a, ARENA_DEFAULT_MAX);
+	rc = plan_from_jv(plan_to_jv(&a, p), &q->plan, &e);
+	if (arena_failed(&a) && rc == 0)
+		rc = ERR_NOMEM;
+	arena_release(&a);
+	if (rc != 0) {
+		q->o = outcome_make(OUTCOME_ERRORED, "request", "%s", e.text);
+		return false;
+	}
+	if (reason != NULL)
+		text_cleanz(q->plan->reason, sizeof(q->plan->reason), reason);
+	return true;
+}
+
+/* --- executing ------------------------------------------------------------------------------------------- */
+
+static void spawn(struct request *q, const char *id)
+{
+	struct error e;
+	char text[PATH_LEN + 3 * TEXT_LEN];
+
+	q->o = outcome_ok();
+	if (run_spawn(q->app, id, &e) != 0) {
+		error_format(&e, text, sizeof(text));
+		q->o = outcome_make(OUTCOME_ERRORED, "request", "%.390s", text);
+		snprintf(q->o.hint, sizeof(q->o.hint), "rollout %s is planned and nothing has happened: towpath take-over %s", id, id);
+	}
+}
+
+static void on_created(void *ctx, struct op *op, const struct outcome *o, void *result)
+{
+	struct request *q = ctx;
+	struct outcome said = write_answer(o);
+
+	UNUSED(op);
+	UNUSED(result);
+	if (said.kind != OUTCOME_OK) {
+		finish(q, &said);
+		return;
+	}
+	spawn(q, q->rollout->id);
+	finish(q, NULL);
+}
+
+static void new_id(char id[ID_LEN])
+{
+	unsigned char bytes[6] = {0};
+
+	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+		abort();
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		snprintf(id + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static void on_plan_stored(void *ctx, struct op *op, const struct outcome *o, void *result)
+{
+	struct request *q = ctx;
+	const struct opened *store = app_store(q->app);
+	struct outcome said = write_answer(o);
+	char id[ID_LEN] = "";
+
+	UNUSED(op);
+	UNUSED(result);
+	if (said.kind != OUTCOME_OK || q->store_only) {
+		finish(q, &said);
+		return;
+	}
+	q->rollout = calloc(1, sizeof(*q->rollout));
+	if (q->rollout == NULL) {
+		said = outcome_make(OUTCOME_ERRORED, "request", "out of memory");
+		finish(q, &said);
+		return;
+	}
+	new_id(id);
+	str_copy(q->id, sizeof(q->id), id);
+	rollout_init(q->rollout, id, q->plan, app_model(q->app)->actor, loop_wall_us());
+	STORE_OF(store)->rollout_create(store->priv, q->rollout, app_model(q->app)->actor, store_op(q, on_created));
+}
+
+static void store_plan(struct app *a, const struct plan *p, const char *reason, bool store_only, request_done_fn *done,
+                       void *ctx)
+{
+	const struct opened *store = app_store(a);
+	struct request *q = request_new(a, done, ctx);
+	const struct gate *g;
+
+	if (q == NULL)
+		return;
+	q->store_only = store_only;
+	if (!copy_plan(q, p, reason)) {
+		loop_defer(app_loop(a), finish_later, q);
+		return;
+	}
+	str_copy(q->id, sizeof(q->id), p->digest);
+	if (!store_only && !plan_may_run(p, &g)) {
+		q->o = outcome_make(OUTCOME_FAILED, "request", "gate %s is not open: %.300s", g != NULL ? gate_kind_name(g->kind) : "?",
+		                    g != NULL ? g->evidence : "");
+		loop_defer(app_loop(a), finish_later, q);
+		return;
+	}
+	STORE_OF(store)->plan_put(store->priv, q->plan, app_model(a)->actor, store_op(q, on_plan_stored));
+}
+
+void request_execute(struct app *a, const struct plan *p, const char *reason, request_done_fn *done, void *ctx)
+{
+	store_plan(a, p, reason, false, done, ctx);
+}
+
+void request_approval(struct app *a, const struct plan *p, const char *reason, request_done_fn *done, void *ctx)
+{
+	store_plan(a, p, reason, true, done, ctx);
+}
+
+/* --- decisions ----------------------------------------------------------------------------------------------- */
+
+static void on_decided(void *ctx, struct op *op, const struct outcome *o, void *result)
+{
+	struct request *q = ctx;
+	struct outcome said = write_answer(o);
+
+	UNUSED(op);
+	UNUSED(result);
+	if (said.kind != OUTCOME_OK) {
+		finish(q, &said);
+		return;
+	}
+	if (q->wakes) {
+		spawn(q, q->d.rollout);
+		finish(q, NULL);
+		return;
+	}
+	said.text[0] = '\0';
+	str_copy(said.text, sizeof(said.text), q->o.text);
+	finish(q, &said);
+}
+
+static bool refuse(struct request *q, const char *why)
+{
+	q->o = outcome_make(OUTCOME_FAILED, "request", "rollout %s: %s", q->d.rollout, why);
+	return false;
+}
+
+/* Checks a decision against the state that the rollout is in now. */
+static bool fits(struct request *q, const struct rollout *r)
+{
+	static const enum rollout_event events[DECISION_KIND_COUNT] = {
+	    [DECISION_HOLD] = ROLLOUT_EV_HOLD, [DECISION_CONTINUE] = ROLLOUT_EV_CONTINUE,
+	    [DECISION_ABORT] = ROLLOUT_EV_ABORT, [DECISION_TAKE_OVER] = ROLLOUT_EV_TAKE_OVER};
+	struct reaction cell = rollout_cell(r->state, events[q->d.kind]);
+	char why[TEXT_LEN];
+
+	if (cell.cell == CELL_REFUSED || cell.cell == CELL_IGNORED)
+		return refuse(q, cell.why != NULL ? cell.why : "that changes nothing now");
+	if (q->d.kind == DECISION_CONTINUE && r->state != ROLLOUT_PAUSED && !r->hold_wanted)
+		return refuse(q, "it is not held");
+	if (q->d.kind == DECISION_TAKE_OVER && !r->orphaned) {
+		snprintf(why, sizeof(why), "its executor %s is alive", r->holder[0] != '\0' ? r->holder : "is starting or");
+		return refuse(q, why);
+	}
+	str_copy(q->d.service, sizeof(q->d.service), r->service);
+	str_copy(q->d.env, sizeof(q->d.env), r->env);
+	/* A take-over is followed by request_resume(); the others wake an executor where none lives. */
+	q->wakes = r->orphaned && q->d.kind != DECISION_TAKE_OVER && q->d.kind != DECISION_HOLD;
+	if (cell.why != NULL)
+		str_copy(q->o.text, sizeof(q->o.text), cell.why);
+	return true;
+}
+
+static void on_rollout(void *ctx, struct op *op, const struct outcome *o, void *result)
+{
+	struct request *q = ctx;
+	const struct opened *store = app_store(q->app);
+
+	UNUSED(op);
+	if (o->kind != OUTCOME_OK) {
+		finish(q, o);
+		return;
+	}
+	if (!fits(q, result)) {
+		finish(q, NULL);
+		return;
+	}
+	STORE_OF(store)->decide(store->priv, &q->d, store_op(q, on_decided));
+}
+
+/* Whoever asked for a plan never approves it; NULL where that is not the case. */
+static const char *own_plan(const struct app *a, const struct decision *d)
+{
+	const struct store_snapshot *s = app_model(a)->store;
+
+	for (int i = 0; d->kind == DECISION_APPROVE && s != NULL && i < s->n_plans; i++)
+		if (strcmp(s->plans[i].digest, d->plan) == 0 && strcmp(s->plans[i].requester, app_model(a)->actor) == 0)
+			return "you asked for this plan: somebody else must approve it";
+	return NULL;
+}
+
+void request_decide(struct app *a, const struct decision *d, request_done_fn *done, void *ctx)
+{
+	const struct opened *store = app_store(a);
+	struct request *q = request_new(a, done, ctx);
+	const char *own = own_plan(a, d);
+
+	if (q == NULL)
+		return;
+	q->d = *d;
+	str_copy(q->id, sizeof(q->id), d->rollout[0] != '\0' ? d->rollout : d->plan);
+	str_copy(q->d.actor, sizeof(q->d.actor), app_model(a)->actor);
+	str_copy(q->d.host, sizeof(q->d.host), app_model(a)->host);
+	text_cleanz(q->d.reason, sizeof(q->d.reason), d->reason);
+	if (own != NULL) {
+		q->o = outcome_make(OUTCOME_FAILED, "request", "%s", own);
+		loop_defer(app_loop(a), finish_later, q);
+		return;
+	}
+	switch (d->kind) {
+	case DECISION_HOLD:
+	case DECISION_CONTINUE:
+	case DECISION_ABORT:
+	case DECISION_TAKE_OVER:
+		STORE_OF(store)->rollout_get(store->priv, d->rollout, store_op(q, on_rollout));
+		return;
+	case DECISION_APPROVE:
+	case DECISION_REJECT:
+	case DECISION_FREEZE:
+	case DECISION_UNFREEZE:
+	case DECISION_NOTE:
+	case DECISION_MARK_BAD:
+	case DECISION_KIND_COUNT: break;
+	}
+	STORE_OF(store)->decide(store->priv, &q->d, store_op(q, on_decided));
+}
+
+static void on_resumable(void *ctx, struct op *op, const struct outcome *o, void *result)
+{
+	struct request *q = ctx;
+	const struct rollout *r = result;
+	struct outcome no;
+
+	UNUSED(op);
+	if (o->kind != OUTCOME_OK) {
+		finish(q, o);
+		return;
+	}
+	if (!rollout_is_live(r) || (!r->orphaned && r->holder[0] != '\0')) {
+		no = outcome_make(OUTCOME_FAILED, "request", "rollout %s %s%s", r->id, rollout_is_live(r) ? "is driven by " : "has ended",
+		                  rollout_is_live(r) ? r->holder : "");
+		finish(q, &no);
+		return;
+	}
+	spawn(q, r->id);
+	finish(q, NULL);
+}
+
+void request_resume(struct app *a, const char *rollout_id, request_done_fn *done, void *ctx)
+{
+	const struct opened *store = app_store(a);
+	struct request *q = request_new(a, done, ctx);
+
+	if (q == NULL)
+		return;
+	str_copy(q->id, sizeof(q->id), rollout_id);
+	STORE_OF(store)->rollout_get(store->priv, rollout_id, store_op(q, on_resumable));
+}

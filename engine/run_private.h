@@ -1,0 +1,56 @@
+/* Inside of the rollout process, for engine/run*.c alone. */
+#ifndef ENGINE_RUN_PRIVATE_H
+#define ENGINE_RUN_PRIVATE_H
+
+#include "engine/run.h"
+
+struct run {
+	struct app *app;
+	struct loop *loop;
+	const struct opened *store;
+	struct rollout *r;
+	struct plan *plan;
+	int service, env;
+	char key[NAME_LEN * 2 + 2];
+	char log_path[PATH_LEN], images[PATH_LEN];
+	/* lease */
+	const struct lease_times *times;
+	int64_t epoch;
+	int64_t renewed_us;          /* CLOCK_BOOTTIME when the last good renewal was asked for */
+	struct timer *renew;
+	bool renewing;
+	bool lost;                   /* somebody else has it: not another effect, not another write */
+	bool stop;                   /* SIGTERM: leave after the present effect */
+	bool changed;                /* the store changed: look for decisions */
+};
+
+/* An operation that run() waits for while the loop turns (renewals go on). */
+struct wait {
+	bool done;
+	struct outcome o;
+	void *result;                /* owned by the waiter after wait_for() */
+};
+struct op *wait_op(struct run *x, struct wait *w, int64_t timeout_us);
+struct outcome wait_for(struct run *x, struct wait *w);
+/* Lets the loop turn for a while; returns early when the lease is lost. */
+void wait_a_while(struct run *x, int64_t us);
+
+/* True while an effect may begin: renews first when the last renewal is too long ago. */
+bool lease_allows(struct run *x);
+
+/* A line into the rollout's log. */
+void run_say(struct run *x, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Writes r as it is, where progress or a child's number is worth keeping. */
+struct outcome run_write(struct run *x);
+struct outcome run_intent(struct run *x);
+
+/* Applies what people decided since r->seen_seq; the reaction is of the last one that asks for an effect. */
+struct reaction run_decisions(struct run *x);
+
+/* run_steps.c: the effects. Each blocks (the loop turns) and says how it ended. */
+struct outcome step_do(struct run *x);
+struct outcome step_probe(struct run *x);
+struct outcome run_revert(struct run *x);
+
+#endif

@@ -1,0 +1,631 @@
+/* The effects of a rollout, one function per kind of step, and the way back. */
+#include "engine/planner.h"
+#include "engine/run_private.h"
+#include "engine/smoke.h"
+
+#include "core/text.h"
+#include "io/file.h"
+#include "io/proc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ASK_US (REMOTE_TIMEOUT_MS * US_PER_MS)
+#define POLL_MAX_US (1 * US_PER_S)
+#define VERIFY_MIN_US (2 * US_PER_S)
+enum { GREEN_NEEDED = 2, TAIL_BYTES = 4096 };
+
+static const char *place(const struct run *x, char dst[NAME_LEN * 2 + 2])
+{
+	snprintf(dst, NAME_LEN * 2 + 2, "%s/%s", x->r->service, x->r->env);
+	return dst;
+}
+
+static const struct step *step_now(const struct run *x) { return &x->r->steps[x->r->at_step]; }
+
+/* --- preflight ----------------------------------------------------------------------------------------- */
+
+struct recheck {
+	bool done;
+	struct outcome o;
+};
+
+static void on_recheck(void *ctx, struct plan *plan, const struct outcome *why)
+{
+	struct recheck *c = ctx;
+	const struct gate *g = NULL;
+
+	c->o = *why;
+	if (plan != NULL && !plan_may_run(plan, &g)) {
+		/* A gate that cannot be judged is asked again; one that says no is an answer. */
+		c->o = outcome_make(g == NULL || g->verdict == GATE_UNKNOWN ? OUTCOME_ERRORED : OUTCOME_FAILED, "gate",
+		                    "gate %s: %.300s", g != NULL ? gate_kind_name(g->kind) : "?", g != NULL ? g->evidence : "");
+	} else if (plan != NULL) {
+		c->o = outcome_make(OUTCOME_OK, "gate", "%d gates are open, the plan is the same", plan->n_gates);
+	}
+	plan_free(plan);
+	c->done = true;
+}
+
+static struct outcome do_preflight(struct run *x)
+{
+	struct recheck c = {.done = false};
+
+	planner_recheck(x->app, x->plan, on_recheck, &c);
+	while (!c.done)
+		loop_until(x->loop, &c.done, loop_mono_us() + US_PER_S);
+	return c.o;
+}
+
+/* --- the release's bytes ----------------------------------------------------------------------------------- */
+
+/* Puts the verified files of an image into a folder of this host; dst is "" where there is no registry. */
+static struct outcome fetch(struct run *x, const struct release *release, char dst[PATH_LEN])
+{
+	const struct opened *registry = app_registry(x->app, x->service);
+	const char *hex = strchr(release->digest, ':');
+	struct wait w;
+
+	dst[0] = '\0';
+	if (registry == NULL || release->digest[0] == '\0')
+		return outcome_ok();
+	if ((size_t)snprintf(dst, PATH_LEN, "%s/%.64s", x->images, hex != NULL ? hex + 1 : release->digest) >= PATH_LEN)
+		return outcome_make(OUTCOME_FAILED, "state", "the path of the images' folder is too long");
+	REGISTRY_OF(registry)->fetch(registry->priv, release->digest, dst, wait_op(x, &w, step_now(x)->timeout_us));
+	wait_for(x, &w);
+	free(w.result);
+	return w.o;
+}
+
+static struct outcome stage(struct run *x, const struct release *release)
+{
+	const struct opened *deploy = app_deploy(x->app, x->service, x->env);
+	struct deploy_req req = {.release = *release, .log_path = x->log_path};
+	char dir[PATH_LEN];
+	struct outcome o;
+	struct wait w;
+
+	if (deploy == NULL)
+		return outcome_make(OUTCOME_FAILED, "deploy", "no deploy driver is configured");
+	if (DEPLOY_OF(deploy)->stage == NULL)
+		return outcome_make(OUTCOME_OK, "deploy", "nothing to put there beforehand");
+	o = fetch(x, release, dir);
+	if (o.kind != OUTCOME_OK)
+		return o;
+	req.image_dir = dir[0] != '\0' ? dir : NULL;
+	DEPLOY_OF(deploy)->stage(deploy->priv, &req, wait_op(x, &w, step_now(x)->timeout_us));
+	wait_for(x, &w);
+	free(w.result);
+	return w.o;
+}
+
+/* --- health -------------------------------------------------------------------------------------------------- */
+
+static int64_t poll_us(const struct run *x)
+{
+	return CLAMP(x->plan->policy.verify_us / 10, 50 * US_PER_MS, POLL_MAX_US);
+}
+
+/* Is this instance (NULL: are all) of that release and healthy? FAILED says what is not. */
+static struct outcome look(struct run *x, const char *instance, const struct release *release)
+{
+	const struct opened *deploy = app_deploy(x->app, x->service, x->env);
+	const struct deployed *d;
+	struct outcome o = outcome_make(OUTCOME_FAILED, "deploy", "instance %s is not there", instance != NULL ? instance : "");
+	struct wait w;
+	int n_good = 0;
+
+	DEPLOY_OF(deploy)->observe(deploy->priv, wait_op(x, &w, ASK_US));
+	if (wait_for(x, &w).kind != OUTCOME_OK || w.result == NULL)
+		return w.o;
+	d = w.result;
+	for (int i = 0; i < d->n_instances; i++) {
+		const struct instance *in = &d->instances[i];
+
+		if (instance != NULL && strcmp(in->name, instance) != 0)
+			continue;
+		if (release->digest[0] != '\0' && in->digest[0] != '\0' && strcmp(in->digest, release->digest) != 0) {
+			o = outcome_make(OUTCOME_FAILED, "deploy", "%s runs another release", in->name);
+		} else if (in->state != STATE_OK) {
+			o = outcome_make(OUTCOME_FAILED, "deploy", "%s is %s%s%.250s", in->name, state_name(in->state),
+			                 in->text[0] != '\0' ? ": " : "", in->text);
+		} else if (release->digest[0] != '\0' && in->digest[0] == '\0') {
+			o = outcome_make(OUTCOME_FAILED, "deploy", "%s does not say which release it runs", in->name);
+		} else {
+			n_good++;
+			continue;
+		}
+		deployed_free(w.result);
+		return o;
+	}
+	if (n_good > 0 && (instance != NULL || n_good == d->n_instances))
+		o = outcome_make(OUTCOME_OK, "deploy", "%d of %d healthy", n_good, instance != NULL ? 1 : d->n_instances);
+	deployed_free(w.result);
+	return o;
+}
+
+/* What probes and metrics say: FAILED where one of them is past its limit. A source that is silent says nothing. */
+static struct outcome look_metrics(struct run *x)
+{
+	const struct opened *m;
+
+	for (int i = 0; (m = app_metrics(x->app, x->service, x->env, i)) != NULL; i++) {
+		const struct sample_set *set;
+		struct outcome o;
+		struct wait w;
+
+		METRICS_OF(m)->sample(m->priv, wait_op(x, &w, ASK_US));
+		wait_for(x, &w);
+		set = w.result;
+		if (w.o.kind != OUTCOME_OK || set == NULL)
+			continue;
+		o = outcome_make(OUTCOME_FAILED, m->driver->name, "%.350s", set->text[0] != '\0' ? set->text : "past its limit");
+		if (set->state == STATE_FAILED) {
+			sample_set_free(w.result);
+			return o;
+		}
+		sample_set_free(w.result);
+	}
+	return outcome_ok();
+}
+
+/*
+ * Gives health the policy's time to become green, and wants it green twice in a row. FAILED with what was wrong
+ * last; ERRORED when nobody could be asked to the end.
+ */
+static struct outcome become_healthy(struct run *x, const char *instance, const struct release *release, int64_t within_us,
+                                     bool metrics)
+{
+	int64_t until = loop_mono_us() + MAX(within_us, VERIFY_MIN_US);
+	struct outcome o;
+	int green = 0;
+
+	for (;;) {
+		o = look(x, instance, release);
+		if (o.kind == OUTCOME_OK && metrics) {
+			struct outcome m = look_metrics(x);
+
+			if (m.kind != OUTCOME_OK)
+				o = m;
+		}
+		green = o.kind == OUTCOME_OK ? green + 1 : 0;
+		if (green >= GREEN_NEEDED || x->lost)
+			return o;
+		if (x->changed)
+			run_decisions(x);
+		if (x->r->abort_wanted)
+			return outcome_make(OUTCOME_ERRORED, "health", "not waited for: %.300s", o.text);
+		if (loop_mono_us() >= until && o.kind != OUTCOME_OK)
+			return o;
+		wait_a_while(x, poll_us(x));
+	}
+}
+
+/* --- deploy ---------------------------------------------------------------------------------------------------- */
+
+static struct outcome apply(struct run *x, const char *instance, const struct release *release)
+{
+	const struct opened *deploy = app_deploy(x->app, x->service, x->env);
+	struct deploy_req req = {.release = *release, .instance = instance, .log_path = x->log_path};
+	struct wait w;
+
+	if (deploy == NULL || DEPLOY_OF(deploy)->apply == NULL)
+		return outcome_make(OUTCOME_FAILED, "deploy", "the deploy driver cannot change anything");
+	DEPLOY_OF(deploy)->apply(deploy->priv, &req, wait_op(x, &w, 2 * US_PER_MIN));
+	wait_for(x, &w);
+	free(w.result);
+	return w.o;
+}
+
+/* Did apply happen for this instance? OK it did, FAILED it did not. */
+static struct outcome applied(struct run *x, const char *instance, const struct release *release)
+{
+	const struct opened *deploy = app_deploy(x->app, x->service, x->env);
+	struct deploy_req req = {.release = *release, .instance = instance, .log_path = x->log_path};
+	struct wait w;
+
+	if (deploy == NULL || DEPLOY_OF(deploy)->probe == NULL)
+		return outcome_make(OUTCOME_ERRORED, "deploy", "the deploy driver cannot be asked");
+	DEPLOY_OF(deploy)->probe(deploy->priv, &req, wait_op(x, &w, ASK_US));
+	wait_for(x, &w);
+	free(w.result);
+	return w.o;
+}
+
+static struct outcome healthy_after(struct run *x, const char *instance, const struct release *release)
+{
+	struct outcome o = become_healthy(x, instance, release, x->plan->policy.verify_us, false);
+
+	/* It was changed and cannot be seen: nobody can tell. */
+	if (o.kind == OUTCOME_ERRORED)
+		o.kind = OUTCOME_UNKNOWN;
+	if (o.kind == OUTCOME_OK)
+		o = outcome_make(OUTCOME_OK, "deploy", "%s runs %s", instance, release->tag[0] != '\0' ? release->tag : release->digest);
+	return o;
+}
+
+static struct outcome do_deploy(struct run *x)
+{
+	const char *instance = step_now(x)->target;
+	struct outcome o = apply(x, instance, &x->r->to);
+
+	return o.kind == OUTCOME_OK ? healthy_after(x, instance, &x->r->to) : o;
+}
+
+static struct outcome probe_deploy(struct run *x)
+{
+	const char *instance = step_now(x)->target;
+	struct outcome o = applied(x, instance, &x->r->to);
+
+	return o.kind == OUTCOME_OK ? healthy_after(x, instance, &x->r->to) : o;
+}
+
+/* --- migrate ------------------------------------------------------------------------------------------------------ */
+
+static struct outcome inspect(struct run *x, struct migration_set **ret)
+{
+	const struct opened *migrate = app_migrate(x->app, x->service, x->env);
+	struct wait w;
+
+	*ret = NULL;
+	if (migrate == NULL)
+		return outcome_make(OUTCOME_FAILED, "migrate", "no migrate driver is configured");
+	MIGRATE_OF(migrate)->inspect(migrate->priv, x->r->to.revision, wait_op(x, &w, ASK_US));
+	if (wait_for(x, &w).kind == OUTCOME_OK)
+		*ret = w.result;
+	return w.o;
+}
+
+/* The last line that a command wrote, for the sentence on screen. */
+static void last_line(const char *path, char *dst, size_t cap)
+{
+	char buf[TAIL_BYTES + 1];
+	FILE *f = fopen(path, "re");
+	char *line;
+	size_t n;
+
+	dst[0] = '\0';
+	if (f == NULL)
+		return;
+	if (fseek(f, -TAIL_BYTES, SEEK_END) != 0)
+		rewind(f);
+	n = fread(buf, 1, TAIL_BYTES, f);
+	fclose(f);
+	while (n > 0 && (buf[n - 1] == '\n' || buf[n - 1] == '\r' || buf[n - 1] == ' '))
+		n--;
+	buf[n] = '\0';
+	line = strrchr(buf, '\n');
+	text_cleanz(dst, cap, line != NULL ? line + 1 : buf);
+}
+
+struct child {
+	bool done;
+	struct outcome o;
+	int exit_code, signal;
+};
+
+static void on_child(void *ctx, const struct proc_result *r)
+{
+	struct child *c = ctx;
+
+	c->o = r->outcome;
+	c->exit_code = r->exit_code;
+	c->signal = r->signal;
+	c->done = true;
+}
+
+static void show_progress(struct run *x)
+{
+	struct step_run *run = &x->r->runs[x->r->at_step];
+	struct migration_set *set;
+	int done;
+
+	if (inspect(x, &set).kind == OUTCOME_OK && set != NULL) {
+		done = CLAMP(x->plan->n_migrations - set->n_pending, 0, x->plan->n_migrations);
+		if (done != run->progress) {
+			run->progress = done;
+			run_write(x);
+		}
+	}
+	migration_set_free(set);
+}
+
+static struct outcome migrated(struct run *x, const struct outcome *ran)
+{
+	struct migration_set *set;
+	struct outcome o = inspect(x, &set);
+
+	if (o.kind != OUTCOME_OK || set == NULL)
+		return o;
+	if (set->n_failed > 0)
+		o = outcome_make(OUTCOME_FAILED, set->tool, "a migration failed: see the log");
+	else if (set->n_pending > 0 || set->n_running > 0)
+		o = ran != NULL && ran->kind == OUTCOME_OK
+		        ? outcome_make(OUTCOME_FAILED, set->tool, "the command ended well, but %d are still pending", set->n_pending)
+		        : outcome_make(OUTCOME_FAILED, set->tool, "%d are pending", set->n_pending);
+	else
+		o = outcome_make(OUTCOME_OK, set->tool, "%d applied, none pending", set->n_applied);
+	if (o.kind == OUTCOME_OK)
+		x->r->runs[x->r->at_step].progress = x->plan->n_migrations;
+	migration_set_free(set);
+	return o;
+}
+
+/* Runs the tool as a child that outlives this process; its number is in the journal while it lives. */
+static struct outcome run_command(struct run *x, const struct migrate_command *cmd, const char *dir)
+{
+	struct proc_spec spec = {.argv = (const char *const *)cmd->argv, .env = (const char *const *)cmd->env,
+	                         .cwd = cmd->cwd != NULL ? cmd->cwd : dir, .output_path = x->log_path,
+	                         .timeout_us = step_now(x)->timeout_us, .own_session = true};
+	struct child c = {.done = false};
+	struct proc *p = proc_start(x->loop, &spec, on_child, &c);
+	char boot[64], tail[TEXT_LEN / 2];
+	int pid = p != NULL ? proc_pid(p) : 0;
+
+	if (pid > 0) {
+		proc_boot_id(boot);
+		snprintf(x->r->child, sizeof(x->r->child), "%d %lld %s", pid, (long long)proc_start_time(pid), boot);
+		run_intent(x);
+	}
+	while (!c.done && !x->lost) {
+		loop_until(x->loop, &c.done, loop_mono_us() + US_PER_S);
+		if (!c.done && !x->lost)
+			show_progress(x);
+	}
+	if (!c.done) {
+		proc_forget(p);
+		return outcome_make(OUTCOME_UNKNOWN, "migrate", "left running: the lease is gone");
+	}
+	x->r->child[0] = '\0';
+	if (c.o.kind == OUTCOME_FAILED) {
+		last_line(x->log_path, tail, sizeof(tail));
+		return outcome_make(OUTCOME_FAILED, "migrate", "%.60s ended with %d: %.180s", cmd->argv[0], c.exit_code, tail);
+	}
+	return c.o;
+}
+
+static struct outcome do_migrate(struct run *x)
+{
+	const struct opened *migrate = app_migrate(x->app, x->service, x->env);
+	struct migrate_command *cmd;
+	char dir[PATH_LEN];
+	struct outcome o;
+	struct wait w;
+
+	if (migrate == NULL)
+		return outcome_make(OUTCOME_FAILED, "migrate", "no migrate driver is configured");
+	o = fetch(x, &x->r->to, dir);
+	if (o.kind != OUTCOME_OK)
+		return o;
+	MIGRATE_OF(migrate)->command(migrate->priv, x->r->to.revision, dir, wait_op(x, &w, ASK_US));
+	if (wait_for(x, &w).kind != OUTCOME_OK || w.result == NULL)
+		return w.o;
+	cmd = w.result;
+	x->r->runs[x->r->at_step].progress = 0;
+	x->r->runs[x->r->at_step].progress_of = x->plan->n_migrations;
+	o = run_command(x, cmd, dir[0] != '\0' ? dir : NULL);
+	migrate_command_free(cmd);
+	if (o.kind != OUTCOME_OK)
+		return o;
+	{
+		struct outcome after = migrated(x, &o);
+
+		/* The tool says that it is done; a database that is silent now is asked again. */
+		if (after.kind == OUTCOME_ERRORED)
+			after.kind = OUTCOME_UNKNOWN;
+		return after;
+	}
+}
+
+/* Waits for a child of an earlier process of this rollout that still lives. */
+static void wait_for_child(struct run *x)
+{
+	int64_t until = loop_mono_us() + step_now(x)->timeout_us;
+	long long pid = 0, started = 0;
+	char boot[64] = "";
+
+	if (x->r->child[0] == '\0' || sscanf(x->r->child, "%lld %lld %63s", &pid, &started, boot) != 3)
+		return;
+	while (!x->lost && loop_mono_us() < until && proc_is((int)pid, started, boot)) {
+		run_say(x, "its child %lld of an earlier process still runs", pid);
+		wait_a_while(x, US_PER_S);
+		show_progress(x);
+	}
+}
+
+/* --- the rest ------------------------------------------------------------------------------------------------------ */
+
+struct smoke_wait {
+	bool done;
+	struct smoke_result *result;
+	struct outcome o;
+};
+
+static void on_smoke(void *ctx, struct smoke_result *result, const struct outcome *why)
+{
+	struct smoke_wait *s = ctx;
+
+	s->result = result;
+	s->o = *why;
+	s->done = true;
+}
+
+static void on_smoke_step(void *ctx, const struct smoke_step_result *s, int done, int all)
+{
+	struct run *x = ctx;
+	struct step_run *run = &x->r->runs[x->r->at_step];
+
+	run->progress = done;
+	run->progress_of = all;
+	run_say(x, "smoke %s: %s%s%s", s->name, smoke_state_name(s->state), s->text[0] != '\0' ? ", " : "", s->text);
+}
+
+/* The two callbacks of smoke_start() share one context. */
+struct smoke_both {
+	struct run *x;
+	struct smoke_wait w;
+};
+static void both_step(void *ctx, const struct smoke_step_result *s, int done, int all)
+{
+	on_smoke_step(((struct smoke_both *)ctx)->x, s, done, all);
+}
+static void both_done(void *ctx, struct smoke_result *result, const struct outcome *why)
+{
+	on_smoke(&((struct smoke_both *)ctx)->w, result, why);
+}
+
+static struct outcome do_smoke(struct run *x)
+{
+	const struct smoke_suite_conf *suite = setup_suite(app_setup(x->app), step_now(x)->target);
+	struct smoke_both both = {.x = x};
+	struct smoke_result *r;
+	struct outcome o;
+	struct wait w;
+	int passed = 0;
+
+	if (suite == NULL)
+		return outcome_make(OUTCOME_FAILED, "smoke", "there is no suite %s", step_now(x)->target);
+	smoke_start(x->app, x->service, x->env, suite, both_step, both_done, &both);
+	while (!both.w.done)
+		loop_until(x->loop, &both.w.done, loop_mono_us() + US_PER_S);
+	r = both.w.result;
+	if (r == NULL)
+		return both.w.o;
+	str_copy(r->actor, sizeof(r->actor), x->r->requester);
+	for (int i = 0; i < r->n_steps; i++)
+		passed += r->steps[i].state == SMOKE_PASSED;
+	o = outcome_make(r->state == SMOKE_PASSED   ? OUTCOME_OK
+	                 : r->state == SMOKE_FAILED ? OUTCOME_FAILED
+	                                            : OUTCOME_ERRORED,
+	                 "smoke", "%s %d/%d passed", r->suite, passed, r->n_steps);
+	for (int i = 0; i < r->n_steps; i++)
+		if (r->steps[i].state != SMOKE_PASSED && r->steps[i].state != SMOKE_SKIPPED) {
+			o = outcome_make(o.kind, "smoke", "%s %d/%d passed, %s: %.250s", r->suite, passed, r->n_steps, r->steps[i].name,
+			                 r->steps[i].text);
+			break;
+		}
+	STORE_OF(x->store)->smoke_put(x->store->priv, r, wait_op(x, &w, ASK_US));
+	if (wait_for(x, &w).kind != OUTCOME_OK && o.kind == OUTCOME_OK)
+		o = outcome_make(OUTCOME_ERRORED, "smoke", "passed, but not stored: %.300s", w.o.text);
+	free(w.result);
+	smoke_result_free(r);
+	return o;
+}
+
+/* Keeps what runs here, and since when. */
+static struct outcome note(struct run *x, const struct release *release)
+{
+	struct deploy_row row = {.release = *release, .since_us = loop_wall_us(), .good = true};
+	struct wait w;
+
+	str_copy(row.service, sizeof(row.service), x->r->service);
+	str_copy(row.env, sizeof(row.env), x->r->env);
+	str_copy(row.by, sizeof(row.by), x->r->requester);
+	str_copy(row.rollout, sizeof(row.rollout), x->r->id);
+	STORE_OF(x->store)->deploy_note(x->store->priv, &row, wait_op(x, &w, ASK_US));
+	wait_for(x, &w);
+	free(w.result);
+	return w.o;
+}
+
+/* A release that was left behind for cause is not offered here again: the rollback sticks. */
+static struct outcome mark_bad(struct run *x, const struct release *release, const char *why)
+{
+	struct decision d = {.kind = DECISION_MARK_BAD};
+	struct wait w;
+
+	if (release->digest[0] == '\0')
+		return outcome_ok();
+	str_copy(d.actor, sizeof(d.actor), "executor");
+	str_copy(d.host, sizeof(d.host), app_model(x->app)->host);
+	str_copy(d.service, sizeof(d.service), x->r->service);
+	str_copy(d.env, sizeof(d.env), x->r->env);
+	str_copy(d.release, sizeof(d.release), release->digest);
+	snprintf(d.reason, sizeof(d.reason), "rollout %s: %.300s", x->r->id, why);
+	STORE_OF(x->store)->decide(x->store->priv, &d, wait_op(x, &w, ASK_US));
+	wait_for(x, &w);
+	free(w.result);
+	return w.o;
+}
+
+static struct outcome do_record(struct run *x)
+{
+	struct outcome o = note(x, &x->r->to);
+
+	if (o.kind == OUTCOME_OK && x->r->kind == PLAN_ROLLBACK && strcmp(x->r->from.digest, x->r->to.digest) != 0)
+		o = mark_bad(x, &x->r->from, x->r->reason[0] != '\0' ? x->r->reason : "rolled back by hand");
+	return o.kind == OUTCOME_OK ? outcome_make(OUTCOME_OK, "store", "recorded as good") : o;
+}
+
+struct outcome step_do(struct run *x)
+{
+	char name[NAME_LEN * 2 + 2];
+
+	switch (step_now(x)->kind) {
+	case STEP_LOCK: return outcome_make(OUTCOME_OK, "store", "holds %s, epoch %lld", place(x, name), (long long)x->epoch);
+	case STEP_PREFLIGHT: return do_preflight(x);
+	case STEP_MIGRATE: return do_migrate(x);
+	case STEP_STAGE: return stage(x, &x->r->to);
+	case STEP_DEPLOY: return do_deploy(x);
+	case STEP_VERIFY: return become_healthy(x, NULL, &x->r->to, x->plan->policy.verify_us, true);
+	case STEP_SMOKE: return do_smoke(x);
+	case STEP_RECORD: return do_record(x);
+	case STEP_KIND_COUNT: break;
+	}
+	return outcome_make(OUTCOME_FAILED, "run", "this version does not know that step");
+}
+
+struct outcome step_probe(struct run *x)
+{
+	wait_for_child(x);
+	switch (step_now(x)->kind) {
+	case STEP_MIGRATE: return migrated(x, NULL);
+	case STEP_DEPLOY: return probe_deploy(x);
+	case STEP_LOCK:
+	case STEP_PREFLIGHT:
+	case STEP_STAGE:
+	case STEP_VERIFY:
+	case STEP_SMOKE:
+	case STEP_RECORD:
+	case STEP_KIND_COUNT: break;
+	}
+	return outcome_make(OUTCOME_FAILED, "run", "it is done again");
+}
+
+/* --- the way back -------------------------------------------------------------------------------------------------- */
+
+/*
+ * Puts from back on every instance that does not run it. Staging is keyed, each instance is asked first: after a
+ * crash the same call goes on where it was.
+ */
+struct outcome run_revert(struct run *x)
+{
+	const struct rollout *r = x->r;
+	struct outcome o = stage(x, &r->from);
+
+	if (o.kind != OUTCOME_OK)
+		return o;
+	for (int i = 0; i < r->n_steps; i++) {
+		if (r->steps[i].kind != STEP_DEPLOY)
+			continue;
+		if (!lease_allows(x))
+			return outcome_make(OUTCOME_UNKNOWN, "run", "the lease is gone");
+		if (applied(x, r->steps[i].target, &r->from).kind == OUTCOME_OK &&
+		    look(x, r->steps[i].target, &r->from).kind == OUTCOME_OK)
+			continue;
+		run_say(x, "puts %s back on %s", r->from.tag, r->steps[i].target);
+		o = apply(x, r->steps[i].target, &r->from);
+		if (o.kind == OUTCOME_OK)
+			o = healthy_after(x, r->steps[i].target, &r->from);
+		if (o.kind != OUTCOME_OK)
+			return o;
+	}
+	o = become_healthy(x, NULL, &r->from, x->plan->policy.verify_us, false);
+	if (o.kind != OUTCOME_OK)
+		return o;
+	o = note(x, &r->from);
+	if (o.kind == OUTCOME_OK)
+		o = mark_bad(x, &r->to, r->text);
+	return o;
+}
