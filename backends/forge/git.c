@@ -87,12 +87,8 @@ static int repo_open(struct job *job)
 	rc = git_repository_open_ext(&job->repo, job->place.path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
 	if (rc == 0)
 		return ERR_OK;
-	fail(job, ERR_IO, "cannot open the repository");
-	error_at(&job->e, job->place.path, 0, 0);
-	if (rc == GIT_EOWNER)
-		error_hint(&job->e, "it belongs to another user: run as its owner, or chown it");
-	else if (rc == GIT_ENOTFOUND)
-		error_hint(&job->e, "forge path must be the folder of a git repository, with or without a work tree");
+	/* Whatever it is, the history could not be read: never the answer "no". */
+	libgit_open_error(rc, job->place.path, &job->e);
 	return ERR_IO;
 }
 

@@ -36,12 +36,7 @@ static int open_repo(git_repository **ret, const char *repo, struct error *e)
 	rc = git_repository_open_ext(ret, repo, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
 	if (rc == 0)
 		return ERR_OK;
-	git_failed(e, ERR_NOT_FOUND, "cannot open git repository", repo);
-	if (rc == GIT_EOWNER)
-		error_hint(e, "it belongs to another user: run as its owner, or chown it");
-	else
-		error_hint(e, "set `repo` to a clone that this user may read");
-	return ERR_NOT_FOUND;
+	return libgit_open_error(rc, repo, e);
 }
 
 int tree_check(const char *repo, struct error *e)
