@@ -4,6 +4,7 @@
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
+#include "config/secret_option.h"
 #include "core/port/driver.h"
 
 /*
@@ -24,7 +25,5 @@ struct jv *config_schema(struct arena *a, driver_list drivers);
 
 /* Reads a secret by reference; dst is wiped by the caller. Blocks (file, command up to 5 s): for workers and starts. */
 int secret_read(const struct secret_ref *ref, const char *dir, struct str *ret, struct error *e) MUST_CHECK;
-/* A driver option of type OPTION_SECRET. */
-int secret_option(const struct jv *options, const char *name, const char *dir, struct str *ret, struct error *e) MUST_CHECK;
 
 #endif

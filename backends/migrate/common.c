@@ -1,6 +1,6 @@
 #include "backends/migrate/common.h"
 #include "backends/answer.h"
-#include "config/config.h"
+#include "config/secret_option.h"
 #include "core/sha256.h"
 #include "core/text.h"
 #include "io/pg.h"
