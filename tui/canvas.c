@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct cell blank = {.text = " ", .width = 1, .role = ROLE_TEXT};
+static const struct canvas_cell blank = {.text = " ", .width = 1, .role = ROLE_TEXT};
 
 int canvas_resize(struct canvas *c, int rows, int cols)
 {
 	rows = CLAMP(rows, 1, CANVAS_ROWS_MAX);
 	cols = CLAMP(cols, 1, CANVAS_COLS_MAX);
 	if (!c->cells || c->rows != rows || c->cols != cols) {
-		struct cell *cells = calloc((size_t)rows * (size_t)cols, sizeof *cells);
+		struct canvas_cell *cells = calloc((size_t)rows * (size_t)cols, sizeof *cells);
 		if (!cells)
 			return ERR_NOMEM;
 		free(c->cells);
@@ -66,9 +66,9 @@ struct area area_part(struct area a, int row, int col, int rows, int cols)
 }
 
 /* A cell that is overwritten must not leave half of a wide one beside it. */
-static void put(struct area a, int row, int col, const struct cell *cell)
+static void put(struct area a, int row, int col, const struct canvas_cell *cell)
 {
-	struct cell *line = &a.c->cells[(a.row + row) * a.c->cols];
+	struct canvas_cell *line = &a.c->cells[(a.row + row) * a.c->cols];
 	int at = a.col + col;
 	int end = at + MAX(1, (int)cell->width);
 
@@ -85,7 +85,7 @@ static void put(struct area a, int row, int col, const struct cell *cell)
 }
 
 /* Copies a grapheme's bytes, cut between code points where it is longer than a cell keeps. */
-static void grapheme_copy(struct cell *cell, const char *s, size_t n)
+static void grapheme_copy(struct canvas_cell *cell, const char *s, size_t n)
 {
 	if (n > CELL_BYTES - 1) {
 		n = CELL_BYTES - 1;
@@ -112,7 +112,7 @@ int area_textn(struct area a, int row, int col, int max_cells, enum role role, u
 			if (col + width > end)
 				break;
 			if (col >= 0) {
-				struct cell cell = {
+				struct canvas_cell cell = {
 				    .width = (uint8_t)width, .role = (uint8_t)role, .attrs = (uint8_t)attrs};
 				grapheme_copy(&cell, s, n);
 				put(a, row, col, &cell);
@@ -158,7 +158,7 @@ void area_paint(struct area a, int row, int col, int n, int role, unsigned attrs
 	if (row < 0 || row >= a.rows)
 		return;
 	for (int i = MAX(0, col); i < MIN(a.cols, col + n); i++) {
-		struct cell *cell = &a.c->cells[(a.row + row) * a.c->cols + a.col + i];
+		struct canvas_cell *cell = &a.c->cells[(a.row + row) * a.c->cols + a.col + i];
 		if (role >= 0)
 			cell->role = (uint8_t)role;
 		cell->attrs |= (uint8_t)attrs;

@@ -12,7 +12,7 @@
 
 enum { CELL_BYTES = 20, CANVAS_ROWS_MAX = 300, CANVAS_COLS_MAX = 1000 };
 
-struct cell {
+struct canvas_cell {
 	char text[CELL_BYTES];   /* one grapheme, NUL-terminated; "" behind a wide one */
 	uint8_t width;           /* 1, 2, or 0 for the second half of a wide one */
 	uint8_t role, attrs;     /* enum role, enum style_attr */
@@ -20,7 +20,7 @@ struct cell {
 
 struct canvas {
 	int rows, cols;
-	struct cell *cells;
+	struct canvas_cell *cells;
 	int cursor_row, cursor_col;   /* where the terminal's cursor stands while typing; -1 hidden */
 };
 
@@ -29,7 +29,7 @@ int canvas_resize(struct canvas *c, int rows, int cols) MUST_CHECK;
 void canvas_release(struct canvas *c);
 void canvas_clear(struct canvas *c);
 
-static inline const struct cell *canvas_at(const struct canvas *c, int row, int col)
+static inline const struct canvas_cell *canvas_at(const struct canvas *c, int row, int col)
 {
 	return &c->cells[row * c->cols + col];
 }

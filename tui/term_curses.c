@@ -112,7 +112,7 @@ static void curses_theme(struct terminal *term, const struct theme *theme)
 	}
 }
 
-static attr_t attributes(const struct term_curses *t, const struct cell *cell)
+static attr_t attributes(const struct term_curses *t, const struct canvas_cell *cell)
 {
 	const struct style *s = &t->theme->style[t->term.depth][cell->role];
 	unsigned a = s->attrs | cell->attrs;
@@ -134,7 +134,7 @@ static attr_t attributes(const struct term_curses *t, const struct cell *cell)
 }
 
 /* The cell as wide characters; what the locale cannot show in the same width becomes a question mark. */
-static void cell_wide(const struct term_curses *t, const struct cell *cell, wchar_t *dst, size_t cap)
+static void cell_wide(const struct term_curses *t, const struct canvas_cell *cell, wchar_t *dst, size_t cap)
 {
 	size_t n = 0;
 	mbstate_t state;
@@ -164,7 +164,7 @@ static void cell_wide(const struct term_curses *t, const struct cell *cell, wcha
 static void draw_row(struct term_curses *t, const struct canvas *c, int row)
 {
 	for (int col = 0; col < c->cols; col++) {
-		const struct cell *cell = canvas_at(c, row, col);
+		const struct canvas_cell *cell = canvas_at(c, row, col);
 		if (cell->width == 0)
 			continue;
 		if (!t->all && memcmp(cell, canvas_at(&t->last, row, col), sizeof *cell) == 0)

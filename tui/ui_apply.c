@@ -1,0 +1,745 @@
+/* The one door through which the screen's state changes. */
+#include "tui/ui_private.h"
+
+#include "core/text.h"
+#include "tui/layout.h"
+#include "tui/widget/widget.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct ui *ui_new(const struct keymap *km, command_list commands, const struct glyphs *g)
+{
+	struct ui *u = calloc(1, sizeof *u);
+	if (!u)
+		return NULL;
+	u->rows_now = calloc(UI_ROWS_MAX, sizeof *u->rows_now);
+	if (!u->rows_now) {
+		free(u);
+		return NULL;
+	}
+	u->keymap = km;
+	u->commands = commands;
+	u->glyphs = g;
+	u->rows = 24;
+	u->cols = 80;
+	u->window_us = 15 * US_PER_MIN;
+	ui_log_reset(u);
+	u->seen[0] = SCREEN_BOARD;
+	u->n_seen = 1;
+	return u;
+}
+
+static void output_clear(struct ui *u)
+{
+	for (int i = 0; i < u->n_output; i++)
+		free(u->output[i]);
+	free(u->output);
+	u->output = NULL;
+	u->n_output = 0;
+}
+
+void ui_free(struct ui *u)
+{
+	if (!u)
+		return;
+	for (int i = 0; i < SCREEN_COUNT; i++)
+		filter_free(u->lists[i].filter);
+	output_clear(u);
+	free(u->log.older);
+	free(u->log.newer);
+	free(u->rows_now);
+	free(u);
+}
+
+void ui_notice(struct ui *u, enum message_kind kind, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(u->notice, sizeof u->notice, fmt, ap);
+	va_end(ap);
+	u->notice_kind = kind;
+	u->notice_us = u->mono_us;
+}
+
+struct ui_effect *ui_effect_add(struct ui *u, const struct model *m, enum effect_want want)
+{
+	if (u->n_effects == UI_EFFECTS_MAX)
+		u->n_effects--;
+	struct ui_effect *e = &u->effects[u->n_effects++];
+	memset(e, 0, sizeof *e);
+	e->want = want;
+	if (!ui_selected(u, m, &e->service, &e->env))
+		e->service = e->env = -1;
+	return e;
+}
+
+/* --- screens ---------------------------------------------------------------------------------- */
+
+static void enter_screen(struct ui *u, const struct model *m, enum screen s)
+{
+	if (u->screen != s)
+		u->last_screen = u->screen;
+	u->screen = s;
+	u->scroll = 0;
+	u->n_rows = 0;
+	if (s == SCREEN_MIGRATIONS)
+		ui_effect_add(u, m, DO_LADDER);
+	else if (s == SCREEN_HISTORY)
+		ui_effect_add(u, m, DO_HISTORY);
+	else if (s == SCREEN_DOCTOR)
+		ui_effect_add(u, m, DO_DOCTOR);
+}
+
+void ui_show(struct ui *u, const struct model *m, enum screen s)
+{
+	if (u->screen == s)
+		return;
+	enter_screen(u, m, s);
+	u->n_seen = u->at_seen + 1;
+	if (u->n_seen == UI_SEEN_MAX) {
+		memmove(u->seen, u->seen + 1, (UI_SEEN_MAX - 1) * sizeof u->seen[0]);
+		u->n_seen--;
+	}
+	u->seen[u->n_seen++] = s;
+	u->at_seen = u->n_seen - 1;
+}
+
+void ui_back(struct ui *u, const struct model *m)
+{
+	if (u->at_seen > 0)
+		enter_screen(u, m, u->seen[--u->at_seen]);
+	else if (u->screen != SCREEN_BOARD)
+		enter_screen(u, m, SCREEN_BOARD);
+}
+
+static void forward(struct ui *u, const struct model *m)
+{
+	if (u->at_seen + 1 < u->n_seen)
+		enter_screen(u, m, u->seen[++u->at_seen]);
+}
+
+void ui_plan_ask(struct ui *u, const struct model *m, enum plan_kind kind, const char *release)
+{
+	struct ui_effect *e = ui_effect_add(u, m, DO_PLAN);
+	e->plan_kind = kind;
+	str_copy(e->release, sizeof e->release, release);
+	str_copy(u->plan_for_service, sizeof u->plan_for_service, u->service);
+	str_copy(u->plan_for_env, sizeof u->plan_for_env, u->env);
+	str_copy(u->plan_release, sizeof u->plan_release, release);
+	u->plan_for_kind = kind;
+	u->plan_waits = true;
+	u->plan_why[0] = '\0';
+}
+
+/* --- moving ----------------------------------------------------------------------------------- */
+
+static bool keys_go_to_log(const struct ui *u)
+{
+	return u->screen == SCREEN_LOGS || (u->screen == SCREEN_BOARD && u->pane == 1);
+}
+
+static void list_to(struct ui *u, int at)
+{
+	struct list *l = &u->lists[u->screen];
+	if (u->n_rows == 0)
+		return;
+	l->at = CLAMP(at, 0, u->n_rows - 1);
+	str_copy(l->cursor, sizeof l->cursor, u->rows_now[l->at].id);
+	if (u->screen == SCREEN_BOARD)
+		str_copy(u->service, sizeof u->service, l->cursor);
+}
+
+static void env_move(struct ui *u, const struct model *m, int delta)
+{
+	int env = m->setup ? setup_env(m->setup, u->env) : -1;
+	if (!m->setup || m->setup->n_envs == 0)
+		return;
+	env = CLAMP(env + delta, 0, m->setup->n_envs - 1);
+	str_copy(u->env, sizeof u->env, m->setup->envs[env].name);
+}
+
+static void move_by(struct ui *u, const struct model *m, int64_t delta)
+{
+	if (keys_go_to_log(u)) {
+		ui_log_move(u, m, delta);
+	} else if (views[u->screen]->rows) {
+		int64_t to = (int64_t)u->lists[u->screen].at + delta;
+		list_to(u, (int)CLAMP(to, 0, UI_ROWS_MAX));
+		if (u->screen == SCREEN_ROLLBACK && u->n_rows > 0 && m->n_candidates > 0) {
+			const char *digest = u->lists[SCREEN_ROLLBACK].cursor;
+			if (strcmp(digest, u->plan_release) != 0)
+				ui_plan_ask(u, m, PLAN_ROLLBACK, digest);
+		}
+	} else {
+		int64_t to = (int64_t)u->scroll + delta;
+		u->scroll = (int)CLAMP(to, 0, MAX(0, u->n_lines - u->page));
+	}
+}
+
+static void act_move(struct ui *u, const struct model *m, const char *how)
+{
+	int half = MAX(1, u->page / 2), page = MAX(1, u->page - 1);
+	if (strcmp(how, "down") == 0)
+		move_by(u, m, 1);
+	else if (strcmp(how, "up") == 0)
+		move_by(u, m, -1);
+	else if (strcmp(how, "half-down") == 0)
+		move_by(u, m, half);
+	else if (strcmp(how, "half-up") == 0)
+		move_by(u, m, -half);
+	else if (strcmp(how, "page-down") == 0)
+		move_by(u, m, page);
+	else if (strcmp(how, "page-up") == 0)
+		move_by(u, m, -page);
+	else if (strcmp(how, "top") == 0)
+		move_by(u, m, -INT32_MAX);
+	else if (strcmp(how, "bottom") == 0)
+		move_by(u, m, INT32_MAX);
+	else if (strcmp(how, "left") == 0)
+		env_move(u, m, -1);
+	else if (strcmp(how, "right") == 0)
+		env_move(u, m, 1);
+}
+
+static bool is_problem(const struct model *m, int service, int env)
+{
+	if (!setup_deployment(m->setup, service, env)->present)
+		return false;
+	enum state s = board_state(m, service, env);
+	return s == STATE_FAILED || s == STATE_DEGRADED || s == STATE_DRIFT;
+}
+
+static void act_problem(struct ui *u, const struct model *m, const char *how)
+{
+	int step = strcmp(how, "next") == 0 ? 1 : -1;
+	int service = 0, env = 0;
+	if (!m->setup || m->setup->n_services == 0 || m->setup->n_envs == 0)
+		return;
+	int n = m->setup->n_services * m->setup->n_envs;
+	int at = ui_selected(u, m, &service, &env) ? service * m->setup->n_envs + env : 0;
+	for (int i = 1; i <= n; i++) {
+		int k = (at + step * i % n + n) % n;
+		if (!is_problem(m, k / m->setup->n_envs, k % m->setup->n_envs))
+			continue;
+		str_copy(u->service, sizeof u->service, m->setup->services[k / m->setup->n_envs].name);
+		str_copy(u->env, sizeof u->env, m->setup->envs[k % m->setup->n_envs].name);
+		str_copy(u->lists[SCREEN_BOARD].cursor, sizeof u->lists[SCREEN_BOARD].cursor, u->service);
+		return;
+	}
+	ui_notice(u, MESSAGE_OK, "nothing is failed, degraded or drifting");
+}
+
+static void act_screen(struct ui *u, const struct model *m, const char *which)
+{
+	static const char *const names[] = {"board", "logs", "metrics", "rollouts",
+	                                    "approvals", "migrations", "history", "doctor"};
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcmp(which, names[i]) == 0) {
+			ui_show(u, m, (enum screen)i);
+			return;
+		}
+	if (strcmp(which, "last") == 0)
+		ui_show(u, m, u->last_screen);
+	else if (strcmp(which, "back") == 0)
+		ui_back(u, m);
+	else
+		forward(u, m);
+}
+
+static void act_pane(struct ui *u, const struct model *m, const char *how)
+{
+	UNUSED(m);
+	if (u->screen == SCREEN_BOARD)
+		u->pane = (u->pane + (strcmp(how, "next") == 0 ? 1 : 2)) % 3;
+	else
+		ui_notice(u, MESSAGE_INFO, "one pane here; 1 goes to the board");
+}
+
+/* --- open, close, find ------------------------------------------------------------------------ */
+
+static void select_row_deployment(struct ui *u, const char *service, const char *env)
+{
+	str_copy(u->service, sizeof u->service, service);
+	str_copy(u->env, sizeof u->env, env);
+	str_copy(u->lists[SCREEN_BOARD].cursor, sizeof u->lists[SCREEN_BOARD].cursor, service);
+}
+
+static void act_open(struct ui *u, const struct model *m, const char *arg)
+{
+	const struct list *l = &u->lists[u->screen];
+	const struct row *r = l->at < u->n_rows ? &u->rows_now[l->at] : NULL;
+	int service = -1, env = -1;
+	UNUSED(arg);
+	if (u->screen == SCREEN_BOARD && u->pane > 0) {
+		ui_show(u, m, u->pane == 1 ? SCREEN_LOGS : SCREEN_METRICS);
+	} else if (u->screen == SCREEN_BOARD && ui_selected(u, m, &service, &env)) {
+		const struct rollout *live = model_live_rollout(m, service, env);
+		if (live)
+			str_copy(u->rollout, sizeof u->rollout, live->id);
+		ui_show(u, m, live ? SCREEN_ROLLOUT : SCREEN_INFO);
+	} else if (u->screen == SCREEN_ROLLOUTS && r) {
+		const struct rollout *ro = model_rollout(m, r->id);
+		if (ro)
+			select_row_deployment(u, ro->service, ro->env);
+		str_copy(u->rollout, sizeof u->rollout, r->id);
+		ui_show(u, m, SCREEN_ROLLOUT);
+	} else if (u->screen == SCREEN_APPROVALS && r && m->store && r->a < m->store->n_plans) {
+		const struct plan_row *p = &m->store->plans[r->a];
+		select_row_deployment(u, p->service, p->env);
+		struct ui_effect *e = ui_effect_add(u, m, DO_RECHECK);
+		str_copy(e->digest, sizeof e->digest, p->digest);
+		u->plan_waits = true;
+		u->plan_why[0] = '\0';
+		ui_show(u, m, SCREEN_PLAN);
+	} else if (u->screen == SCREEN_ROLLBACK && r) {
+		ui_show(u, m, SCREEN_PLAN);
+	} else if (u->screen == SCREEN_LOGS) {
+		u->log.wrap = !u->log.wrap;
+	}
+}
+
+static void clear_filter(struct ui *u, const struct model *m)
+{
+	ui_filter_set(u, m, "");
+}
+
+static struct list *filtered_list(struct ui *u)
+{
+	return &u->lists[keys_go_to_log(u) ? SCREEN_LOGS : u->screen];
+}
+
+static void act_cancel(struct ui *u, const struct model *m, const char *arg)
+{
+	UNUSED(arg);
+	if (u->output_runs && u->screen == SCREEN_OUTPUT)
+		ui_effect_add(u, m, DO_CANCEL_COMMAND);
+	else if (filtered_list(u)->filter_text[0])
+		clear_filter(u, m);
+	else if (u->screen == SCREEN_BOARD && u->pane > 0)
+		u->pane = 0;
+	else if (u->n_marks > 0 && u->screen == SCREEN_BOARD)
+		u->n_marks = 0;
+	else if (u->screen != SCREEN_BOARD)
+		ui_back(u, m);
+}
+
+static void act_back(struct ui *u, const struct model *m, const char *arg)
+{
+	UNUSED(arg);
+	if (u->screen != SCREEN_BOARD)
+		ui_back(u, m);
+	else
+		ui_notice(u, MESSAGE_INFO, "this is the first screen; Q quits");
+}
+
+static void act_quit(struct ui *u, const struct model *m, const char *arg)
+{
+	UNUSED(arg);
+	ui_effect_add(u, m, DO_QUIT);
+}
+
+static void act_interrupt(struct ui *u, const struct model *m, const char *arg)
+{
+	if (u->interrupt_us && u->mono_us - u->interrupt_us < US_PER_S) {
+		ui_effect_add(u, m, DO_QUIT);
+		return;
+	}
+	u->interrupt_us = u->mono_us;
+	act_cancel(u, m, arg);
+	ui_notice(u, MESSAGE_INFO, "Ctrl-C again quits; rollouts go on");
+}
+
+static void act_filter(struct ui *u, const struct model *m, const char *arg)
+{
+	UNUSED(m);
+	UNUSED(arg);
+	const struct list *l = filtered_list(u);
+	if (!keys_go_to_log(u) && !views[u->screen]->text) {
+		ui_notice(u, MESSAGE_INFO, "nothing to filter on this screen");
+		return;
+	}
+	ui_type(u, TYPE_FILTER, l->filter_text);
+}
+
+static void act_palette(struct ui *u, const struct model *m, const char *arg)
+{
+	UNUSED(arg);
+	ui_type(u, TYPE_PALETTE, "");
+	ui_palette_fill(u, m);
+}
+
+static void act_help(struct ui *u, const struct model *m, const char *arg)
+{
+	UNUSED(arg);
+	ui_show(u, m, SCREEN_HELP);
+	ui_filter_set(u, m, "");
+	ui_type(u, TYPE_HELP, "");
+}
+
+static void act_match(struct ui *u, const struct model *m, const char *how)
+{
+	int step = strcmp(how, "next") == 0 ? 1 : -1;
+	if (keys_go_to_log(u))
+		ui_log_match(u, m, step);
+	else
+		move_by(u, m, step);
+}
+
+static void act_mark(struct ui *u, const struct model *m, const char *how)
+{
+	UNUSED(m);
+	if (strcmp(how, "clear") == 0) {
+		u->n_marks = u->log.n_marks = 0;
+		return;
+	}
+	if (keys_go_to_log(u)) {
+		ui_log_mark(u);
+		return;
+	}
+	const char *id = u->lists[u->screen].cursor;
+	for (int i = 0; i < u->n_marks; i++) {
+		if (strcmp(u->marks[i], id) == 0) {
+			memmove(u->marks[i], u->marks[--u->n_marks], sizeof u->marks[i]);
+			return;
+		}
+	}
+	if (u->n_marks < UI_MARKS_MAX && *id)
+		str_copy(u->marks[u->n_marks++], sizeof u->marks[0], id);
+}
+
+static void act_bookmark(struct ui *u, const struct model *m, const char *how)
+{
+	UNUSED(m);
+	if (strcmp(how, "set") == 0) {
+		str_copy(u->bookmark_service, sizeof u->bookmark_service, u->service);
+		str_copy(u->bookmark_env, sizeof u->bookmark_env, u->env);
+		ui_notice(u, MESSAGE_OK, "bookmark: %s / %s; ' goes there", u->service, u->env);
+	} else if (u->bookmark_service[0]) {
+		select_row_deployment(u, u->bookmark_service, u->bookmark_env);
+	} else {
+		ui_notice(u, MESSAGE_INFO, "no bookmark yet; b sets one");
+	}
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static void act_read(struct ui *u, const struct model *m, const char *what)
+{
+	if (strcmp(what, "logs") == 0)
+		ui_show(u, m, SCREEN_LOGS);
+	else if (strcmp(what, "metrics") == 0)
+		ui_show(u, m, SCREEN_METRICS);
+	else if (strcmp(what, "info") == 0)
+		ui_show(u, m, SCREEN_INFO);
+	else if (strcmp(what, "errors") == 0)
+		ui_show(u, m, SCREEN_ERRORS);
+	else if (strcmp(what, "commits") == 0 && u->screen == SCREEN_PLAN)
+		u->commits_open = !u->commits_open;
+	else {
+		/* What a promotion into here would change. */
+		u->commits_open = strcmp(what, "commits") == 0;
+		ui_plan_ask(u, m, PLAN_PROMOTE, "");
+		ui_show(u, m, SCREEN_PLAN);
+	}
+}
+
+static void act_refresh(struct ui *u, const struct model *m, const char *arg)
+{
+	UNUSED(arg);
+	if (u->screen == SCREEN_PLAN || u->screen == SCREEN_ROLLBACK)
+		ui_plan_ask(u, m, u->plan_for_kind, u->plan_release);
+	else if (u->screen == SCREEN_MIGRATIONS)
+		ui_effect_add(u, m, DO_LADDER);
+	else if (u->screen == SCREEN_HISTORY)
+		ui_effect_add(u, m, DO_HISTORY);
+	else if (u->screen == SCREEN_DOCTOR)
+		ui_effect_add(u, m, DO_DOCTOR);
+	else
+		ui_effect_add(u, m, DO_REFRESH);
+	ui_notice(u, MESSAGE_INFO, "reading again");
+}
+
+static void act_sort(struct ui *u, const struct model *m, const char *arg)
+{
+	static const char *const orders[] = {"as in the file", "worst first", "by owner"};
+	UNUSED(m);
+	UNUSED(arg);
+	if (u->screen != SCREEN_BOARD) {
+		ui_notice(u, MESSAGE_INFO, "this list has one order: newest first");
+		return;
+	}
+	struct list *l = &u->lists[SCREEN_BOARD];
+	l->sort = (l->sort + 1) % 3;
+	ui_notice(u, MESSAGE_INFO, "order: %s", orders[l->sort]);
+}
+
+static void act_time(struct ui *u, const struct model *m, const char *arg)
+{
+	static const int64_t windows[] = {5 * US_PER_MIN, 15 * US_PER_MIN, US_PER_H, 6 * US_PER_H};
+	char span[16];
+	UNUSED(m);
+	UNUSED(arg);
+	if (keys_go_to_log(u)) {
+		ui_type(u, TYPE_TIME, "");
+		return;
+	}
+	size_t i = 0;
+	while (i < ARRAY_LEN(windows) && windows[i] != u->window_us)
+		i++;
+	u->window_us = windows[(i + 1) % ARRAY_LEN(windows)];
+	time_age(span, sizeof span, u->window_us);
+	ui_notice(u, MESSAGE_INFO, "graphs show the last %s", span);
+}
+
+static void act_utc(struct ui *u, const struct model *m, const char *arg)
+{
+	UNUSED(m);
+	UNUSED(arg);
+	u->local_time = !u->local_time;
+	ui_notice(u, MESSAGE_INFO, "times in %s", u->local_time ? zone_name(u->zone) : "UTC");
+}
+
+static void copy_marks(struct ui *u, const struct model *m, struct str *s)
+{
+	const struct logbuf *b = ui_logbuf(u, m);
+	if (!keys_go_to_log(u)) {
+		for (int i = 0; i < u->n_marks; i++)
+			str_addf(s, "%s%s", i ? "\n" : "", u->marks[i]);
+		return;
+	}
+	for (int i = 0; b && i < u->log.n_marks; i++) {
+		struct log_line line;
+		char text[4096], at[40];
+		if (!logbuf_get(b, u->log.marks[i], &line))
+			continue;
+		log_line_text(&line, text, sizeof text);
+		time_iso(at, sizeof at, line.time_us, true);
+		str_addf(s, "%s%s %c %s", s->len ? "\n" : "", at, log_level_letter(line.level), text);
+	}
+}
+
+static void act_copy(struct ui *u, const struct model *m, const char *what)
+{
+	struct ui_effect *e = ui_effect_add(u, m, DO_COPY);
+	struct str s;
+	const struct deployed *d = e->service >= 0 ? model_deployment(m, e->service, e->env)->deployed : NULL;
+	char tag[TAG_LEN];
+	str_init(&s, sizeof e->text);
+	if (strcmp(what, "marks") == 0) {
+		copy_marks(u, m, &s);
+	} else if (strcmp(what, "digest") == 0) {
+		bool in_plan = u->screen == SCREEN_PLAN && m->plan;
+		str_add(&s, in_plan ? m->plan->digest : d ? d->release.digest : "");
+	} else if (strcmp(what, "rollout") == 0) {
+		const struct rollout *r = e->service >= 0 ? model_live_rollout(m, e->service, e->env) : NULL;
+		str_add(&s, u->screen == SCREEN_ROLLOUTS ? u->lists[SCREEN_ROLLOUTS].cursor : r ? r->id : u->rollout);
+	} else if (strcmp(what, "command") == 0) {
+		if (u->screen == SCREEN_PLAN && m->plan)
+			str_addf(&s, "towpath %s %s%s%s", m->plan->kind == PLAN_ROLLBACK ? "rollback" : "promote",
+			         m->plan->service, m->plan->kind == PLAN_ROLLBACK ? " " : " --to ", m->plan->env);
+		else if (u->screen == SCREEN_LOGS)
+			str_addf(&s, "towpath logs %s %s", u->service, u->env);
+		else if (u->screen == SCREEN_ROLLOUT)
+			str_addf(&s, "towpath rollout %s --follow", u->rollout);
+		else
+			str_addf(&s, "towpath why %s %s", u->service, u->env);
+	} else if (keys_go_to_log(u)) {
+		struct log_line line;
+		char text[4096];
+		const struct logbuf *b = ui_logbuf(u, m);
+		if (b && logbuf_get(b, u->log.cursor, &line)) {
+			log_line_text(&line, text, sizeof text);
+			str_add(&s, text);
+		}
+	} else if (u->screen == SCREEN_BOARD) {
+		str_add(&s, d ? release_text(&d->release, tag, sizeof tag) : "");
+	} else {
+		str_add(&s, u->lists[u->screen].cursor);
+	}
+	str_copy(e->text, sizeof e->text, str_text(&s));
+	if (!e->text[0]) {
+		u->n_effects--;
+		ui_notice(u, MESSAGE_INFO, "nothing to copy here");
+	}
+	str_release(&s);
+}
+
+static void act_simple(struct ui *u, const struct model *m, const char *what)
+{
+	if (strcmp(what, "dump") == 0)
+		ui_effect_add(u, m, DO_DUMP);
+	else if (strcmp(what, "redraw") == 0)
+		ui_effect_add(u, m, DO_REDRAW);
+	else if (strcmp(what, "split") == 0) {
+		u->split = !u->split;
+		if (u->screen != SCREEN_LOGS && u->screen != SCREEN_METRICS) {
+			u->split = true;
+			ui_show(u, m, SCREEN_LOGS);
+		}
+	} else if (strcmp(what, "zoom") == 0) {
+		if (u->screen == SCREEN_BOARD)
+			act_open(u, m, "");
+		else
+			ui_back(u, m);
+	} else if (strcmp(what, "follow") == 0) {
+		u->log.following = true;
+	} else if (strcmp(what, "pause") == 0) {
+		u->log.following = !u->log.following;
+	} else if (strcmp(what, "wrap") == 0) {
+		u->log.wrap = !u->log.wrap;
+	}
+}
+
+/* --- ACT: plans and questions ----------------------------------------------------------------- */
+
+static void act_act(struct ui *u, const struct model *m, const char *what)
+{
+	int service = -1, env = -1;
+	if (!ui_selected(u, m, &service, &env)) {
+		ui_notice(u, MESSAGE_INFO, "no deployment selected: 1 goes to the board");
+		return;
+	}
+	bool about_rollout = strcmp(what, "hold") == 0 || strcmp(what, "abort") == 0 || strcmp(what, "takeover") == 0;
+	if (!about_rollout && !setup_deployment(m->setup, service, env)->present) {
+		ui_notice(u, MESSAGE_INFO, "%s is not deployed in %s", u->service, u->env);
+		return;
+	}
+	if (strcmp(what, "plan") == 0) {
+		u->commits_open = false;
+		ui_plan_ask(u, m, PLAN_PROMOTE, "");
+		ui_show(u, m, SCREEN_PLAN);
+	} else if (strcmp(what, "rollback") == 0) {
+		ui_effect_add(u, m, DO_CANDIDATES);
+		u->lists[SCREEN_ROLLBACK].cursor[0] = '\0';
+		u->lists[SCREEN_ROLLBACK].at = 0;
+		ui_plan_ask(u, m, PLAN_ROLLBACK, "");
+		ui_show(u, m, SCREEN_ROLLBACK);
+	} else if (strcmp(what, "gate") == 0) {
+		ui_ask_gate(u, m);
+	} else if (strcmp(what, "smoke") == 0) {
+		ui_ask_smoke(u, m);
+	} else if (strcmp(what, "hold") == 0) {
+		ui_ask_hold(u, m);
+	} else if (strcmp(what, "abort") == 0) {
+		ui_ask_abort(u, m);
+	} else if (strcmp(what, "freeze") == 0) {
+		ui_ask_freeze(u, m);
+	} else if (strcmp(what, "takeover") == 0) {
+		ui_ask_takeover(u, m);
+	} else {
+		ui_ask_note(u, m);
+	}
+}
+
+static void act_execute(struct ui *u, const struct model *m, const char *arg)
+{
+	UNUSED(arg);
+	if (u->screen == SCREEN_PLAN || u->screen == SCREEN_ROLLBACK)
+		ui_ask_execute(u, m);
+}
+
+/* --- the table of actions --------------------------------------------------------------------- */
+
+struct action {
+	const char *name;
+	void (*run)(struct ui *u, const struct model *m, const char *arg);
+	const char *arg;
+};
+
+static const struct action actions[] = {
+    {"move down", act_move, "down"},
+    {"move up", act_move, "up"},
+    {"move left", act_move, "left"},
+    {"move right", act_move, "right"},
+    {"move top", act_move, "top"},
+    {"move bottom", act_move, "bottom"},
+    {"move half-down", act_move, "half-down"},
+    {"move half-up", act_move, "half-up"},
+    {"move page-down", act_move, "page-down"},
+    {"move page-up", act_move, "page-up"},
+    {"pane next", act_pane, "next"},
+    {"pane previous", act_pane, "previous"},
+    {"screen board", act_screen, "board"},
+    {"screen logs", act_screen, "logs"},
+    {"screen metrics", act_screen, "metrics"},
+    {"screen rollouts", act_screen, "rollouts"},
+    {"screen approvals", act_screen, "approvals"},
+    {"screen migrations", act_screen, "migrations"},
+    {"screen history", act_screen, "history"},
+    {"screen doctor", act_screen, "doctor"},
+    {"screen last", act_screen, "last"},
+    {"screen back", act_screen, "back"},
+    {"screen forward", act_screen, "forward"},
+    {"open", act_open, ""},
+    {"cancel", act_cancel, ""},
+    {"back", act_back, ""},
+    {"quit", act_quit, ""},
+    {"interrupt", act_interrupt, ""},
+    {"zoom", act_simple, "zoom"},
+    {"split", act_simple, "split"},
+    {"filter", act_filter, ""},
+    {"match next", act_match, "next"},
+    {"match previous", act_match, "previous"},
+    {"problem next", act_problem, "next"},
+    {"problem previous", act_problem, "previous"},
+    {"palette", act_palette, ""},
+    {"help", act_help, ""},
+    {"mark", act_mark, ""},
+    {"marks clear", act_mark, "clear"},
+    {"bookmark set", act_bookmark, "set"},
+    {"bookmark go", act_bookmark, "go"},
+    {"logs", act_read, "logs"},
+    {"metrics", act_read, "metrics"},
+    {"commits", act_read, "commits"},
+    {"diff", act_read, "diff"},
+    {"info", act_read, "info"},
+    {"errors", act_read, "errors"},
+    {"refresh", act_refresh, ""},
+    {"sort", act_sort, ""},
+    {"time", act_time, ""},
+    {"utc", act_utc, ""},
+    {"copy value", act_copy, "value"},
+    {"copy digest", act_copy, "digest"},
+    {"copy rollout", act_copy, "rollout"},
+    {"copy command", act_copy, "command"},
+    {"copy marks", act_copy, "marks"},
+    {"dump", act_simple, "dump"},
+    {"redraw", act_simple, "redraw"},
+    {"follow", act_simple, "follow"},
+    {"pause", act_simple, "pause"},
+    {"wrap", act_simple, "wrap"},
+    {"plan", act_act, "plan"},
+    {"rollback", act_act, "rollback"},
+    {"gate", act_act, "gate"},
+    {"smoke", act_act, "smoke"},
+    {"hold", act_act, "hold"},
+    {"abort", act_act, "abort"},
+    {"freeze", act_act, "freeze"},
+    {"takeover", act_act, "takeover"},
+    {"note", act_act, "note"},
+    {"execute", act_execute, ""},
+};
+
+const char *const ui_actions[] = {
+    "move down", "move up", "move left", "move right", "move top", "move bottom", "move half-down", "move half-up",
+    "move page-down", "move page-up", "pane next", "pane previous", "screen board", "screen logs", "screen metrics",
+    "screen rollouts", "screen approvals", "screen migrations", "screen history", "screen doctor", "screen last",
+    "screen back", "screen forward", "open", "cancel", "back", "quit", "interrupt", "zoom", "split", "filter",
+    "match next", "match previous", "problem next", "problem previous", "palette", "help", "mark", "marks clear",
+    "bookmark set", "bookmark go", "logs", "metrics", "commits", "diff", "info", "errors", "refresh", "sort", "time",
+    "utc", "copy value", "copy digest", "copy rollout", "copy command", "copy marks", "dump", "redraw", "follow",
+    "pause", "wrap", "plan", "rollback", "gate", "smoke", "hold", "abort", "freeze", "takeover", "note", "execute",
+    NULL};
+
+void ui_action(struct ui *u, const struct model *m, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
+		if (strcmp(actions[i].name, name) == 0) {
+			actions[i].run(u, m, actions[i].arg);
+			return;
+		}
+	}
+}

@@ -1,0 +1,537 @@
+/*
+ * Questions: what stands between a key and an effect.
+ *
+ * No key mutates. An upper-case key opens a question or a plan; x there is the next, different key, and harm decides
+ * how much more is asked: nothing, a second key, the name of the place typed in full, a reason before that. A
+ * question is deaf for its first moments, takes no paste, and closes itself when what it showed has changed.
+ */
+#include "core/gate.h"
+#include "core/text.h"
+#include "tui/ui_private.h"
+#include "tui/widget/widget.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void say(struct ask *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void say(struct ask *a, const char *fmt, ...)
+{
+	va_list ap;
+	if (a->n_lines >= (int)ARRAY_LEN(a->lines))
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(a->lines[a->n_lines++], sizeof a->lines[0], fmt, ap);
+	va_end(ap);
+}
+
+/* A fresh question about the selected deployment. */
+static struct ask *open_ask(struct ui *u, const struct model *m, enum ask_kind kind, enum friction friction)
+{
+	struct ask *a = &u->ask;
+	memset(a, 0, sizeof *a);
+	a->kind = kind;
+	a->friction = friction;
+	a->armed_us = u->mono_us + ARM_US;
+	a->service = a->env = -1;
+	if (ui_selected(u, m, &a->service, &a->env)) {
+		const struct deployment *d = model_deployment(m, a->service, a->env);
+		a->generation = m->setup->generation;
+		a->seen_state = board_state(m, a->service, a->env);
+		if (d->deployed)
+			str_copy(a->seen_digest, sizeof a->seen_digest, d->deployed->release.digest);
+	}
+	return a;
+}
+
+static bool is_production(const struct ui *u, const struct model *m)
+{
+	int service = -1, env = -1;
+	return ui_selected(u, m, &service, &env) &&
+	       (m->setup->envs[env].production || m->setup->envs[env].tier >= TIER_T3);
+}
+
+static const char *env_short(const struct model *m, const char *env)
+{
+	int i = m->setup ? setup_env(m->setup, env) : -1;
+	return i >= 0 ? m->setup->envs[i].short_name : env;
+}
+
+void ui_ask_close(struct ui *u, const char *why)
+{
+	if (u->ask.kind == ASK_NONE)
+		return;
+	memset(&u->ask, 0, sizeof u->ask);
+	if (why)
+		ui_notice(u, MESSAGE_WARN, "%s; nothing was sent", why);
+}
+
+/* Closes a question whose ground has moved. */
+void ui_ask_check(struct ui *u, const struct model *m)
+{
+	struct ask *a = &u->ask;
+	if (a->kind == ASK_NONE || a->kind == ASK_QUIT)
+		return;
+	if (a->service >= 0 && (!m->setup || m->setup->generation != a->generation)) {
+		ui_ask_close(u, "the configuration was loaded again");
+		return;
+	}
+	if (a->plan[0] && (!m->plan || strcmp(m->plan->digest, a->plan) != 0)) {
+		ui_ask_close(u, "the plan changed");
+		return;
+	}
+	if (a->plan[0] && a->service >= 0) {
+		const struct deployment *d = model_deployment(m, a->service, a->env);
+		const char *digest = d->deployed ? d->deployed->release.digest : "";
+		if (strcmp(digest, a->seen_digest) != 0)
+			ui_ask_close(u, "what runs there changed");
+		else if (board_state(m, a->service, a->env) != a->seen_state)
+			ui_ask_close(u, "its state changed");
+		return;
+	}
+	if (a->rollout[0]) {
+		const struct rollout *r = model_rollout(m, a->rollout);
+		if (!r || !rollout_is_live(r))
+			ui_ask_close(u, "the rollout has ended");
+	}
+}
+
+/* --- asking ----------------------------------------------------------------------------------- */
+
+static bool plan_of_selection(const struct ui *u, const struct model *m)
+{
+	return m->plan && strcmp(m->plan->service, u->service) == 0 && strcmp(m->plan->env, u->env) == 0 &&
+	       m->plan->digest[0];
+}
+
+static void execute_effect(struct ui *u, const struct model *m, const char *token, const char *reason)
+{
+	struct ui_effect *e = ui_effect_add(u, m, DO_EXECUTE);
+	str_copy(e->digest, sizeof e->digest, m->plan->digest);
+	str_copy(e->token, sizeof e->token, token);
+	str_copy(e->reason, sizeof e->reason, reason);
+}
+
+static void plan_command(const struct model *m, char *dst, size_t cap)
+{
+	const struct plan *p = m->plan;
+	char tag[TAG_LEN];
+	if (p->kind == PLAN_ROLLBACK)
+		(void)snprintf(dst, cap, "towpath rollback %s %s --release %s", p->service, p->env,
+		               release_text(&p->to, tag, sizeof tag));
+	else
+		(void)snprintf(dst, cap, "towpath promote %s --to %s --release %s", p->service, p->env,
+		               release_text(&p->to, tag, sizeof tag));
+	size_t n = strlen(dst);
+	if (p->tier >= TIER_T3)
+		(void)snprintf(dst + n, cap - n, " --confirm %s/%s", env_short(m, p->env), p->service);
+}
+
+static void ask_execute(struct ui *u, const struct model *m, const char *reason)
+{
+	const struct plan *p = m->plan;
+	char from[TAG_LEN], to[TAG_LEN], id[16];
+	struct ask *a = open_ask(u, m, ASK_EXECUTE, p->tier == TIER_T2 ? FRICTION_TWO_KEYS : FRICTION_TOKEN);
+	(void)snprintf(a->title, sizeof a->title, "%s  %s > %s   plan %s",
+	               p->kind == PLAN_ROLLBACK ? "ROLL BACK" : "PROMOTE", p->service, p->env, plan_short(p, id));
+	say(a, "%s > %s, %d steps, %d migrations", release_text(&p->from, from, sizeof from),
+	    release_text(&p->to, to, sizeof to), p->n_steps, p->n_migrations);
+	for (int i = 0; i < p->n_risks && a->n_lines < 5; i++)
+		say(a, "%s %s", p->risks[i].grave ? "X" : "!", p->risks[i].text);
+	plan_command(m, a->command, sizeof a->command);
+	str_copy(a->plan, sizeof a->plan, p->digest);
+	str_copy(a->decision.reason, sizeof a->decision.reason, reason);
+	if (p->tier == TIER_T2) {
+		a->first_key = true;
+		a->first_us = u->mono_us;
+		a->armed_us = u->mono_us + SECOND_KEY_US;
+	} else if (p->kind == PLAN_ROLLBACK) {
+		str_copy(a->token, sizeof a->token, env_short(m, p->env));
+	} else {
+		(void)snprintf(a->token, sizeof a->token, "%s/%s", env_short(m, p->env), p->service);
+	}
+}
+
+void ui_ask_execute(struct ui *u, const struct model *m)
+{
+	const struct gate *gate = NULL;
+	int service = -1, env = -1;
+	if (!plan_of_selection(u, m) || u->plan_waits) {
+		ui_notice(u, MESSAGE_WARN, "no plan to execute yet; P makes one");
+		return;
+	}
+	if (u->mono_us - u->plan_open_us < ARM_US) {
+		ui_notice(u, MESSAGE_INFO, "the plan has just come up: read it, then x again");
+		return;
+	}
+	if (m->read_only) {
+		ui_notice(u, MESSAGE_WARN, "read only: %s", m->read_only_text);
+		return;
+	}
+	if (!plan_may_run(m->plan, &gate)) {
+		ui_notice(u, MESSAGE_WARN, "blocked by %s: %s", gate_kind_name(gate->kind),
+		          gate->next[0] ? gate->next : gate->evidence);
+		return;
+	}
+	if (ui_selected(u, m, &service, &env) && m->plan->tier >= TIER_T3 &&
+	    source_is_stale(m, &model_deployment(m, service, env)->sources[PORT_DEPLOY])) {
+		ui_notice(u, MESSAGE_WARN, "what runs there was not read lately; r reads it again");
+		return;
+	}
+	if (m->plan->tier <= TIER_T1)
+		execute_effect(u, m, "", "");
+	else if (m->plan->tier >= TIER_T4)
+		ui_type(u, TYPE_REASON, ""), u->typing.why = REASON_EXECUTE;
+	else
+		ask_execute(u, m, "");
+}
+
+static int approvals_given(const struct model *m, const struct plan *p, bool *ret_rejected, char *names, size_t cap)
+{
+	names[0] = '\0';
+	if (!m->store)
+		return 0;
+	return approvals_count(m->store->decisions, m->store->n_decisions, p->digest, p->requester,
+	                       p->policy.approval_valid_us, m->now_us, ret_rejected, names, cap);
+}
+
+static const struct plan_row *stored_plan(const struct model *m, const char *digest)
+{
+	for (int i = 0; m->store && i < m->store->n_plans; i++)
+		if (strcmp(m->store->plans[i].digest, digest) == 0)
+			return &m->store->plans[i];
+	return NULL;
+}
+
+/* A: on a stored plan of somebody else, the signature; on one's own, the request for approvals. */
+void ui_ask_gate(struct ui *u, const struct model *m)
+{
+	char names[TEXT_LEN], tag[TAG_LEN], id[16];
+	bool rejected = false;
+	if (!plan_of_selection(u, m)) {
+		/* The newest plan of this deployment that waits, else its inbox. */
+		for (int i = 0; m->store && i < m->store->n_plans; i++) {
+			const struct plan_row *r = &m->store->plans[i];
+			if (r->used || strcmp(r->service, u->service) != 0 || strcmp(r->env, u->env) != 0)
+				continue;
+			struct ui_effect *e = ui_effect_add(u, m, DO_RECHECK);
+			str_copy(e->digest, sizeof e->digest, r->digest);
+			u->plan_waits = true;
+			ui_show(u, m, SCREEN_PLAN);
+			return;
+		}
+		ui_notice(u, MESSAGE_INFO, "no plan of %s > %s waits; P makes one", u->service, u->env);
+		return;
+	}
+	const struct plan *p = m->plan;
+	const struct plan_row *row = stored_plan(m, p->digest);
+	const char *requester = row ? row->requester : p->requester;
+	if (!row) {
+		struct ask *a = open_ask(u, m, ASK_DECIDE, FRICTION_KEY);
+		(void)snprintf(a->title, sizeof a->title, "ASK FOR APPROVAL  %s > %s   plan %s", p->service, p->env,
+		               plan_short(p, id));
+		say(a, "stores the plan, so that others can approve it: %d of them", p->policy.approvals);
+		str_copy(a->plan, sizeof a->plan, p->digest);
+		a->decision.kind = DECISION_KIND_COUNT;   /* no decision: the request itself */
+		(void)snprintf(a->command, sizeof a->command, "towpath promote %s --to %s --release %s", p->service, p->env,
+		               release_text(&p->to, tag, sizeof tag));
+		return;
+	}
+	if (strcmp(requester, m->actor) == 0) {
+		ui_notice(u, MESSAGE_INFO, "you asked for this one: somebody else must approve it (screen 5 of theirs)");
+		return;
+	}
+	int given = approvals_given(m, p, &rejected, names, sizeof names);
+	struct ask *a = open_ask(u, m, ASK_DECIDE, FRICTION_TOKEN);
+	(void)snprintf(a->title, sizeof a->title, "APPROVE  %s > %s   plan %s", p->service, p->env, plan_short(p, id));
+	say(a, "asked by %s    you: %s@%s", requester, m->actor, m->host);
+	say(a, "exactly: %s, %d migrations, %d steps", release_text(&p->to, tag, sizeof tag), p->n_migrations, p->n_steps);
+	say(a, "this would be approval %d of %d%s%s; %s cannot count", given + 1, p->policy.approvals,
+	    names[0] ? ", so far " : "", names, requester);
+	(void)snprintf(a->token, sizeof a->token, "%s/%s", env_short(m, p->env), p->service);
+	(void)snprintf(a->command, sizeof a->command, "towpath approve %s", p->digest);
+	str_copy(a->plan, sizeof a->plan, p->digest);
+	a->decision.kind = DECISION_APPROVE;
+	str_copy(a->decision.plan, sizeof a->decision.plan, p->digest);
+	a->can_reject = true;
+}
+
+void ui_ask_smoke(struct ui *u, const struct model *m)
+{
+	int service = -1, env = -1;
+	if (!ui_selected(u, m, &service, &env))
+		return;
+	if (!m->setup->services[service].smoke) {
+		ui_notice(u, MESSAGE_INFO, "%s has no smoke suite: smoke: in the file names one", u->service);
+		return;
+	}
+	struct ask *a = open_ask(u, m, ASK_COMMAND, FRICTION_KEY);
+	(void)snprintf(a->title, sizeof a->title, "SMOKE TESTS  %s / %s", u->service, u->env);
+	say(a, "runs the suite %s against what is deployed there and stores its result",
+	    m->setup->services[service].smoke);
+	(void)snprintf(a->command, sizeof a->command, "towpath smoke %s %s", u->service, u->env);
+}
+
+/* The rollout that a key is about: the one on screen or under the cursor, else the live one of the selection. */
+static const struct rollout *rollout_here(const struct ui *u, const struct model *m)
+{
+	int service = -1, env = -1;
+	if (u->screen == SCREEN_ROLLOUT)
+		return model_rollout(m, u->rollout);
+	if (u->screen == SCREEN_ROLLOUTS)
+		return model_rollout(m, u->lists[SCREEN_ROLLOUTS].cursor);
+	return ui_selected(u, m, &service, &env) ? model_live_rollout(m, service, env) : NULL;
+}
+
+static struct ask *ask_rollout(struct ui *u, const struct model *m, const struct rollout *r, enum decision_kind kind,
+                               enum friction friction, const char *verb)
+{
+	char tag[TAG_LEN];
+	struct ask *a = open_ask(u, m, ASK_DECIDE, friction);
+	(void)snprintf(a->title, sizeof a->title, "%s  rollout %s  %s > %s", verb, r->id, r->service, r->env);
+	say(a, "%s to %s, %s, step %d of %d, by %s", plan_kind_name(r->kind), release_text(&r->to, tag, sizeof tag),
+	    rollout_state_name(r->state), r->at_step + 1, r->n_steps, r->requester);
+	a->decision.kind = kind;
+	str_copy(a->decision.rollout, sizeof a->decision.rollout, r->id);
+	str_copy(a->decision.service, sizeof a->decision.service, r->service);
+	str_copy(a->decision.env, sizeof a->decision.env, r->env);
+	str_copy(a->rollout, sizeof a->rollout, r->id);
+	if (friction == FRICTION_TOKEN)
+		(void)snprintf(a->token, sizeof a->token, "%s/%s", env_short(m, r->env), r->service);
+	return a;
+}
+
+static bool env_is_grave(const struct model *m, const char *env)
+{
+	int i = m->setup ? setup_env(m->setup, env) : -1;
+	return i >= 0 && (m->setup->envs[i].production || m->setup->envs[i].tier >= TIER_T3);
+}
+
+void ui_ask_hold(struct ui *u, const struct model *m)
+{
+	const struct rollout *r = rollout_here(u, m);
+	if (!r || !rollout_is_live(r)) {
+		ui_notice(u, MESSAGE_INFO, "no rollout runs here");
+		return;
+	}
+	bool held = r->state == ROLLOUT_PAUSED || r->hold_wanted;
+	if (!held) {
+		struct ask *a = ask_rollout(u, m, r, DECISION_HOLD, FRICTION_KEY, "HOLD");
+		say(a, "stops after the step that runs; H again continues");
+		(void)snprintf(a->command, sizeof a->command, "towpath hold %s", r->id);
+		return;
+	}
+	struct ask *a = ask_rollout(u, m, r, DECISION_CONTINUE, env_is_grave(m, r->env) ? FRICTION_TOKEN : FRICTION_KEY,
+	                            "CONTINUE");
+	if (r->text[0])
+		say(a, "it paused: %s", r->text);
+	(void)snprintf(a->command, sizeof a->command, "towpath continue %s", r->id);
+}
+
+void ui_ask_abort(struct ui *u, const struct model *m)
+{
+	const struct rollout *r = rollout_here(u, m);
+	if (!r || !rollout_is_live(r)) {
+		ui_notice(u, MESSAGE_INFO, "no rollout runs here");
+		return;
+	}
+	char tag[TAG_LEN];
+	struct ask *a = ask_rollout(u, m, r, DECISION_ABORT, FRICTION_KEY, "ABORT");
+	say(a, "before it ran: %s", release_text(&r->from, tag, sizeof tag));
+	say(a, "%s", r->at_step < r->n_steps && r->at_step > 0 && !r->steps[r->at_step - 1].safe_to_abort
+	                 ? "steps done so far are not undone by themselves; R rolls back"
+	                 : "what it has done so far leaves a whole world");
+	(void)snprintf(a->command, sizeof a->command, "towpath abort %s", r->id);
+}
+
+void ui_ask_takeover(struct ui *u, const struct model *m)
+{
+	const struct rollout *r = rollout_here(u, m);
+	if (!r || !rollout_is_live(r)) {
+		ui_notice(u, MESSAGE_INFO, "no rollout runs here");
+		return;
+	}
+	if (!r->orphaned) {
+		ui_notice(u, MESSAGE_INFO, "%s runs it and is alive; K is for one that nobody holds", r->holder);
+		return;
+	}
+	struct ask *a = ask_rollout(u, m, r, DECISION_TAKE_OVER, env_is_grave(m, r->env) ? FRICTION_TOKEN : FRICTION_KEY,
+	                            "TAKE OVER");
+	a->kind = ASK_RESUME;
+	say(a, "nobody holds it: a new process goes on where the journal ends, and probes what is unknown");
+	(void)snprintf(a->command, sizeof a->command, "towpath takeover %s", r->id);
+}
+
+void ui_ask_freeze(struct ui *u, const struct model *m)
+{
+	const struct decision *f =
+	    m->store ? freeze_active(m->store->decisions, m->store->n_decisions, u->service, u->env, m->now_us) : NULL;
+	if (!f) {
+		ui_type(u, TYPE_REASON, "");
+		u->typing.why = REASON_FREEZE;
+		return;
+	}
+	struct ask *a = open_ask(u, m, ASK_DECIDE, is_production(u, m) ? FRICTION_TOKEN : FRICTION_KEY);
+	(void)snprintf(a->title, sizeof a->title, "UNFREEZE  %s%s%s", f->service, f->service[0] ? " / " : "", f->env);
+	say(a, "frozen by %s: %s", f->actor, f->reason);
+	a->decision.kind = DECISION_UNFREEZE;
+	str_copy(a->decision.service, sizeof a->decision.service, f->service);
+	str_copy(a->decision.env, sizeof a->decision.env, f->env);
+	(void)snprintf(a->token, sizeof a->token, "%s/%s", env_short(m, u->env), u->service);
+	(void)snprintf(a->command, sizeof a->command, "towpath unfreeze %s%s%s", f->env, f->service[0] ? " --service " : "",
+	               f->service);
+}
+
+void ui_ask_note(struct ui *u, const struct model *m)
+{
+	UNUSED(m);
+	ui_type(u, TYPE_REASON, "");
+	u->typing.why = REASON_NOTE;
+}
+
+void ui_ask_command(struct ui *u, const struct model *m, const struct command *c, const char *text)
+{
+	struct ask *a = open_ask(u, m, ASK_COMMAND, c->tier >= TIER_T3   ? FRICTION_TOKEN
+	                                            : c->tier == TIER_T2 ? FRICTION_TWO_KEYS
+	                                                                 : FRICTION_KEY);
+	(void)snprintf(a->title, sizeof a->title, "RUN  %s", c->name);
+	say(a, "%s", c->summary);
+	(void)snprintf(a->command, sizeof a->command, "towpath %s", text);
+	(void)snprintf(a->token, sizeof a->token, "%s/%s", env_short(m, u->env), u->service);
+}
+
+static void ask_with_reason(struct ui *u, const struct model *m, enum decision_kind kind, const char *title,
+                            const char *what, const char *reason)
+{
+	struct ask *a = open_ask(u, m, ASK_DECIDE, FRICTION_KEY);
+	(void)snprintf(a->title, sizeof a->title, "%s  %s / %s", title, u->service, u->env);
+	say(a, "%s", what);
+	say(a, "\"%s\"", reason);
+	a->decision.kind = kind;
+	str_copy(a->decision.service, sizeof a->decision.service, u->service);
+	str_copy(a->decision.env, sizeof a->decision.env, u->env);
+	text_cleanz(a->decision.reason, sizeof a->decision.reason, reason);
+}
+
+void ui_ask_reason(struct ui *u, const struct model *m, enum reason_for why, const char *text)
+{
+	struct ask *a = &u->ask;
+	if (why == REASON_EXECUTE) {
+		if (!plan_of_selection(u, m))
+			return;
+		if (strlen(text) < 10) {
+			ui_notice(u, MESSAGE_WARN, "a reason of at least ten characters is asked for here");
+			return;
+		}
+		ask_execute(u, m, text);
+	} else if (why == REASON_FREEZE) {
+		ask_with_reason(u, m, DECISION_FREEZE, "FREEZE", "no promotion may run there until it is lifted", text);
+		(void)snprintf(a->command, sizeof a->command, "towpath freeze %s --service %s --reason '%s'", u->env, u->service,
+		               text);
+	} else if (why == REASON_NOTE) {
+		ask_with_reason(u, m, DECISION_NOTE, "NOTE", "everybody sees it beside this deployment", text);
+	} else if (why == REASON_REJECT && plan_of_selection(u, m)) {
+		ask_with_reason(u, m, DECISION_REJECT, "REJECT", "this plan cannot run any more", text);
+		str_copy(a->decision.plan, sizeof a->decision.plan, m->plan->digest);
+		str_copy(a->plan, sizeof a->plan, m->plan->digest);
+		(void)snprintf(a->command, sizeof a->command, "towpath reject %s --reason '%s'", m->plan->digest, text);
+	}
+}
+
+/* --- answering -------------------------------------------------------------------------------- */
+
+static void act(struct ui *u, const struct model *m)
+{
+	struct ask a = u->ask;
+	memset(&u->ask, 0, sizeof u->ask);
+	if (m->read_only && a.kind != ASK_QUIT) {
+		ui_notice(u, MESSAGE_WARN, "read only: %s", m->read_only_text);
+		return;
+	}
+	struct ui_effect *e = NULL;
+	switch (a.kind) {
+	case ASK_EXECUTE: execute_effect(u, m, a.typed, a.decision.reason); return;
+	case ASK_DECIDE:
+		e = ui_effect_add(u, m, a.decision.kind == DECISION_KIND_COUNT ? DO_REQUEST : DO_DECIDE);
+		e->decision = a.decision;
+		str_copy(e->digest, sizeof e->digest, a.plan);
+		str_copy(e->token, sizeof e->token, a.typed);
+		return;
+	case ASK_RESUME:
+		e = ui_effect_add(u, m, DO_RESUME);
+		e->decision = a.decision;
+		str_copy(e->rollout, sizeof e->rollout, a.rollout);
+		str_copy(e->token, sizeof e->token, a.typed);
+		return;
+	case ASK_COMMAND:
+		e = ui_effect_add(u, m, DO_COMMAND);
+		str_copy(e->text, sizeof e->text, a.command + strlen("towpath "));
+		str_copy(e->token, sizeof e->token, a.typed);
+		return;
+	case ASK_QUIT: ui_effect_add(u, m, DO_QUIT); return;
+	case ASK_NONE: return;
+	}
+}
+
+static void type_token(struct ui *u, const struct model *m, const struct input *in)
+{
+	struct ask *a = &u->ask;
+	size_t n = strlen(a->typed);
+	if (in->kind == INPUT_BACKSPACE && n > 0) {
+		a->typed[n - 1] = '\0';
+	} else if (in->kind == INPUT_CTRL && in->cp == 'u') {
+		a->typed[0] = '\0';
+	} else if (in->kind == INPUT_CHAR && in->cp > ' ' && in->cp < 0x7f && n + 1 < sizeof a->typed) {
+		a->typed[n] = (char)in->cp;
+		a->typed[n + 1] = '\0';
+	} else if (in->kind == INPUT_ENTER) {
+		if (a->token[0] && strcmp(a->typed, a->token) == 0)
+			act(u, m);
+		else
+			ui_notice(u, MESSAGE_WARN, "type %s in full, then Enter; Esc leaves", a->token);
+	}
+}
+
+void ui_ask_input(struct ui *u, const struct model *m, const struct input *in)
+{
+	struct ask *a = &u->ask;
+	bool is_x = in->kind == INPUT_CHAR && in->cp == 'x';
+	if (in->kind == INPUT_PASTE_BEGIN) {
+		a->typed[0] = '\0';
+		ui_notice(u, MESSAGE_WARN, "paste is not taken here: type it");
+		return;
+	}
+	if (in->kind == INPUT_ESC || (in->kind == INPUT_CTRL && in->cp == 'c')) {
+		ui_ask_close(u, NULL);
+		ui_notice(u, MESSAGE_INFO, "left; nothing was sent");
+		return;
+	}
+	if (u->mono_us < a->armed_us)
+		return;   /* deaf: what was typed before it came up was not meant for it */
+	if (in->kind == INPUT_TAB && a->can_reject) {
+		ui_ask_close(u, NULL);
+		ui_type(u, TYPE_REASON, "");
+		u->typing.why = REASON_REJECT;
+		return;
+	}
+	switch (a->friction) {
+	case FRICTION_KEY:
+		if (is_x)
+			act(u, m);
+		else if (in->kind == INPUT_CHAR && in->cp == 'q')
+			ui_ask_close(u, NULL);
+		return;
+	case FRICTION_TWO_KEYS:
+		if (!a->first_key && is_x) {
+			a->first_key = true;
+			a->first_us = u->mono_us;
+		} else if (a->first_key && in->kind == INPUT_CHAR && in->cp == 'y' &&
+		           u->mono_us - a->first_us >= SECOND_KEY_US) {
+			act(u, m);
+		} else if (in->kind == INPUT_CHAR && in->cp == 'q') {
+			ui_ask_close(u, NULL);
+		}
+		return;
+	case FRICTION_TOKEN: type_token(u, m, in); return;
+	}
+}

@@ -1,0 +1,47 @@
+/* Between the ui_*.c files, which together are the one writer of struct ui. */
+#ifndef TUI_UI_PRIVATE_H
+#define TUI_UI_PRIVATE_H
+
+#include "tui/ui_apply.h"
+#include "tui/view.h"
+
+void ui_notice(struct ui *u, enum message_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* A fresh effect about the selected deployment; the caller fills the rest. Never NULL (the last one is reused when full). */
+struct ui_effect *ui_effect_add(struct ui *u, const struct model *m, enum effect_want want);
+void ui_show(struct ui *u, const struct model *m, enum screen s);
+void ui_back(struct ui *u, const struct model *m);
+/* Runs an action by its name. */
+void ui_action(struct ui *u, const struct model *m, const char *action);
+void ui_plan_ask(struct ui *u, const struct model *m, enum plan_kind kind, const char *release);
+
+/* ui_log.c */
+void ui_log_settle(struct ui *u, const struct model *m);
+void ui_log_reset(struct ui *u);
+void ui_log_move(struct ui *u, const struct model *m, int64_t delta);
+void ui_log_mark(struct ui *u);
+void ui_log_match(struct ui *u, const struct model *m, int direction);
+const struct logbuf *ui_logbuf(const struct ui *u, const struct model *m);
+
+/* ui_ask.c: questions */
+void ui_ask_input(struct ui *u, const struct model *m, const struct input *in);
+void ui_ask_check(struct ui *u, const struct model *m);
+void ui_ask_close(struct ui *u, const char *why);
+void ui_ask_execute(struct ui *u, const struct model *m);
+void ui_ask_gate(struct ui *u, const struct model *m);
+void ui_ask_smoke(struct ui *u, const struct model *m);
+void ui_ask_hold(struct ui *u, const struct model *m);
+void ui_ask_abort(struct ui *u, const struct model *m);
+void ui_ask_freeze(struct ui *u, const struct model *m);
+void ui_ask_takeover(struct ui *u, const struct model *m);
+void ui_ask_note(struct ui *u, const struct model *m);
+void ui_ask_command(struct ui *u, const struct model *m, const struct command *c, const char *text);
+/* A reason was typed in full. */
+void ui_ask_reason(struct ui *u, const struct model *m, enum reason_for why, const char *text);
+void ui_type(struct ui *u, enum type_kind kind, const char *text);
+
+/* ui_type.c: typing */
+void ui_type_input(struct ui *u, const struct model *m, const struct input *in);
+void ui_filter_set(struct ui *u, const struct model *m, const char *text);
+void ui_palette_fill(struct ui *u, const struct model *m);
+
+#endif
