@@ -24,6 +24,7 @@ enum screen {
 };
 
 enum {
+	TOKEN_LEN = 2 * NAME_LEN + 2,
 	UI_ROWS_MAX = 2048,          /* rows of a list that can be reached */
 	UI_MARKS_MAX = 256,
 	UI_SEEN_MAX = 32,            /* screens to go back to */
@@ -82,8 +83,8 @@ struct ask {
 	char lines[6][TEXT_LEN];
 	int n_lines;
 	char command[TEXT_LEN * 2];  /* the same as a command line, to copy */
-	char token[NAME_LEN + SHORT_LEN + 2];
-	char typed[NAME_LEN + SHORT_LEN + 2];
+	char token[TOKEN_LEN];
+	char typed[TOKEN_LEN];
 	bool wants_reason;           /* T4: the reason comes first */
 	int64_t armed_us;            /* monotonic: keys before it are eaten */
 	bool first_key;              /* x was pressed, y is awaited */
@@ -135,7 +136,7 @@ struct ui_effect {
 	enum plan_kind plan_kind;
 	char release[DIGEST_LEN];
 	char digest[DIGEST_LEN];     /* of the plan that the person saw and confirmed */
-	char token[NAME_LEN + SHORT_LEN + 2];   /* what was typed; "" where none was asked */
+	char token[TOKEN_LEN];   /* what was typed; "" where none was asked */
 	char reason[TEXT_LEN];
 	char text[URL_LEN * 4];      /* command line, text to copy */
 	struct decision decision;

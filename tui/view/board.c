@@ -109,7 +109,7 @@ static void draw_cell(const struct model *m, const struct ui *u, struct area a, 
 	enum state s = board_state(m, service, env);
 	const struct rollout *r = model_live_rollout(m, service, env);
 	const struct source *source = &d->sources[PORT_DEPLOY];
-	char tag[TAG_LEN] = "", note[48] = "", badge[24] = "";
+	char tag[TAG_LEN] = "", note[64] = "", badge[24] = "";
 	int end = col + cells - 1;
 	if (selected)
 		area_text(a, row, col, ROLE_FOCUS, u->glyphs->cursor);
@@ -119,14 +119,14 @@ static void draw_cell(const struct model *m, const struct ui *u, struct area a, 
 	struct migration_badge mb = board_migrations(m, service, env);
 	if (d->sources[PORT_MIGRATE].configured) {
 		if (mb.n_pending > 0 && mb.state != STATE_FAILED)
-			(void)snprintf(badge, sizeof badge, "%d>", mb.n_pending);
+			(void)snprintf(badge, sizeof badge, "%u>", (unsigned)mb.n_pending % 10000u);
 		else
 			str_copy(badge, sizeof badge, mb.state == STATE_OK ? "=" : u->glyphs->state[mb.state]);
 	}
 	if (r) {
 		int done = 0, all = 0;
 		rollout_progress(r, &done, &all);
-		(void)snprintf(note, sizeof note, "%d/%d", done, all);
+		(void)snprintf(note, sizeof note, "%u/%u", (unsigned)done % 10000u, (unsigned)all % 10000u);
 	} else if (s == STATE_UNKNOWN || source_is_stale(m, source)) {
 		age_text(note, sizeof note, m->now_us, source->ok_us);
 	} else if (s == STATE_HELD) {

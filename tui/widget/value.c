@@ -14,7 +14,10 @@ void spark(struct area a, int row, int col, int n, const struct series *s, int64
 	n = MIN(n, MIN(a.cols - col, CANVAS_COLS_MAX));
 	if (n < 1 || !s || s->n == 0)
 		return;
-	series_buckets(s, from_us, to_us, v, n);
+	/* Whole buckets: a bucket's cell changes only while it is the newest, and moves only when one is full. */
+	int64_t bucket_us = MAX(1, (to_us - from_us) / n);
+	to_us = (to_us / bucket_us + 1) * bucket_us;
+	series_buckets(s, to_us - bucket_us * n, to_us, v, n);
 	double top = max;
 	for (int i = 0; i < n; i++)
 		if (!isnan(v[i]) && v[i] > top)

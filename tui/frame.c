@@ -1,0 +1,322 @@
+/* The whole screen from model and state: pure, the same both give the same cells. */
+#include "core/text.h"
+#include "core/time.h"
+#include "tui/layout.h"
+#include "tui/widget/widget.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void count_states(const struct model *m, int *failed, int *degraded, int *unknown)
+{
+	for (int s = 0; m->setup && s < m->setup->n_services; s++) {
+		for (int e = 0; e < m->setup->n_envs; e++) {
+			if (!setup_deployment(m->setup, s, e)->present)
+				continue;
+			enum state st = board_state(m, s, e);
+			*failed += st == STATE_FAILED;
+			*degraded += st == STATE_DEGRADED || st == STATE_DRIFT;
+			*unknown += st == STATE_UNKNOWN;
+		}
+	}
+}
+
+static void header(const struct model *m, const struct ui *u, struct area a)
+{
+	int failed = 0, degraded = 0, unknown = 0, live = 0, inbox = 0;
+	char clock[32], text[TEXT_LEN], trail[TEXT_LEN];
+	bool on_board = u->screen == SCREEN_BOARD;
+	count_states(m, &failed, &degraded, &unknown);
+	for (int i = 0; m->store && i < m->store->n_rollouts; i++)
+		live += rollout_is_live(&m->store->rollouts[i]);
+	for (int i = 0; m->store && i < m->store->n_plans; i++)
+		inbox += !m->store->plans[i].used;
+	(void)snprintf(trail, sizeof trail, "%s > %s%s%s%s%s", m->setup ? m->setup->name : "towpath", on_board ? "" : u->service,
+	               on_board || !u->service[0] ? "" : " > ", on_board ? "" : u->env,
+	               on_board || !u->env[0] ? "" : " > ", views[u->screen]->title);
+	/* From the right: counts never leave. */
+	int end = a.cols;
+	(void)snprintf(text, sizeof text, "X%d !%d ?%d", failed, degraded, unknown);
+	end = area_right(a, 0, end, failed ? ROLE_ERR : degraded ? ROLE_WARN : ROLE_TEXT, text) - 1;
+	if (live > 0) {
+		(void)snprintf(text, sizeof text, "runs %d", live);
+		end = area_right(a, 0, end, ROLE_RUN, text) - 1;
+	}
+	if (inbox > 0 && a.cols >= 70) {
+		(void)snprintf(text, sizeof text, "approvals %d", inbox);
+		end = area_right(a, 0, end, ROLE_TEXT, text) - 1;
+	}
+	clock_text(u, clock, sizeof clock, m->now_us, false);
+	(void)snprintf(text, sizeof text, "%.5s%s", clock, u->local_time && u->zone ? "" : "Z");
+	if (a.cols >= 60)
+		end = area_right(a, 0, end - 1, ROLE_DIM, text) - 2;
+	const struct source *store = &m->store_source;
+	if (a.cols >= 76) {
+		if (store->failing_since_us)
+			end = area_right(a, 0, end, ROLE_ERR, "X store") - 2;
+		else
+			end = area_right(a, 0, end, m->store ? ROLE_DIM : ROLE_UNKNOWN, m->store ? "store ok" : "? store") - 2;
+	}
+	(void)snprintf(text, sizeof text, "%s@%s %s", m->actor, m->host, m->read_only ? "ro" : "rw");
+	int width = text_width(text), used = 1 + text_width(trail);
+	if (used + width + 2 <= end)
+		area_right(a, 0, end, m->read_only ? ROLE_WARN : ROLE_DIM, text);
+	char clipped[TEXT_LEN];
+	text_clip(clipped, sizeof clipped, trail, MAX(0, (used + width + 2 <= end ? end - width : end) - 2));
+	area_text(a, 0, 1, ROLE_TITLE, clipped);
+	area_paint(a, 0, 0, a.cols, -1, 0);
+}
+
+static int filter_field(const struct ui *u, struct area a, int row, const struct list *l, bool typing)
+{
+	const char *text = typing ? u->typing.text : l->filter_text;
+	area_text(a, row, 1, ROLE_KEY, "/");
+	int col = area_text(a, row, 3, typing ? ROLE_INPUT : ROLE_TEXT, text);
+	if (typing)
+		area_cursor(a, row, col);
+	if (l->filter_error.code != ERR_OK) {
+		int at = 3 + MAX(0, l->filter_error.col - 1);
+		area_paint(a, row, at, 1, ROLE_ERR, ATTR_UNDERLINE);
+		col = area_printf(a, row, col + 2, ROLE_ERR, "X %s", l->filter_error.text);
+	}
+	return col;
+}
+
+static void filter_bar(const struct model *m, const struct ui *u, struct area a, int row)
+{
+	bool log = u->screen == SCREEN_LOGS || (u->screen == SCREEN_BOARD && u->pane == 1);
+	const struct list *l = &u->lists[log ? SCREEN_LOGS : u->screen];
+	bool typing = u->typing.kind == TYPE_FILTER || u->typing.kind == TYPE_HELP;
+	char text[128] = "";
+	int service = -1, env = -1;
+	if (log && ui_selected(u, m, &service, &env)) {
+		const struct logbuf *b = model_deployment(m, service, env)->logs;
+		if (b && l->filter)
+			(void)snprintf(text, sizeof text, "%zu of %llu%s", ui_log_count(u, b),
+			               (unsigned long long)(logbuf_end(b) - logbuf_first(b)), u->log.scan_left ? " .." : "");
+	} else if (views[u->screen]->rows && l->n_all != u->n_rows) {
+		(void)snprintf(text, sizeof text, "%d of %d shown", u->n_rows, l->n_all);
+	} else if (u->screen == SCREEN_BOARD) {
+		(void)snprintf(text, sizeof text, "%d services", u->n_rows);
+	}
+	area_right(a, row, a.cols - 1, ROLE_DIM, text);
+	if (typing || l->filter_text[0]) {
+		filter_field(u, a, row, l, typing);
+		return;
+	}
+	if (service < 0 && !ui_selected(u, m, &service, &env))
+		return;
+	if (u->screen == SCREEN_BOARD || u->screen == SCREEN_LOGS)
+		area_text(a, row, 1, ROLE_DIM, "/ filters");
+	else if (u->screen == SCREEN_METRICS)
+		area_text(a, row, 1, ROLE_DIM, "t changes the time shown");
+}
+
+/* The newest live rollout, or what was last said. */
+static void status(const struct model *m, const struct ui *u, struct area a, int row)
+{
+	static const enum role roles[] = {
+	    [MESSAGE_INFO] = ROLE_TEXT, [MESSAGE_OK] = ROLE_OK, [MESSAGE_WARN] = ROLE_WARN, [MESSAGE_ERROR] = ROLE_ERR};
+	static const char *const marks[] = {
+	    [MESSAGE_INFO] = "", [MESSAGE_OK] = "+ ", [MESSAGE_WARN] = "! ", [MESSAGE_ERROR] = "X "};
+	if (u->typing.kind == TYPE_REASON || u->typing.kind == TYPE_TIME) {
+		int col = area_text(a, row, 1, ROLE_KEY, u->typing.kind == TYPE_TIME ? "go to time:" : "reason:");
+		col = area_text(a, row, col + 1, ROLE_INPUT, u->typing.text);
+		area_cursor(a, row, col);
+		return;
+	}
+	if (u->prefix[0]) {
+		area_printf(a, row, 1, ROLE_KEY, "%s-", u->prefix);
+		int col = 4;
+		for (int i = 0; u->keymap && i < u->keymap->n; i++) {
+			const struct binding *b = &u->keymap->items[i];
+			if (b->keys[0] == u->prefix[0] && b->keys[1] && b->keys[1] != ' ' && strcmp(b->context, "global") == 0) {
+				char second[2] = {b->keys[1], '\0'};
+				col = key_hint(a, row, col, second, b->note);
+			}
+		}
+		return;
+	}
+	if (u->notice[0]) {
+		area_printf(a, row, 1, roles[u->notice_kind], "%s%s", marks[u->notice_kind], u->notice);
+		return;
+	}
+	for (int i = 0; m->store && i < m->store->n_rollouts; i++) {
+		const struct rollout *r = &m->store->rollouts[i];
+		char tag[TAG_LEN];
+		int done = 0, all = 0;
+		if (!rollout_is_live(r) || u->screen == SCREEN_ROLLOUT)
+			continue;
+		rollout_progress(r, &done, &all);
+		int col = area_printf(a, row, 1, ROLE_RUN, "%% rollout %s", r->id);
+		col = area_printf(a, row, col + 1, ROLE_TEXT, "%s %s > %s  step %d/%d %s", r->service,
+		                  release_text(&r->to, tag, sizeof tag), r->env, done, all,
+		                  r->at_step < r->n_steps ? step_kind_name(r->steps[r->at_step].kind) : "");
+		area_printf(a, row, col + 2, ROLE_DIM, "%s", r->requester);
+		return;
+	}
+	if (m->message[0] && m->now_us - m->message_us < 20 * US_PER_S)
+		area_printf(a, row, 1, roles[m->message_kind], "%s%s", marks[m->message_kind], m->message);
+	else if (m->store && m->store->is_demo)
+		area_text(a, row, 1, ROLE_DIM, "demo world: nothing here can be broken for good");
+}
+
+static bool hint(struct area a, int row, int *col, const char *key, const char *note)
+{
+	if (*col + text_width(key) + text_width(note) + 1 > a.cols)
+		return false;
+	*col = key_hint(a, row, *col, key, note);
+	return true;
+}
+
+static void footer(const struct model *m, const struct ui *u, struct area a, int row)
+{
+	int col = 1;
+	if (u->typing.kind == TYPE_FILTER || u->typing.kind == TYPE_REASON || u->typing.kind == TYPE_TIME) {
+		hint(a, row, &col, "Enter", u->typing.kind == TYPE_FILTER ? "keep" : "go on");
+		hint(a, row, &col, "Esc", "undo");
+		if (u->typing.kind == TYPE_FILTER)
+			area_text(a, row, col, ROLE_DIM, "word !not /re/ level>=warn key:value (a | b)");
+		return;
+	}
+	if (u->typing.kind == TYPE_PALETTE || u->typing.kind == TYPE_HELP) {
+		hint(a, row, &col, "Enter", "do it");
+		hint(a, row, &col, "Down Up", "choose");
+		if (u->typing.kind == TYPE_PALETTE)
+			hint(a, row, &col, "Tab", "fill in");
+		hint(a, row, &col, "Esc", "close");
+		return;
+	}
+	static const char *const open_notes[SCREEN_COUNT] = {
+	    [SCREEN_BOARD] = "open", [SCREEN_ROLLOUTS] = "open", [SCREEN_APPROVALS] = "open plan", [SCREEN_ROLLBACK] = "plan"};
+	bool plan = u->screen == SCREEN_PLAN || u->screen == SCREEN_ROLLBACK;
+	if (plan) {
+		hint(a, row, &col, "x", "execute");
+		hint(a, row, &col, "A", "approve");
+		hint(a, row, &col, "r", "again");
+	}
+	if (u->screen == SCREEN_ROLLOUT) {
+		hint(a, row, &col, "H", "hold");
+		hint(a, row, &col, "X", "abort");
+		hint(a, row, &col, "L", "logs");
+	}
+	if (open_notes[u->screen])
+		hint(a, row, &col, "Enter", open_notes[u->screen]);
+	const char *context = ui_context(u);
+	for (int pass = 0; pass < 2; pass++) {
+		for (int i = 0; !plan && u->keymap && i < u->keymap->n; i++) {
+			const struct binding *b = &u->keymap->items[i];
+			bool global = strcmp(b->context, "global") == 0, act = strcmp(b->group, "act") == 0;
+			char first[KEYS_LEN];
+			if (!b->footer || (pass == 0 ? global : !global || strcmp(context, "logs") == 0))
+				continue;
+			if (pass == 0 ? strcmp(b->context, context) != 0 : act && u->screen != SCREEN_BOARD)
+				continue;
+			if (strcmp(b->action, "help") == 0 || !keys_next(b->keys, first, sizeof first))
+				continue;
+			hint(a, row, &col, first, b->note);
+		}
+	}
+	if (u->screen != SCREEN_BOARD)
+		hint(a, row, &col, "Esc", "back");
+	hint(a, row, &col, ":", "all");
+	hint(a, row, &col, "?", "help");
+	UNUSED(m);
+}
+
+static void draw_ask(const struct ui *u, struct area a)
+{
+	const struct ask *q = &u->ask;
+	int cols = MIN(a.cols - 2, 84), rows = q->n_lines + 6;
+	if (cols < 20)
+		return;
+	struct area in = box(a, MAX(0, (a.rows - rows) / 2), (a.cols - cols) / 2, MIN(rows, a.rows), cols, u->glyphs, q->title);
+	int row = 0;
+	for (int i = 0; i < q->n_lines; i++)
+		area_text(in, row++, 0, ROLE_TEXT, q->lines[i]);
+	if (q->command[0]) {
+		area_text(in, row, 0, ROLE_DIM, "$");
+		area_text(in, row++, 2, ROLE_LINK, q->command);
+	}
+	row++;
+	int col = 2;
+	if (u->mono_us < q->armed_us && !q->first_key) {
+		area_text(in, row, 2, ROLE_DIM, "...");
+	} else if (q->friction == FRICTION_KEY) {
+		(void)key_hint(in, row, key_hint(in, row, 2, "x", "do it"), "Esc", "leave, nothing is sent");
+		return;
+	}
+	if (q->friction == FRICTION_TWO_KEYS) {
+		col = q->first_key ? key_hint(in, row, 2, "y", "do it") : key_hint(in, row, 2, "x", "then y does it");
+	} else if (q->friction == FRICTION_TOKEN) {
+		col = area_text(in, row, 2, ROLE_TEXT, "type");
+		col = area_text(in, row, col + 2, ROLE_KEY, q->token);
+		col = area_text(in, row, col + 2, ROLE_TEXT, "then Enter:");
+		int from = col + 2;
+		col = area_text(in, row, from, ROLE_INPUT, q->typed);
+		area_cursor(in, row, col);
+		row++;
+		col = 2;
+		if (q->can_reject)
+			col = key_hint(in, row, col, "Tab", "reject with a reason");
+	}
+	(void)key_hint(in, row, col, "Esc", "leave, nothing is sent");
+}
+
+static void draw_palette(const struct model *m, const struct ui *u, struct area a)
+{
+	int rows = MIN(a.rows, 16), cols = MIN(a.cols, 100);
+	struct area in = box(a, MAX(0, a.rows - rows), 0, rows, cols, u->glyphs, "commands and keys");
+	char text[32];
+	area_text(in, 0, 0, ROLE_KEY, ":");
+	int col = area_text(in, 0, 2, ROLE_INPUT, u->typing.text);
+	area_cursor(in, 0, col);
+	(void)snprintf(text, sizeof text, "%d", u->n_palette);
+	area_right(in, 0, in.cols, ROLE_DIM, text);
+	int page = in.rows - 1, top = MAX(0, u->typing.at - page + 1);
+	for (int i = 0; i < page && top + i < u->n_palette; i++) {
+		const struct palette_row *r = &u->palette[top + i];
+		bool here = top + i == u->typing.at;
+		int y = i + 1;
+		enum role role = r->off[0] ? ROLE_DIM : ROLE_TEXT;
+		if (here)
+			area_text(in, y, 0, ROLE_FOCUS, u->glyphs->cursor);
+		if (r->command) {
+			area_textn(in, y, 2, 20, role, 0, r->command->name);
+			area_textn(in, y, 30, in.cols - 30, ROLE_DIM, 0, r->off[0] ? r->off : r->command->summary);
+		} else {
+			area_textn(in, y, 2, 20, role, 0, r->binding->note);
+			area_textn(in, y, 23, 6, ROLE_KEY, 0, r->binding->keys);
+			area_textn(in, y, 30, in.cols - 30, ROLE_DIM, 0, r->off[0] ? r->off : r->binding->action);
+		}
+		if (here)
+			area_paint(in, y, 0, in.cols, -1, ATTR_REVERSE);
+	}
+	UNUSED(m);
+}
+
+void frame_draw(const struct model *m, const struct ui *u, struct canvas *c)
+{
+	canvas_clear(c);
+	struct area a = canvas_area(c);
+	struct layout l = layout_of(c->rows, c->cols);
+	if (l.too_small) {
+		area_text(a, 0, 0, ROLE_TEXT, "40x10 needed");
+		return;
+	}
+	header(m, u, area_part(a, 0, 0, 1, -1));
+	if (l.bar >= 0)
+		filter_bar(m, u, a, l.bar);
+	struct area body = area_part(a, l.body, 0, l.body_rows, -1);
+	views[u->screen]->draw(m, u, body);
+	status(m, u, a, l.status);
+	if (l.bar < 0 && (u->typing.kind == TYPE_FILTER || u->typing.kind == TYPE_HELP)) {
+		area_clear(area_part(a, l.status, 0, 1, -1));
+		filter_field(u, a, l.status, &u->lists[u->screen], true);
+	}
+	footer(m, u, a, l.footer);
+	if (u->typing.kind == TYPE_PALETTE)
+		draw_palette(m, u, body);
+	if (u->ask.kind != ASK_NONE)
+		draw_ask(u, body);
+}
