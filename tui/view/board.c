@@ -204,7 +204,7 @@ static void draw_list(const struct model *m, const struct ui *u, struct area a)
 		area_textn(a, 0, col + 1, v.cells - 2, e->production ? ROLE_PROD : ROLE_TITLE, 0, e->name);
 	}
 	if (v.pages > 1) {
-		char text[24];
+		char text[32];
 		(void)snprintf(text, sizeof text, "<%d/%d>", v.page + 1, v.pages);
 		area_right(a, 0, a.cols, ROLE_DIM, text);
 	}
