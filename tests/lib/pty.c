@@ -392,6 +392,13 @@ void tty_settings(const struct tty *t, struct termios *ret)
 	tcgetattr(t->slave, ret);
 }
 
+int tty_unread(const struct tty *t)
+{
+	int n = 0;
+
+	return ioctl(t->slave, FIONREAD, &n) == 0 ? n : -1;
+}
+
 size_t tty_bytes(const struct tty *t)
 {
 	return t->bytes;

@@ -54,6 +54,8 @@ bool tty_wait_stopped(struct tty *t, int deadline_ms);
 
 /* The terminal's settings now. */
 void tty_settings(const struct tty *t, struct termios *ret);
+/* Bytes that were typed and that nobody has read. */
+int tty_unread(const struct tty *t);
 /* Bytes that the program wrote so far, and the last TTY_LOG_MAX of them. */
 size_t tty_bytes(const struct tty *t);
 enum { TTY_LOG_MAX = 1024 * 1024 };

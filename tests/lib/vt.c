@@ -204,9 +204,9 @@ bool vt_find(const struct vt *v, const char *text, int *ret_row, int *ret_col)
 		for (*ret_col = 0; *ret_col < cols; (*ret_col)++) {
 			struct vt_cell cell;
 
-			if (at >= (size_t)(hit - line))
-				return true;
 			vt_cell(v, row, *ret_col, &cell);
+			if (at >= (size_t)(hit - line) && cell.text[0] != '\0')
+				return true;
 			at += strlen(cell.text);
 		}
 		return true;
