@@ -119,7 +119,10 @@ static bool queue_reserve(struct logbuf *b)
 	return true;
 }
 
-/* A chunk with room for a line of n bytes at the end of the queue; the oldest leave for it. */
+/*
+ * A chunk with room for a line of n bytes at the end of the queue; the oldest leave for it. NULL
+ * only when no chunk is left: numbers in a chunk follow each other without holes.
+ */
 static struct chunk *chunk_add(struct logbuf *b, size_t n)
 {
 	size_t usual = LOG_CHUNK - sizeof(struct chunk);
@@ -146,9 +149,15 @@ static struct chunk *chunk_add(struct logbuf *b, size_t n)
 			cap = c->cap;
 		}
 	}
-	if (c == NULL || !queue_reserve(b)) {
-		free(c);
+	if (c == NULL)
 		return NULL;
+	if (!queue_reserve(b)) {
+		if (b->n_chunks == 0) {
+			free(c);
+			return NULL;
+		}
+		/* The pointers fill their array: the oldest makes room for the newest. */
+		free(oldest_take(b));
 	}
 	*c = (struct chunk){.base_seq = b->end_seq, .cap = cap};
 	b->chunks[(b->head + b->n_chunks++) % b->cap_chunks] = c;
@@ -347,9 +356,6 @@ bool logbuf_get(const struct logbuf *b, uint64_t seq, struct log_line *ret)
 			hi = mid;
 	}
 	c = chunk_at(b, lo);
-	/* A number that was spent without memory has no line. */
-	if (seq - c->base_seq >= c->n_lines)
-		return false;
 	l = chunk_line(c, (size_t)(seq - c->base_seq));
 	*ret = (struct log_line){
 		.bytes = chunk_bytes(c) + l->at,

@@ -8,7 +8,9 @@
  * msg/message; logfmt; a leading ISO time; a level word).
  *
  * A line is named by its sequence number, which never changes and is never
- * reused; logbuf_first() and logbuf_end() bound what is kept.
+ * reused; logbuf_first() and logbuf_end() bound what is kept. Numbers start at 0.
+ * Gaps take numbers but are no lines: the totals leave them out, so that
+ * lines_total = dropped + lines kept, always.
  */
 #ifndef CORE_LOGBUF_H
 #define CORE_LOGBUF_H
@@ -30,13 +32,14 @@ struct log_line {
 
 struct logbuf;
 
+/* max_bytes bounds lines and their facts together (at least four chunks). NULL: no memory. */
 struct logbuf *logbuf_new(size_t max_bytes);
-void logbuf_free(struct logbuf *b);
+void logbuf_free(struct logbuf *b);                 /* accepts NULL */
 
 /* Appends bytes of a source; a line is complete at its newline. now_us stamps lines without a time. */
 void logbuf_append(struct logbuf *b, uint16_t source, const char *bytes, size_t n, int64_t now_us);
 
-/* Appends a visible gap ("rotated", "stream cut 7 s"); text must be clean. */
+/* Appends a visible gap ("rotated", "stream cut 7 s"); text must be clean. What the source had begun ends before it. */
 void logbuf_gap(struct logbuf *b, uint16_t source, const char *text, int64_t now_us);
 
 uint64_t logbuf_first(const struct logbuf *b);      /* oldest kept sequence number */
@@ -49,11 +52,13 @@ size_t logbuf_bytes(const struct logbuf *b);
 
 char log_level_letter(enum log_level l);            /* 'E', 'W', ...; ' ' for none */
 const char *log_level_name(enum log_level l);       /* "error"; "" for none */
+/* Level words of many loggers in any case, single letters, pino's 10..60; LOG_NONE for others. */
 enum log_level log_level_parse(const char *s, size_t n);
 
 /*
  * The message of a JSON or logfmt line without its time and level, followed by
- * the other fields as key=value, cleaned, into dst; plain lines come back cleaned.
+ * the other fields as key=value, cleaned, into dst; plain and broken lines come back
+ * cleaned. Returns the bytes written.
  */
 size_t log_line_text(const struct log_line *l, char *dst, size_t cap);
 

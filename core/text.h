@@ -5,8 +5,10 @@
  * through here before they may reach a cell, a title, the clipboard or our own
  * log. What comes out is valid UTF-8 on one line without control characters:
  * C0, C1, DEL, CR, ESC, bidirectional controls, tag characters and invalid bytes
- * are shown visibly (<ESC>, <0xfe>, <U+202E>), a tab becomes spaces, a flood of
- * combining marks is cut to COMBINING_MAX per cell.
+ * are shown visibly (<ESC>, <0xfe>, <U+202E>), and so is all that has no glyph or
+ * width that terminals agree on (zero width, fillers, variation selectors, private
+ * use, unassigned). A tab becomes spaces to the next stop of eight, a flood of
+ * combining marks is cut to COMBINING_MAX per cell, a mark without a base is shown.
  *
  * Width is that of a terminal cell grid by utf8proc, never the locale's wcwidth.
  */
