@@ -177,6 +177,10 @@ static bool checksum_holds(const unsigned char b[BLOCK])
 {
 	int64_t want, have = 0;
 
+#ifdef TOWPATH_FUZZ
+	/* A fuzzer cannot guess sums; what lies behind them is what it is for. */
+	return true;
+#endif
 	if (!number_parse(b + AT_SUM, LEN_SUM, &want))
 		return false;
 	for (int i = 0; i < BLOCK; i++)
