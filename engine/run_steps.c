@@ -210,6 +210,7 @@ static struct outcome apply(struct run *x, const char *instance, const struct re
 	struct deploy_req req = {.release = *release, .instance = instance, .log_path = x->log_path};
 	struct wait w;
 
+	req.rollback = x->r->kind == PLAN_ROLLBACK || strcmp(release->digest, x->r->to.digest) != 0;
 	if (deploy == NULL || DEPLOY_OF(deploy)->apply == NULL)
 		return outcome_make(OUTCOME_FAILED, "deploy", "the deploy driver cannot change anything");
 	DEPLOY_OF(deploy)->apply(deploy->priv, &req, wait_op(x, &w, 2 * US_PER_MIN));
