@@ -83,12 +83,6 @@ static void proc_unlink(struct proc *p)
 static void proc_free(struct proc *p)
 {
 	proc_unlink(p);
-	timer_stop(p->deadline);
-	timer_stop(p->kill_timer);
-	timer_stop(p->drain_timer);
-	watch_stop(p->out_watch);
-	if (p->out_fd >= 0)
-		close(p->out_fd);
 	str_release(&p->out);
 	free(p);
 }
@@ -103,6 +97,12 @@ static void proc_end(struct proc *p)
 	if (p->closing)
 		return;
 	p->closing = true;
+	timer_stop(p->deadline);
+	timer_stop(p->kill_timer);
+	timer_stop(p->drain_timer);
+	watch_stop(p->out_watch);
+	if (p->out_fd >= 0)
+		close(p->out_fd);
 	if (p->has_handle)
 		uv_close((uv_handle_t *)&p->uv, on_closed);
 	else
