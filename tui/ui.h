@@ -156,7 +156,8 @@ struct ui {
 	enum screen seen[UI_SEEN_MAX];
 	int n_seen, at_seen;
 	int pane;                    /* of the board: 0 list, 1 logs, 2 metrics */
-	bool split, zoom, mouse;
+	bool split, mouse;
+	bool plain_columns;          /* of the board: environments only */
 
 	char service[NAME_LEN], env[NAME_LEN];   /* the selected deployment, on every screen */
 	struct list lists[SCREEN_COUNT];

@@ -476,6 +476,18 @@ static void act_sort(struct ui *u, const struct model *m, const char *arg)
 	ui_notice(u, MESSAGE_INFO, "order: %s", orders[l->sort]);
 }
 
+static void act_columns(struct ui *u, const struct model *m, const char *arg)
+{
+	UNUSED(m);
+	UNUSED(arg);
+	if (u->screen != SCREEN_BOARD) {
+		ui_notice(u, MESSAGE_INFO, "the columns of this list follow the width of the screen");
+		return;
+	}
+	u->plain_columns = !u->plain_columns;
+	ui_notice(u, MESSAGE_INFO, u->plain_columns ? "columns: environments only" : "columns: owner, graphs and next as well");
+}
+
 static void act_time(struct ui *u, const struct model *m, const char *arg)
 {
 	static const int64_t windows[] = {5 * US_PER_MIN, 15 * US_PER_MIN, US_PER_H, 6 * US_PER_H};
@@ -650,88 +662,15 @@ struct action {
 };
 
 static const struct action actions[] = {
-    {"move down", act_move, "down"},
-    {"move up", act_move, "up"},
-    {"move left", act_move, "left"},
-    {"move right", act_move, "right"},
-    {"move top", act_move, "top"},
-    {"move bottom", act_move, "bottom"},
-    {"move half-down", act_move, "half-down"},
-    {"move half-up", act_move, "half-up"},
-    {"move page-down", act_move, "page-down"},
-    {"move page-up", act_move, "page-up"},
-    {"pane next", act_pane, "next"},
-    {"pane previous", act_pane, "previous"},
-    {"screen board", act_screen, "board"},
-    {"screen logs", act_screen, "logs"},
-    {"screen metrics", act_screen, "metrics"},
-    {"screen rollouts", act_screen, "rollouts"},
-    {"screen approvals", act_screen, "approvals"},
-    {"screen migrations", act_screen, "migrations"},
-    {"screen history", act_screen, "history"},
-    {"screen doctor", act_screen, "doctor"},
-    {"screen last", act_screen, "last"},
-    {"screen back", act_screen, "back"},
-    {"screen forward", act_screen, "forward"},
-    {"open", act_open, ""},
-    {"cancel", act_cancel, ""},
-    {"back", act_back, ""},
-    {"quit", act_quit, ""},
-    {"interrupt", act_interrupt, ""},
-    {"zoom", act_simple, "zoom"},
-    {"split", act_simple, "split"},
-    {"filter", act_filter, ""},
-    {"match next", act_match, "next"},
-    {"match previous", act_match, "previous"},
-    {"problem next", act_problem, "next"},
-    {"problem previous", act_problem, "previous"},
-    {"palette", act_palette, ""},
-    {"help", act_help, ""},
-    {"mark", act_mark, ""},
-    {"marks clear", act_mark, "clear"},
-    {"bookmark set", act_bookmark, "set"},
-    {"bookmark go", act_bookmark, "go"},
-    {"logs", act_read, "logs"},
-    {"metrics", act_read, "metrics"},
-    {"commits", act_read, "commits"},
-    {"diff", act_read, "diff"},
-    {"info", act_read, "info"},
-    {"errors", act_read, "errors"},
-    {"refresh", act_refresh, ""},
-    {"sort", act_sort, ""},
-    {"time", act_time, ""},
-    {"utc", act_utc, ""},
-    {"copy value", act_copy, "value"},
-    {"copy digest", act_copy, "digest"},
-    {"copy rollout", act_copy, "rollout"},
-    {"copy command", act_copy, "command"},
-    {"copy marks", act_copy, "marks"},
-    {"dump", act_simple, "dump"},
-    {"redraw", act_simple, "redraw"},
-    {"follow", act_simple, "follow"},
-    {"pause", act_simple, "pause"},
-    {"wrap", act_simple, "wrap"},
-    {"plan", act_act, "plan"},
-    {"rollback", act_act, "rollback"},
-    {"gate", act_act, "gate"},
-    {"smoke", act_act, "smoke"},
-    {"hold", act_act, "hold"},
-    {"abort", act_act, "abort"},
-    {"freeze", act_act, "freeze"},
-    {"takeover", act_act, "takeover"},
-    {"note", act_act, "note"},
-    {"execute", act_execute, ""},
+#define ACTION(name, run, arg) {name, run, arg},
+#include "tui/actions.def"
+#undef ACTION
 };
 
 const char *const ui_actions[] = {
-    "move down", "move up", "move left", "move right", "move top", "move bottom", "move half-down", "move half-up",
-    "move page-down", "move page-up", "pane next", "pane previous", "screen board", "screen logs", "screen metrics",
-    "screen rollouts", "screen approvals", "screen migrations", "screen history", "screen doctor", "screen last",
-    "screen back", "screen forward", "open", "cancel", "back", "quit", "interrupt", "zoom", "split", "filter",
-    "match next", "match previous", "problem next", "problem previous", "palette", "help", "mark", "marks clear",
-    "bookmark set", "bookmark go", "logs", "metrics", "commits", "diff", "info", "errors", "refresh", "sort", "time",
-    "utc", "copy value", "copy digest", "copy rollout", "copy command", "copy marks", "dump", "redraw", "follow",
-    "pause", "wrap", "plan", "rollback", "gate", "smoke", "hold", "abort", "freeze", "takeover", "note", "execute",
+#define ACTION(name, run, arg) name,
+#include "tui/actions.def"
+#undef ACTION
     NULL};
 
 void ui_action(struct ui *u, const struct model *m, const char *name)

@@ -8,33 +8,45 @@
 
 enum { CELL_MIN = 15, WIDE_COLS = 132, NARROW_COLS = 60 };
 
-static int board_rows(const struct model *m, const struct ui *u, struct row *ret, int cap)
-{
-	int n = 0;
-	UNUSED(u);
-	for (int i = 0; m->setup && i < m->setup->n_services && n < cap; i++, n++) {
-		str_copy(ret[n].id, sizeof ret[n].id, m->setup->services[i].name);
-		ret[n].a = i;
-		ret[n].b = 0;
-	}
-	return n;
-}
+static const int state_rank[STATE_COUNT] = {[STATE_FAILED] = 9, [STATE_DEGRADED] = 8, [STATE_PROGRESS] = 7,
+                                            [STATE_DRIFT] = 6, [STATE_UNKNOWN] = 5, [STATE_HELD] = 4,
+                                            [STATE_FROZEN] = 3, [STATE_OK] = 2, [STATE_NOT_STARTED] = 1};
 
 /* The state of a service is the worst of its deployments. */
 static enum state service_state(const struct model *m, int service)
 {
-	static const int rank[STATE_COUNT] = {[STATE_FAILED] = 9, [STATE_UNKNOWN] = 5, [STATE_DEGRADED] = 8,
-	                                      [STATE_PROGRESS] = 7, [STATE_DRIFT] = 6, [STATE_HELD] = 4,
-	                                      [STATE_FROZEN] = 3, [STATE_OK] = 2, [STATE_NOT_STARTED] = 1};
 	enum state worst = STATE_NOT_STARTED;
 	for (int e = 0; e < m->setup->n_envs; e++) {
 		if (!setup_deployment(m->setup, service, e)->present)
 			continue;
 		enum state s = board_state(m, service, e);
-		if (rank[s] > rank[worst])
+		if (state_rank[s] > state_rank[worst])
 			worst = s;
 	}
 	return worst;
+}
+
+static bool comes_before(const struct model *m, int sort, const struct row *x, const struct row *y)
+{
+	if (sort == 1)
+		return x->b > y->b;
+	const char *a = m->setup->services[x->a].owner, *b = m->setup->services[y->a].owner;
+	return strcmp(a ? a : "", b ? b : "") < 0;
+}
+
+/* Orders: as in the file, worst first, by owner. Stable: equal rows stay as they are in the file. */
+static int board_rows(const struct model *m, const struct ui *u, struct row *ret, int cap)
+{
+	int n = 0, sort = u->lists[SCREEN_BOARD].sort;
+	for (int i = 0; m->setup && i < m->setup->n_services && n < cap; i++) {
+		struct row row = {.a = i, .b = state_rank[service_state(m, i)]};
+		str_copy(row.id, sizeof row.id, m->setup->services[i].name);
+		int at = n++;
+		for (; sort && at > 0 && comes_before(m, sort, &row, &ret[at - 1]); at--)
+			ret[at] = ret[at - 1];
+		ret[at] = row;
+	}
+	return n;
 }
 
 static const char *board_text(const struct model *m, const struct row *r, char *dst, size_t cap)
@@ -150,7 +162,7 @@ static void draw_cell(const struct model *m, const struct ui *u, struct area a, 
 			int done = 0, all = 0;
 			rollout_progress(r, &done, &all);
 			bar(a, row, at + 1, MIN(left, 12), all ? (double)done / all : 0, u->glyphs, ROLE_RUN);
-		} else if (left >= 8) {
+		} else if (left >= 8 && !u->plain_columns) {
 			spark(a, row, at + 1, MIN(left, 20), deployment_series(d, "rps"), m->now_us - u->window_us,
 			      m->now_us, 0, u->glyphs, ROLE_GRAPH);
 		}
@@ -191,8 +203,8 @@ static void draw_list(const struct model *m, const struct ui *u, struct area a)
 			owner_cells = MAX(owner_cells, text_width(m->setup->services[i].owner));
 	}
 	name_cells = MIN(name_cells, a.cols < 80 ? 12 : 20);
-	owner_cells = a.cols >= 110 && owner_cells ? CLAMP(owner_cells, 5, 12) + 1 : 0;
-	next_cells = a.cols >= WIDE_COLS ? 18 : 0;
+	owner_cells = a.cols >= 110 && owner_cells && !u->plain_columns ? CLAMP(owner_cells, 5, 12) + 1 : 0;
+	next_cells = a.cols >= WIDE_COLS && !u->plain_columns ? 18 : 0;
 	int left = 4 + name_cells + owner_cells;
 	struct envs_shown v = envs_shown(m, a.cols - left - next_cells, env);
 	area_text(a, 0, 3, ROLE_TITLE, "SERVICE");

@@ -200,7 +200,9 @@ static int sources_line(const struct model *m, const struct ui *u, struct area a
 	for (int p = 0; p < PORT_COUNT; p++) {
 		const struct source *s = &d->sources[p];
 		char age[16];
-		if (!s->configured || (!s->failing_since_us && !source_is_stale(m, s)))
+		/* Forge, registry, variables and logs are read when needed: they are only shown when they fail. */
+		bool polled = p == PORT_DEPLOY || p == PORT_MIGRATE || p == PORT_METRICS;
+		if (!s->configured || (!s->failing_since_us && !(polled && source_is_stale(m, s))))
 			continue;
 		age_text(age, sizeof age, m->now_us, s->ok_us);
 		col = area_printf(a, row, col, s->failing_since_us ? ROLE_ERR : ROLE_UNKNOWN, "%s %s", u->glyphs->state[
