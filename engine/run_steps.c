@@ -514,10 +514,10 @@ static struct outcome do_smoke(struct run *x)
 	return o;
 }
 
-/* Keeps what runs here, and since when. */
-static struct outcome note(struct run *x, const struct release *release)
+/* Keeps what runs here, and since when. good: every instance was seen to run it and to be healthy. */
+static struct outcome note(struct run *x, const struct release *release, int64_t since_us, bool good)
 {
-	struct deploy_row row = {.release = *release, .since_us = loop_wall_us(), .good = true};
+	struct deploy_row row = {.release = *release, .since_us = since_us, .good = good};
 	struct wait w;
 
 	str_copy(row.service, sizeof(row.service), x->r->service);
@@ -528,6 +528,32 @@ static struct outcome note(struct run *x, const struct release *release)
 	wait_for(x, &w);
 	free(w.result);
 	return w.o;
+}
+
+/*
+ * Before anything changes: what runs here now, so that a first rollout has something to go back to. Best effort:
+ * a store that does not take it refuses the step's own result next.
+ */
+static void note_before(struct run *x)
+{
+	const struct opened *deploy = app_deploy(x->app, x->service, x->env);
+	const struct release *from = &x->r->from;
+	const struct deployed *d;
+	struct wait w;
+
+	if (deploy == NULL || from->digest[0] == '\0')
+		return;
+	DEPLOY_OF(deploy)->observe(deploy->priv, wait_op(x, &w, ASK_US));
+	wait_for(x, &w);
+	d = w.result;
+	if (w.o.kind == OUTCOME_OK && d != NULL && strcmp(d->release.digest, from->digest) == 0) {
+		bool good = d->n_instances > 0;
+
+		for (int i = 0; i < d->n_instances; i++)
+			good = good && d->instances[i].state == STATE_OK && strcmp(d->instances[i].digest, from->digest) == 0;
+		note(x, from, d->since_us > 0 ? d->since_us : x->r->created_us, good);
+	}
+	deployed_free(w.result);
 }
 
 /* A release that was left behind for cause is not offered here again: the rollback sticks. */
@@ -552,7 +578,7 @@ static struct outcome mark_bad(struct run *x, const struct release *release, con
 
 static struct outcome do_record(struct run *x)
 {
-	struct outcome o = note(x, &x->r->to);
+	struct outcome o = note(x, &x->r->to, loop_wall_us(), true);
 
 	if (o.kind == OUTCOME_OK && x->r->kind == PLAN_ROLLBACK && strcmp(x->r->from.digest, x->r->to.digest) != 0)
 		o = mark_bad(x, &x->r->from, x->r->reason[0] != '\0' ? x->r->reason : "rolled back by hand");
@@ -565,7 +591,7 @@ struct outcome step_do(struct run *x)
 
 	switch (step_now(x)->kind) {
 	case STEP_LOCK: return outcome_make(OUTCOME_OK, "store", "holds %s, epoch %lld", place(x, name), (long long)x->epoch);
-	case STEP_PREFLIGHT: return do_preflight(x);
+	case STEP_PREFLIGHT: note_before(x); return do_preflight(x);
 	case STEP_MIGRATE: return do_migrate(x);
 	case STEP_STAGE: return stage(x, &x->r->to);
 	case STEP_DEPLOY: return do_deploy(x);
@@ -625,7 +651,7 @@ struct outcome run_revert(struct run *x)
 	o = become_healthy(x, NULL, &r->from, x->plan->policy.verify_us, false);
 	if (o.kind != OUTCOME_OK)
 		return o;
-	o = note(x, &r->from);
+	o = note(x, &r->from, loop_wall_us(), true);
 	if (o.kind == OUTCOME_OK)
 		o = mark_bad(x, &r->to, r->text);
 	return o;
