@@ -226,14 +226,12 @@ static void tell_smoke(struct story *s)
 
 static const struct jv *plan_gate(const struct story *s, const char *kind)
 {
-	const struct jv *gates = jv_get(jv_get(s->seen.value, "plan"), "gates");
+	const struct jv *gates = jv_get(s->seen.value, "gates");
 
-	if (!gates)
-		gates = jv_get(s->seen.value, "gates");
 	for (size_t i = 0; i < jv_len(gates); i++) {
 		const struct jv *g = jv_at(gates, i);
 
-		if (!strcmp(jv_get_text(g, "kind", jv_get_text(g, "gate", "")), kind))
+		if (!strcmp(jv_get_text(g, "gate", ""), kind))
 			return g;
 	}
 	return NULL;
@@ -244,13 +242,15 @@ static void tell_blocked(struct story *s)
 	int code = run(s, "promote", "orders", "--to", "prod", "--confirm", "prod/orders", "--reason",
 	               "notes on orders for the support team", NULL);
 	const struct jv *plan = jv_get(s->seen.value, "plan");
+	const struct jv *first = jv_at(jv_get(jv_get(plan, "evidence"), "migrations"), 0);
 
 	str_copy(s->plan, sizeof(s->plan), jv_get_text(plan, "digest", ""));
 	check(s, code == 3 && strstr(s->seen.message, "approv"), "promotion to prod is blocked, and says why",
 	      "exit %d, %s", code, s->seen.message);
-	check(s, !s->w.has_django || jv_len(jv_get(plan, "migrations")) > 0, "the plan names the migration that would run",
-	      "%s: %s", jv_get_text(jv_at(jv_get(plan, "migrations"), 0), "name", "none"),
-	      jv_get_text(jv_at(jv_get(plan, "migrations"), 0), "kind", "-"));
+	if (s->w.has_django)
+		check(s, strstr(jv_get_text(first, "name", ""), "0004_order_note") != NULL,
+		      "the plan names the migration that would run", "%s: %s", jv_get_text(first, "name", "none"),
+		      jv_get_text(first, "kind", "-"));
 }
 
 static void tell_approval(struct story *s)
@@ -332,7 +332,7 @@ static void tell_audit(struct story *s)
 {
 	const struct jv *rows;
 	bool approved = false;
-	int code = run(s, "history", NULL);
+	int code = run(s, "history", "--limit", "500", NULL);
 
 	rows = jv_get(s->seen.value, "rows");
 	for (size_t i = 0; i < jv_len(rows); i++)
