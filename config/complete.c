@@ -201,8 +201,8 @@ static const char walk[] =
     "\t\tesac\n"
     "\tfi\n"
     "\tcase $place in\n"
-    "\t=*) printf '%s\\n' ${=place#=} ;;\n"
-    "\t@*) \"$program\" \"${config[@]}\" __complete \"${place#@}\" 2>/dev/null ;;\n"
+    "\t'='*) printf '%s\\n' ${=place#=} ;;\n"
+    "\t'@'*) \"$program\" \"${config[@]}\" __complete \"${place#@}\" 2>/dev/null ;;\n"
     "\tesac\n"
     "}\n";
 

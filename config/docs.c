@@ -113,7 +113,7 @@ static void add_item(struct str *out, const char *name, const char *kind, const 
 	str_addf(out, " No ");
 	add_arg(out, kind);
 	for (int i = 0; choices != NULL && choices[i] != NULL; i++) {
-		str_addf(out, "%s", i == 0 ? " Cm " : " No , Cm ");
+		str_addf(out, "%s", i == 0 ? " Cm " : " , Cm ");
 		add_arg(out, choices[i]);
 	}
 	if (required)
@@ -289,11 +289,11 @@ void docs_commands(command_list list, struct str *out)
 			add_line(out, c->details);
 		add_args(out, c);
 		if (c->json != NULL) {
-			str_add(out, "With\n.Fl Fl json :\n");
+			str_add(out, ".Pp\nWith\n.Fl Fl json :\n");
 			add_line(out, c->json);
 		}
 		if (c->example != NULL) {
-			str_add(out, "Example:\n.Dl ");
+			str_add(out, ".Pp\n.Dl ");
 			add_text(out, c->example);
 			str_addc(out, '\n');
 		}

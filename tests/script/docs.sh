@@ -1,0 +1,3 @@
+#!/bin/sh
+# The manual against the tables.
+exec sh "$(dirname "$0")/../docs.sh"
