@@ -46,6 +46,8 @@ void lint_add(struct lint *l, unsigned bits, bool loses, bool destructive, const
 	vsnprintf(raw, sizeof(raw), fmt, ap);
 	va_end(ap);
 	text_cleanz(clean, sizeof(clean), raw);
+	if (clean[0] == '\0')
+		return;
 	l->n_findings++;
 	if (have + strlen(clean) + 3 < sizeof(l->text))
 		snprintf(l->text + have, sizeof(l->text) - have, "%s%s", have > 0 ? "; " : "", clean);
@@ -125,10 +127,20 @@ static void expand(struct script *s)
 	lint_add(s->l, LINT_EXPAND, false, false, "%s", "");
 }
 
+/* No effect that running code could see: it neither adds nor removes. */
+static void quiet(struct script *s)
+{
+	lint_add(s->l, 0, false, false, "%s", "");
+}
+
 static void opaque(struct script *s, const struct cur *c)
 {
 	char verb[2][IDENT_LEN] = {"", ""};
 
+	if (c->n > 0 && c->t[0].kind == SQL_META) {
+		lint_add(s->l, LINT_OPAQUE, false, false, "cannot judge commands of psql");
+		return;
+	}
 	for (int i = 0; i < 2 && i < c->n && c->t[i].kind == SQL_WORD; i++)
 		sql_name(&c->t[i], verb[i], sizeof(verb[i]));
 	lint_add(s->l, LINT_OPAQUE, false, false, "cannot judge \"%.40s%s%.40s\"", verb[0], verb[1][0] ? " " : "",
@@ -160,7 +172,9 @@ static void add_constraint(struct script *s, struct cur *c, const char *table)
 {
 	int from = MIN(c->i, c->n - 1);
 
-	if (has_words(c, from, "NOT", "VALID") || has_words(c, from, "USING", "INDEX"))
+	if (has_words(c, from, "USING", "INDEX"))
+		quiet(s);
+	else if (has_words(c, from, "NOT", "VALID"))
 		expand(s);
 	else
 		lint_add(s->l, LINT_CONTRACT, false, true, "adds a constraint to %s that old code may break", table);
@@ -182,7 +196,7 @@ static void alter_column(struct script *s, struct cur *c, const char *table)
 	else if (is(c, 0, "DROP") && (is(c, 1, "NOT") || is(c, 1, "EXPRESSION") || is(c, 1, "IDENTITY")))
 		expand(s);
 	else if (is(c, 0, "SET") || is(c, 0, "RESET") || is(c, 0, "RESTART"))
-		expand(s);
+		quiet(s);
 	else
 		lint_add(s->l, LINT_OPAQUE, false, false, "cannot judge a change of %s.%s", table, column);
 }
@@ -198,7 +212,7 @@ static void rename_in_table(struct script *s, struct cur *c, const char *table)
 	char from[IDENT_LEN];
 
 	if (take(c, "CONSTRAINT")) {
-		expand(s);
+		quiet(s);
 	} else if (is(c, 0, "TO")) {
 		lint_add(s->l, LINT_CONTRACT, false, true, "renames %s", table);
 	} else {
@@ -213,7 +227,7 @@ static void drop_in_table(struct script *s, struct cur *c, const char *table)
 	char column[IDENT_LEN];
 
 	if (take(c, "CONSTRAINT")) {
-		expand(s);
+		quiet(s);
 		return;
 	}
 	take(c, "COLUMN");
@@ -237,7 +251,7 @@ static bool is_harmless_action(const struct cur *c)
 static void table_action(struct script *s, struct cur *c, const char *table)
 {
 	if (is_harmless_action(c)) {
-		expand(s);
+		quiet(s);
 	} else if (take(c, "ADD")) {
 		if (is_constraint_start(c))
 			add_constraint(s, c, table);
@@ -249,7 +263,7 @@ static void table_action(struct script *s, struct cur *c, const char *table)
 		rename_in_table(s, c, table);
 	} else if (take(c, "ALTER")) {
 		if (is(c, 0, "CONSTRAINT"))
-			expand(s);
+			quiet(s);
 		else
 			alter_column(s, c, table);
 	} else if (is(c, 0, "SET") && is(c, 1, "SCHEMA")) {
@@ -299,7 +313,7 @@ static void alter_other(struct script *s, struct cur *c, const struct cur *whole
 	bool is_type = is(c, 0, "TYPE"), is_domain = is(c, 0, "DOMAIN"), is_index = is(c, 0, "INDEX");
 
 	if (is_index || is(c, 0, "STATISTICS") || (is(c, 0, "DEFAULT") && is(c, 1, "PRIVILEGES"))) {
-		expand(s);
+		quiet(s);
 	} else if (has_word(c, c->i, "RENAME") || has_words(c, c->i, "SET", "SCHEMA") ||
 	           (is_type && has_words(c, c->i, "DROP", "ATTRIBUTE"))) {
 		lint_add(s->l, LINT_CONTRACT, false, true, "renames, moves or removes what old code may name");
@@ -308,9 +322,9 @@ static void alter_other(struct script *s, struct cur *c, const struct cur *whole
 	} else if (is_domain && has_word(c, c->i, "ADD") && !has_words(c, c->i, "NOT", "VALID")) {
 		lint_add(s->l, LINT_CONTRACT, false, true, "adds a constraint to a domain");
 	} else if (is_domain && (has_word(c, c->i, "DROP") || has_word(c, c->i, "VALIDATE"))) {
-		expand(s);
+		quiet(s);
 	} else if (is(c, 0, "SEQUENCE")) {
-		expand(s);
+		quiet(s);
 	} else {
 		opaque(s, whole);
 	}
@@ -384,7 +398,7 @@ static void drop(struct script *s, struct cur *c)
 
 	c->i++;
 	if (is(c, 0, "INDEX") || is(c, 0, "STATISTICS") || is(c, 0, "CAST") || is(c, 0, "COLLATION")) {
-		expand(s);
+		quiet(s);
 		return;
 	}
 	if (is(c, 0, "TRIGGER") || is(c, 0, "RULE") || is(c, 0, "PUBLICATION") || is(c, 0, "SUBSCRIPTION") ||
@@ -410,7 +424,7 @@ static void drop(struct script *s, struct cur *c)
 
 		take_name(c, what);
 		if (table && is_created(s, what))
-			expand(s);
+			quiet(s);
 		else
 			lint_add(s->l, LINT_CONTRACT, table || cascade, true, "drops %s %s%s", name, what,
 			         table || cascade ? " with its data" : "");
@@ -454,7 +468,7 @@ static void select_rows(struct script *s, struct cur *c)
 			return;
 		}
 	}
-	expand(s);
+	quiet(s);
 }
 
 static void change_rows(struct script *s, struct cur *c)
@@ -488,7 +502,7 @@ static void copy(struct script *s, struct cur *c)
 	if (has_word(c, 0, "PROGRAM"))
 		opaque(s, c);
 	else
-		lint_add(s->l, has_word(c, 0, "FROM") ? LINT_DATA : LINT_EXPAND, false, false, "%s", "");
+		lint_add(s->l, has_word(c, 0, "FROM") ? LINT_DATA : 0u, false, false, "%s", "");
 }
 
 static bool is_neutral(const struct cur *c)
@@ -507,7 +521,7 @@ static bool is_neutral(const struct cur *c)
 static void statement(struct script *s, struct cur *c)
 {
 	if (is_neutral(c))
-		expand(s);
+		quiet(s);
 	else if (is(c, 0, "CREATE"))
 		create(s, c);
 	else if (is(c, 0, "ALTER"))
