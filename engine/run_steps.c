@@ -81,7 +81,8 @@ static struct outcome fetch(struct run *x, const struct release *release, char d
 static struct outcome stage(struct run *x, const struct release *release)
 {
 	const struct opened *deploy = app_deploy(x->app, x->service, x->env);
-	struct deploy_req req = {.release = *release, .log_path = x->log_path};
+	struct deploy_req req = {.release = *release, .log_path = x->log_path,
+	                         .rollback = x->r->kind == PLAN_ROLLBACK || x->r->state == ROLLOUT_REVERTING};
 	char dir[PATH_LEN];
 	struct outcome o;
 	struct wait w;
@@ -127,7 +128,8 @@ static struct outcome look(struct run *x, const char *instance, const struct rel
 			continue;
 		if (release->digest[0] != '\0' && in->digest[0] != '\0' && strcmp(in->digest, release->digest) != 0) {
 			o = outcome_make(OUTCOME_FAILED, "deploy", "%s runs another release", in->name);
-		} else if (in->state != STATE_OK) {
+		} else if (in->state != STATE_OK && (in->state != STATE_DRIFT || in->digest[0] == '\0')) {
+			/* Drift is measured against what the place is set to: while it rolls, the release is what counts. */
 			o = outcome_make(OUTCOME_FAILED, "deploy", "%s is %s%s%.250s", in->name, state_name(in->state),
 			                 in->text[0] != '\0' ? ": " : "", in->text);
 		} else if (release->digest[0] != '\0' && in->digest[0] == '\0') {
@@ -207,7 +209,8 @@ static struct outcome become_healthy(struct run *x, const char *instance, const 
 static struct outcome apply(struct run *x, const char *instance, const struct release *release)
 {
 	const struct opened *deploy = app_deploy(x->app, x->service, x->env);
-	struct deploy_req req = {.release = *release, .instance = instance, .log_path = x->log_path};
+	struct deploy_req req = {.release = *release, .instance = instance, .log_path = x->log_path,
+	                         .rollback = x->r->kind == PLAN_ROLLBACK || x->r->state == ROLLOUT_REVERTING};
 	struct wait w;
 
 	req.rollback = x->r->kind == PLAN_ROLLBACK || strcmp(release->digest, x->r->to.digest) != 0;
