@@ -1,0 +1,92 @@
+#!/bin/sh
+# The command line as scripts use it: exit codes, where messages go, errors with a place, --json that parses.
+set -u
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+bin=${TOWPATH_BIN:-./towpath}
+export HOME="$dir" TOWPATH_STATE="$dir/state"
+unset TOWPATH_CONFIG XDG_CONFIG_HOME XDG_STATE_HOME
+n=0
+
+# want CODE PATTERN COMMAND...: the exit code, and a line of its output (both streams) that matches
+want() {
+	code=$1
+	pattern=$2
+	shift 2
+	n=$((n + 1))
+	(cd "$dir" && "$@") > "$dir/out" 2>&1 < /dev/null
+	rc=$?
+	if [ $rc -eq "$code" ] && grep -q -- "$pattern" "$dir/out"; then
+		echo "ok $n - $(basename "$1") $(echo "$*" | cut -d' ' -f2-) -> $code"
+	else
+		echo "not ok $n - $* gave $rc, wanted $code and /$pattern/"
+		sed 's/^/# /' "$dir/out"
+	fi
+}
+
+cat > "$dir/good.yaml" <<'Y'
+name: acme
+store: {driver: sqlite, path: state/store.db}
+environments:
+  - {name: dev, short: dev, tier: 1}
+  - {name: prod, short: prd, tier: 3, production: true}
+services:
+  - name: web
+    deploy: {driver: host, root: "hosts/{env}/web", restart: ["true"]}
+    environments:
+      dev: {instances: [{name: a, url: "http://127.0.0.1:1"}]}
+      prod: {instances: [{name: a, url: "http://127.0.0.1:1"}]}
+Y
+sed 's/tier: 1/tyre: 1/' "$dir/good.yaml" > "$dir/typo.yaml"
+printf 'name: acme\nname: again\n' > "$dir/twice.yaml"
+printf 'a: &x 1\nb: *x\n' > "$dir/alias.yaml"
+chmod 600 "$dir"/*.yaml
+cp "$dir/good.yaml" "$dir/open.yaml"
+chmod 666 "$dir/open.yaml"
+
+want 0 '^towpath 0' "$bin" version
+want 0 '^towpath 0' "$bin" --version
+want 0 'promote a release' "$bin" help
+want 0 'usage: towpath promote SERVICE --to' "$bin" help promote
+want 2 'no command is called nope' "$bin" nope
+want 2 'unknown option' "$bin" --nope
+want 2 'towpath.yaml' "$bin" status
+want 2 'typo.yaml:4:' "$bin" -c typo.yaml status
+want 2 'tier' "$bin" -c typo.yaml status
+want 2 'twice.yaml:2:1' "$bin" -c twice.yaml status
+want 2 'alias.yaml:' "$bin" -c alias.yaml status
+want 2 'open.yaml' "$bin" -c open.yaml status
+want 2 'missing.yaml' "$bin" -c missing.yaml status
+want 0 'SERVICE  *dev  *prod' "$bin" -c good.yaml status
+want 0 'SERVICE  *dev  *prod' "$bin" -c good.yaml
+want 0 'no rollout yet' "$bin" -c good.yaml rollouts
+want 2 'no service is called wob' "$bin" -c good.yaml plan wob --to prod
+want 2 'no environment is called moon' "$bin" -c good.yaml plan web --to moon
+want 2 'promote needs --to' "$bin" -c good.yaml promote web
+want 1 'no rollout is called zzzz' "$bin" -c good.yaml hold zzzz
+want 1 'no stored plan' "$bin" -c good.yaml approve 0123456789ab
+want 0 'frozen' "$bin" -c good.yaml freeze dev --reason "a test of the command line"
+want 0 'no longer frozen' "$bin" -c good.yaml unfreeze dev
+want 2 'repeat the command with --confirm prd' "$bin" -c good.yaml unfreeze prod
+want 1 'no freeze by hand holds' "$bin" -c good.yaml unfreeze prod --confirm prd
+want 0 'noted' "$bin" -c good.yaml note web dev "from the test"
+want 0 'freeze' "$bin" -c good.yaml history
+want 0 'the audit is whole' "$bin" -c good.yaml audit verify
+want 2 'bash, zsh or fish\|no shell' "$bin" completion tcsh
+want 0 'json-schema.org' "$bin" schema
+want 2 'web has no logs configured' "$bin" -c good.yaml logs web dev
+want 2 'filter, column' "$bin" -c good.yaml history --filter '(a'
+
+for c in status rollouts history 'audit verify' version 'plan web --to dev'; do
+	n=$((n + 1))
+	# shellcheck disable=SC2086
+	if (cd "$dir" && "$bin" -c good.yaml --json $c) 2> /dev/null | python3 -c 'import json,sys; v=json.load(sys.stdin); sys.exit(not isinstance(v["exit"], int))'; then
+		echo "ok $n - --json $c is one JSON value with its exit code"
+	else
+		echo "not ok $n - --json $c"
+	fi
+done
+n=$((n + 1))
+mode=$(stat -c %a "$dir/state/store.db" 2> /dev/null)
+if [ "$mode" = 600 ]; then echo "ok $n - the store is private"; else echo "not ok $n - the store has mode $mode"; fi
+echo "1..$n"
