@@ -161,64 +161,84 @@ static void status(const struct model *m, const struct ui *u, struct area a, int
 		area_text(a, row, 1, ROLE_DIM, "demo world: nothing here can be broken for good");
 }
 
-static bool hint(struct area a, int row, int *col, const char *key, const char *note)
+/* A hint where it fits with room for those that must follow. */
+static void hint(struct area a, int row, int *col, const char *key, const char *note)
 {
-	if (*col + text_width(key) + text_width(note) + 1 > a.cols)
-		return false;
-	*col = key_hint(a, row, *col, key, note);
-	return true;
+	if (*col + text_width(key) + text_width(note) + 1 <= a.cols)
+		*col = key_hint(a, row, *col, key, note);
+}
+
+static void typing_footer(const struct ui *u, struct area a, int row)
+{
+	int col = 1;
+	bool chooses = u->typing.kind == TYPE_PALETTE || u->typing.kind == TYPE_HELP;
+	hint(a, row, &col, "Enter", chooses ? "do it" : u->typing.kind == TYPE_FILTER ? "keep" : "go on");
+	if (chooses)
+		hint(a, row, &col, "Down Up", "choose");
+	if (u->typing.kind == TYPE_PALETTE)
+		hint(a, row, &col, "Tab", "fill in");
+	hint(a, row, &col, "Esc", chooses ? "close" : "undo");
+	if (u->typing.kind == TYPE_FILTER)
+		area_text(a, row, col, ROLE_DIM, "word !not /re/ level>=warn key:value (a | b)");
+}
+
+/* Keys that act on this screen, by the rows of the keymap that are marked for the footer. */
+static void bound_hints(const struct ui *u, struct area a, int row, int *col)
+{
+	const char *context = ui_context(u);
+	for (int pass = 0; pass < 2; pass++) {
+		for (int i = 0; u->keymap && i < u->keymap->n; i++) {
+			const struct binding *b = &u->keymap->items[i];
+			bool global = strcmp(b->context, "global") == 0, act = strcmp(b->group, "act") == 0;
+			char first[KEYS_LEN], note[32];
+			if (!b->footer || global != (pass == 1) || (!global && strcmp(b->context, context) != 0))
+				continue;
+			if (strcmp(b->action, "help") == 0 || (act && u->screen != SCREEN_BOARD) ||
+			    (strcmp(b->action, "filter") == 0 && !views[u->screen]->text && strcmp(context, "logs") != 0))
+				continue;
+			/* "approve or reject": the first word is enough here. */
+			str_copy(note, sizeof note, b->note);
+			char *end = strstr(note, " or ");
+			if (end)
+				*end = '\0';
+			if (act && a.cols < 100 && strcmp(note, "smoke tests") == 0)
+				str_copy(note, sizeof note, "smoke");
+			if (keys_next(b->keys, first, sizeof first))
+				hint(a, row, col, first, note);
+		}
+	}
 }
 
 static void footer(const struct model *m, const struct ui *u, struct area a, int row)
 {
+	static const char *const open_notes[SCREEN_COUNT] = {[SCREEN_BOARD] = "open",
+	                                                     [SCREEN_ROLLOUTS] = "open",
+	                                                     [SCREEN_APPROVALS] = "open plan"};
 	int col = 1;
-	if (u->typing.kind == TYPE_FILTER || u->typing.kind == TYPE_REASON || u->typing.kind == TYPE_TIME) {
-		hint(a, row, &col, "Enter", u->typing.kind == TYPE_FILTER ? "keep" : "go on");
-		hint(a, row, &col, "Esc", "undo");
-		if (u->typing.kind == TYPE_FILTER)
-			area_text(a, row, col, ROLE_DIM, "word !not /re/ level>=warn key:value (a | b)");
-		return;
-	}
-	if (u->typing.kind == TYPE_PALETTE || u->typing.kind == TYPE_HELP) {
-		hint(a, row, &col, "Enter", "do it");
-		hint(a, row, &col, "Down Up", "choose");
-		if (u->typing.kind == TYPE_PALETTE)
-			hint(a, row, &col, "Tab", "fill in");
-		hint(a, row, &col, "Esc", "close");
-		return;
-	}
-	static const char *const open_notes[SCREEN_COUNT] = {
-	    [SCREEN_BOARD] = "open", [SCREEN_ROLLOUTS] = "open", [SCREEN_APPROVALS] = "open plan", [SCREEN_ROLLBACK] = "plan"};
 	bool plan = u->screen == SCREEN_PLAN || u->screen == SCREEN_ROLLBACK;
-	if (plan) {
-		hint(a, row, &col, "x", "execute");
-		hint(a, row, &col, "A", "approve");
-		hint(a, row, &col, "r", "again");
+	if (u->typing.kind != TYPE_NONE) {
+		typing_footer(u, a, row);
+		return;
 	}
-	if (u->screen == SCREEN_ROLLOUT) {
-		hint(a, row, &col, "H", "hold");
-		hint(a, row, &col, "X", "abort");
-		hint(a, row, &col, "L", "logs");
-	}
+	struct area left = a;
+	left.cols -= 14;   /* ": all  ? help" is always there */
 	if (open_notes[u->screen])
-		hint(a, row, &col, "Enter", open_notes[u->screen]);
-	const char *context = ui_context(u);
-	for (int pass = 0; pass < 2; pass++) {
-		for (int i = 0; !plan && u->keymap && i < u->keymap->n; i++) {
-			const struct binding *b = &u->keymap->items[i];
-			bool global = strcmp(b->context, "global") == 0, act = strcmp(b->group, "act") == 0;
-			char first[KEYS_LEN];
-			if (!b->footer || (pass == 0 ? global : !global || strcmp(context, "logs") == 0))
-				continue;
-			if (pass == 0 ? strcmp(b->context, context) != 0 : act && u->screen != SCREEN_BOARD)
-				continue;
-			if (strcmp(b->action, "help") == 0 || !keys_next(b->keys, first, sizeof first))
-				continue;
-			hint(a, row, &col, first, b->note);
+		hint(left, row, &col, "Enter", open_notes[u->screen]);
+	if (plan) {
+		hint(left, row, &col, "x", "execute");
+		hint(left, row, &col, "A", "approve");
+		hint(left, row, &col, "r", "again");
+		hint(left, row, &col, "c", "commits");
+	} else {
+		if (u->screen == SCREEN_ROLLOUT) {
+			hint(left, row, &col, "H", "hold");
+			hint(left, row, &col, "X", "abort");
+			hint(left, row, &col, "L", "logs");
 		}
+		bound_hints(u, left, row, &col);
 	}
 	if (u->screen != SCREEN_BOARD)
-		hint(a, row, &col, "Esc", "back");
+		hint(left, row, &col, "Esc", "back");
 	hint(a, row, &col, ":", "all");
 	hint(a, row, &col, "?", "help");
 	UNUSED(m);

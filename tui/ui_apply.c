@@ -25,7 +25,7 @@ struct ui *ui_new(const struct keymap *km, command_list commands, const struct g
 	u->glyphs = g;
 	u->rows = 24;
 	u->cols = 80;
-	u->window_us = 15 * US_PER_MIN;
+	u->window_us = 5 * US_PER_MIN;
 	ui_log_reset(u);
 	u->seen[0] = SCREEN_BOARD;
 	u->n_seen = 1;

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CELL_MIN = 15, WIDE_COLS = 132, NARROW_COLS = 60 };
+enum { CELL_MIN = 15, WIDE_COLS = 132, DETAIL_MAX = 8 };
 
 static const int state_rank[STATE_COUNT] = {[STATE_FAILED] = 9, [STATE_DEGRADED] = 8, [STATE_PROGRESS] = 7,
                                             [STATE_DRIFT] = 6, [STATE_UNKNOWN] = 5, [STATE_HELD] = 4,
@@ -76,6 +76,16 @@ struct plan_of_rows {
 	bool wide;
 };
 
+/* Rows that the detail has to say just now, at most DETAIL_MAX. */
+static int detail_rows(const struct model *m, const struct ui *u, int cols)
+{
+	struct area none = {.cols = cols};
+	int service = -1, env = -1;
+	if (!ui_selected(u, m, &service, &env))
+		return DETAIL_MAX;
+	return MIN(DETAIL_MAX, deployment_detail(m, u, none, 0, service, env));
+}
+
 static struct plan_of_rows split(const struct model *m, const struct ui *u, int rows, int cols)
 {
 	struct plan_of_rows p = {.wide = cols >= WIDE_COLS && rows >= 24};
@@ -92,7 +102,7 @@ static struct plan_of_rows split(const struct model *m, const struct ui *u, int 
 	}
 	p.list = MIN(services, MAX(3, (left - 7) / 2));
 	left -= p.list;
-	p.detail = MIN(7, left - 1);
+	p.detail = MIN(detail_rows(m, u, cols), left - 1);
 	left -= p.detail + 1;
 	p.logs = left >= 3 ? left - 1 : 0;
 	if (!p.logs)

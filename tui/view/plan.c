@@ -342,7 +342,7 @@ static void rollback_draw(const struct model *m, const struct ui *u, struct area
 	(void)snprintf(title, sizeof title, "roll back %s / %s", u->service, u->env);
 	pane_title(a, list + 2, u, false, title, NULL);
 	struct area below = area_part(a, list + 3, 0, -1, -1);
-	if (m->plan && m->plan->kind != PLAN_ROLLBACK && !u->plan_waits)
+	if (m->plan && m->plan->kind != PLAN_ROLLBACK && !u->plan_waits && !u->plan_why[0])
 		area_text(below, 0, 1, ROLE_DIM, "choose a release: the plan for it is shown here");
 	else
 		(void)plan_flow(m, u, below, 0);
