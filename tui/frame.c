@@ -25,7 +25,11 @@ static void header(const struct model *m, const struct ui *u, struct area a)
 {
 	int failed = 0, degraded = 0, unknown = 0, live = 0, inbox = 0;
 	char clock[32], text[TEXT_LEN], trail[TEXT_LEN];
-	bool on_board = u->screen == SCREEN_BOARD;
+	/* Lists over all deployments do not name one. */
+	static const bool names_place[SCREEN_COUNT] = {
+	    [SCREEN_LOGS] = true,     [SCREEN_METRICS] = true, [SCREEN_MIGRATIONS] = true, [SCREEN_PLAN] = true,
+	    [SCREEN_ROLLBACK] = true, [SCREEN_ROLLOUT] = true, [SCREEN_INFO] = true};
+	bool on_board = !names_place[u->screen];
 	count_states(m, &failed, &degraded, &unknown);
 	for (int i = 0; m->store && i < m->store->n_rollouts; i++)
 		live += rollout_is_live(&m->store->rollouts[i]);
@@ -302,12 +306,12 @@ static void draw_palette(const struct model *m, const struct ui *u, struct area 
 		if (here)
 			area_text(in, y, 0, ROLE_FOCUS, u->glyphs->cursor);
 		if (r->command) {
-			area_textn(in, y, 2, 20, role, 0, r->command->name);
-			area_textn(in, y, 30, in.cols - 30, ROLE_DIM, 0, r->off[0] ? r->off : r->command->summary);
+			area_textn(in, y, 2, 14, role, 0, r->command->name);
+			area_textn(in, y, 17, in.cols - 17, ROLE_DIM, 0, r->off[0] ? r->off : r->command->summary);
 		} else {
-			area_textn(in, y, 2, 20, role, 0, r->binding->note);
-			area_textn(in, y, 23, 6, ROLE_KEY, 0, r->binding->keys);
-			area_textn(in, y, 30, in.cols - 30, ROLE_DIM, 0, r->off[0] ? r->off : r->binding->action);
+			area_textn(in, y, 2, 30, role, 0, r->binding->note);
+			area_textn(in, y, 33, 9, ROLE_KEY, 0, r->binding->keys);
+			area_textn(in, y, 43, in.cols - 43, ROLE_DIM, 0, r->off[0] ? r->off : r->binding->action);
 		}
 		if (here)
 			area_paint(in, y, 0, in.cols, -1, ATTR_REVERSE);

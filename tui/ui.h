@@ -184,6 +184,8 @@ struct ui {
 	char plan_release[DIGEST_LEN];   /* chosen by the person, "" the default */
 	enum plan_kind plan_for_kind;
 	bool commits_open;
+	int chain_rows;              /* of the history in the model whose hashes were checked */
+	int64_t chain_bad_seq;       /* 0: they hold */
 	char rollout[ID_LEN];        /* the one on the live screen */
 	char **output;               /* of the last command */
 	int n_output;

@@ -133,6 +133,23 @@ static void resized(struct ui *u, const struct ui_event *e)
 	}
 }
 
+/* Hashes of the rows that came, and that each names the one before it. Newest first. */
+static void check_chain(struct ui *u, const struct model *m)
+{
+	u->chain_rows = 0;
+	u->chain_bad_seq = 0;
+	for (int i = 0; m->history && i < m->history->n_rows; i++) {
+		const struct audit_row *r = &m->history->rows[i];
+		char hash[DIGEST_LEN];
+		audit_hash(r, hash);
+		bool follows = i == 0 || (m->history->rows[i - 1].seq == r->seq + 1 &&
+		                          strcmp(m->history->rows[i - 1].prev, r->hash) == 0);
+		if (strcmp(hash, r->hash) != 0 || !follows)
+			u->chain_bad_seq = r->seq;
+		u->chain_rows++;
+	}
+}
+
 void ui_apply(struct ui *u, const struct model *m, const struct ui_event *e)
 {
 	u->mono_us = e->mono_us;
@@ -148,6 +165,8 @@ void ui_apply(struct ui *u, const struct model *m, const struct ui_event *e)
 			u->plan_waits = false;
 			u->plan_open_us = u->mono_us;
 		}
+		if (e->topics & TOPIC_HISTORY)
+			check_chain(u, m);
 		ui_ask_check(u, m);
 		break;
 	case UI_PLAN_FAILED:

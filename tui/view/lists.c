@@ -39,40 +39,84 @@ static const char *history_field(const struct model *m, const struct row *row, c
 	                                                           : NULL;
 }
 
+enum { HISTORY_DETAIL = 4 };
+
+static int history_page(const struct model *m, const struct ui *u, int rows, int cols)
+{
+	UNUSED(m);
+	UNUSED(u);
+	UNUSED(cols);
+	return rows - 1 - (rows >= 14 ? HISTORY_DETAIL : 0);
+}
+
+static enum state history_glyph(const struct audit_row *r)
+{
+	if (strcmp(r->result, "ok") == 0)
+		return STATE_OK;
+	if (strcmp(r->result, "failed") == 0)
+		return STATE_FAILED;
+	return r->result[0] ? STATE_UNKNOWN : STATE_NOT_STARTED;
+}
+
+/* What the row under the cursor says in full, and whether the chain of hashes holds. */
+static void history_detail(const struct model *m, const struct ui *u, struct area a, int row)
+{
+	const struct list *l = &u->lists[SCREEN_HISTORY];
+	char right[64] = "", prev[32], hash[32];
+	if (u->chain_rows > 0 && u->chain_bad_seq == 0)
+		(void)snprintf(right, sizeof right, "+ chain holds over these %d rows", u->chain_rows);
+	else if (u->chain_bad_seq > 0)
+		(void)snprintf(right, sizeof right, "X chain broken at #%lld", (long long)u->chain_bad_seq);
+	if (l->at >= u->n_rows) {
+		pane_title(a, row, u, false, "history", right);
+		return;
+	}
+	const struct audit_row *r = &m->history->rows[u->rows_now[l->at].a];
+	char title[NAME_LEN * 2];
+	(void)snprintf(title, sizeof title, "#%lld %s", (long long)r->seq, r->verb);
+	pane_title(a, row, u, false, title, right);
+	area_printf(a, row + 1, 1, ROLE_TEXT, "%s  %s", r->target, r->text);
+	area_printf(a, row + 2, 1, ROLE_DIM, "hash %s after %s", digest_short(r->hash, hash, sizeof hash),
+	            r->prev[0] ? digest_short(r->prev, prev, sizeof prev) : "nothing");
+}
+
 static void history_draw(const struct model *m, const struct ui *u, struct area a)
 {
-	static const struct column cols[] = {{"SEQ", 6, 0, true, 2},    {"TIME", 20, 0, false, 0}, {"WHO", 10, 1, false, 0},
-	                                     {"VERB", 9, 0, false, 0},  {"TARGET", 14, 2, false, 0},
-	                                     {"RESULT", 8, 0, false, 1}, {"TEXT", 10, 8, false, 3}};
+	static const struct column cols[] = {{"SEQ", 6, 0, true, 2},    {"TIME (UTC)", 16, 0, false, 0},
+	                                     {"WHO", 10, 1, false, 0},  {"VERB", 9, 0, false, 0},
+	                                     {"TARGET", 14, 2, false, 0}, {"TEXT", 10, 8, false, 3}};
 	struct placed p = columns_place(cols, (int)ARRAY_LEN(cols), a.cols);
 	const struct list *l = &u->lists[SCREEN_HISTORY];
+	int page = history_page(m, u, a.rows, a.cols);
 	columns_head(a, 0, cols, &p);
 	if (u->n_rows == 0)
 		area_text(a, 2, 3, ROLE_DIM,
 		          l->filter       ? "the filter hides all; Esc clears it"
 		          : m->history ? "nothing has been decided here yet"
 		                       : "reading the history");
-	for (int i = 0; i + 1 < a.rows && l->top + i < u->n_rows; i++) {
+	for (int i = 0; i < page && l->top + i < u->n_rows; i++) {
 		const struct row *row = &u->rows_now[l->top + i];
 		const struct audit_row *r = &m->history->rows[row->a];
 		char text[TEXT_LEN];
 		bool here = l->top + i == l->at;
 		int y = i + 1;
-		bool bad = strcmp(r->result, "failed") == 0 || strcmp(r->result, "unknown") == 0;
-		row_start(a, y, u, here, ui_marked(u, row->id),
-		          r->result[0] ? (bad ? STATE_FAILED : strcmp(r->result, "ok") == 0 ? STATE_OK : STATE_SKIPPED) : -1);
+		enum state s = history_glyph(r);
+		row_start(a, y, u, here, ui_marked(u, row->id), s == STATE_NOT_STARTED ? -1 : (int)s);
 		column_text(a, y, cols, &p, 0, ROLE_DIM, row->id);
 		time_iso(text, sizeof text, r->at_us, false);
-		column_text(a, y, cols, &p, 1, ROLE_DIM, text);
+		text[10] = ' ';
+		text[19] = '\0';
+		column_text(a, y, cols, &p, 1, ROLE_DIM, p.cells[1] < 19 ? text + 5 : text);
 		(void)snprintf(text, sizeof text, "%s@%s", r->actor, r->host);
 		column_text(a, y, cols, &p, 2, ROLE_TEXT, text);
 		column_text(a, y, cols, &p, 3, ROLE_TEXT, r->verb);
 		column_text(a, y, cols, &p, 4, ROLE_TEXT, r->target);
-		column_text(a, y, cols, &p, 5, bad ? ROLE_ERR : ROLE_DIM, r->result);
-		column_text(a, y, cols, &p, 6, ROLE_DIM, r->text);
+		column_text(a, y, cols, &p, 5, s == STATE_FAILED ? ROLE_ERR : ROLE_DIM, r->text);
 		if (here)
 			area_paint(a, y, 1, a.cols - 1, -1, ATTR_REVERSE);
 	}
+	if (page < a.rows - 1)
+		history_detail(m, u, a, a.rows - HISTORY_DETAIL);
 }
 
 extern const struct view view_history;
@@ -83,6 +127,7 @@ const struct view view_history = {
     .rows = history_rows,
     .text = history_text,
     .field = history_field,
+    .page = history_page,
     .draw = history_draw,
 };
 

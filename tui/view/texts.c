@@ -15,10 +15,15 @@ static int sources(const struct model *m, const struct ui *u, struct area a, int
 		char age[16];
 		if (!s->configured)
 			continue;
-		enum state st = s->failing_since_us ? STATE_FAILED : source_is_stale(m, s) ? STATE_UNKNOWN : STATE_OK;
+		enum state st = s->failing_since_us ? STATE_FAILED : s->ok_us == 0 ? STATE_NOT_STARTED
+		                : source_is_stale(m, s) ? STATE_UNKNOWN
+		                                        : STATE_OK;
 		age_text(age, sizeof age, m->now_us, s->ok_us);
 		area_printf(a, row, 3, state_role(st), "%s %-9s", u->glyphs->state[st], port_name((enum port)p));
-		area_printf(a, row++, 16, ROLE_DIM, "last read %s ago%s", age, s->restored ? " (kept from before)" : "");
+		if (s->ok_us > 0)
+			area_printf(a, row++, 16, ROLE_DIM, "last read %s ago%s", age, s->restored ? " (kept from before)" : "");
+		else
+			area_text(a, row++, 16, ROLE_DIM, "not asked yet");
 		if (s->failing_since_us) {
 			row = paragraph(a, row, 5, ROLE_ERR, s->last.text);
 			row = paragraph(a, row, 5, ROLE_DIM, s->last.hint);

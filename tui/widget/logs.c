@@ -110,9 +110,10 @@ static void log_empty(const struct model *m, const struct ui *u, struct area a, 
 		paragraph(a, paragraph(a, 0, 1, ROLE_ERR, text), 1, ROLE_DIM, s->last.hint);
 	} else if (!d->logs)
 		area_text(a, 0, 1, ROLE_DIM, "opening the logs");
-	else if (full && ui_list(u)->filter)
-		(void)area_printf(a, 0, 1, ROLE_DIM, "the filter hides all %llu lines; Esc clears it",
-		                  (unsigned long long)(logbuf_end(d->logs) - logbuf_first(d->logs)));
+	else if (u->lists[SCREEN_LOGS].filter)
+		(void)area_printf(a, 0, 1, ROLE_DIM, "the filter \"%s\" hides all %llu lines; %s clears it",
+		                  u->lists[SCREEN_LOGS].filter_text,
+		                  (unsigned long long)(logbuf_end(d->logs) - logbuf_first(d->logs)), full ? "Esc" : "L Esc");
 	else
 		area_text(a, 0, 1, ROLE_DIM, "no line yet");
 	UNUSED(m);
