@@ -70,7 +70,10 @@ void version_judge(const struct version *v, const struct place *place, struct in
 	ret->pid = v->pid;
 	ret->state = STATE_OK;
 	ret->text[0] = '\0';
-	if (from == NULL) {
+	if (from == NULL && v->files[0] != '\0') {
+		ret->state = STATE_DRIFT;
+		snprintf(ret->text, sizeof(ret->text), "runs bytes of no image that was put here: files %s", v->files);
+	} else if (from == NULL) {
 		ret->state = STATE_DRIFT;
 		snprintf(ret->text, sizeof(ret->text), "runs %s, which this place does not know", shown(v->tag, v->digest));
 	} else if (v->files[0] != '\0' && strcmp(v->files, from->files) != 0) {

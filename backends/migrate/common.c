@@ -578,6 +578,8 @@ static void command_work(void *arg)
 	fill_argv(c, jv_get(options, "command"), r->priv->tool->command);
 	c->env[0] = arena_printf(&c->arena, "%s=%s", jv_get_text(options, "env", "DATABASE_URL"),
 	                         str_text(&r->given_url));
+	/* The folder it runs in was verified by digest: it must not grow __pycache__. */
+	c->env[1] = arena_strdup(&c->arena, "PYTHONDONTWRITEBYTECODE=1");
 	if (j->dir[0] != '\0')
 		c->cwd = arena_strdup(&c->arena, j->dir);
 	if (arena_failed(&c->arena)) {

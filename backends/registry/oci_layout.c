@@ -252,8 +252,14 @@ static int dest_swap(const struct job *job, const char *parent, const char *tmp,
 		return rc;
 	if (fault_point("fetch-before-rename"))
 		return error_set(e, ERR_IO, "failpoint");
-	if (rename(tmp, job->dest) != 0)
-		return error_set(e, ERR_IO, "cannot put %s in place: %s", job->dest, strerror(errno));
+	if (rename(tmp, job->dest) != 0) {
+		int err = errno;
+
+		/* Somebody else unpacked the same image at the same time: theirs is as good. */
+		if ((err == ENOTEMPTY || err == EEXIST) && dest_is_whole(job))
+			return file_remove_tree(parent, tmp, e);
+		return error_set(e, ERR_IO, "cannot put %s in place: %s", job->dest, strerror(err));
+	}
 	snprintf(text, sizeof(text), "%s\n%s\n", job->digest, tree);
 	return file_write(marker, text, strlen(text), 0644, e);
 }
