@@ -60,7 +60,7 @@ static int publish(struct world *w, int service, const char *version, const char
 static void tell_next(const struct world *w, int service, const char *version, const char *env)
 {
 	UNUSED(w);
-	printf("%s %s is in the registry. Try it:\n  towpath -c \"$(towpath demo path)\" promote %s --to %s --release %s\n",
+	printf("%s %s is in the registry.\nTry it:\n  towpath -c \"$(towpath demo path)\" promote %s --to %s --release %s\n",
 	       demo_services[service], version, demo_services[service], env, version);
 }
 

@@ -37,7 +37,7 @@ struct story {
 	char plan[DIGEST_LEN];           /* that waits for an approval */
 	char bad[TAG_LEN];               /* version of the bad build */
 	int passed, failed;
-	int64_t start_ms;
+	int64_t last_ms;                 /* when the step before ended */
 };
 
 static void on_interrupt(int signum)
@@ -132,7 +132,9 @@ static bool PRINTF_LIKE(4, 5) check(struct story *s, bool ok, const char *name, 
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	*(ok ? &s->passed : &s->failed) += 1;
-	printf("%s %d - %s\n", ok ? "ok" : "not ok", s->passed + s->failed, name);
+	printf("%s %d - %s (%.1f s)\n", ok ? "ok" : "not ok", s->passed + s->failed, name,
+	       (double)(tool_now_ms() - s->last_ms) / 1000);
+	s->last_ms = tool_now_ms();
 	if (text[0])
 		printf("    %s\n", text);
 	fflush(stdout);
@@ -429,9 +431,8 @@ static void tell(struct story *s)
 		check(s, false, "the demo world is built and runs", "%s %s", e.text, e.hint);
 		return;
 	}
-	check(s, true, "the demo world is built and runs", "%d services in %d environments%s%s, after %.1f s", DEMO_SERVICES,
-	      DEMO_ENVS, s->w.has_databases ? ", with databases" : ", without databases: ", s->w.no_databases,
-	      (double)(tool_now_ms() - s->start_ms) / 1000);
+	check(s, true, "the demo world is built and runs", "%d services in %d environments%s%s", DEMO_SERVICES,
+	      DEMO_ENVS, s->w.has_databases ? ", with databases" : ", without databases: ", s->w.no_databases);
 	for (size_t i = 0; i < ARRAY_LEN(chapters) && !tool_interrupted; i++)
 		chapters[i](s);
 	if (tool_interrupted)
@@ -448,7 +449,7 @@ int headless_main(const char *self)
 	sigaction(SIGTERM, &stop, NULL);
 	sigaction(SIGHUP, &stop, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	s.start_ms = tool_now_ms();
+	s.last_ms = tool_now_ms();
 	arena_init(&s.seen.arena, ARENA_DEFAULT_MAX);
 	if (story_begin(&s, self, &e) < 0) {
 		fprintf(stderr, "towpath demo: %s\n", e.text);

@@ -89,10 +89,23 @@ static int mark_store(const struct world *w, struct error *e)
 
 static int build_if_needed(struct world *w, struct error *e)
 {
+	struct world fresh;
 	int rc;
 
-	if (world_is_built(w))
-		return world_load(w, e);
+	if (world_is_built(w)) {
+		rc = world_load(w, e);
+		if (rc != ERR_CONFLICT)
+			return rc;
+		world_say(w, "%s: building it anew", e->text);
+		rc = keeper_stop(w, e);
+		if (rc >= 0)
+			rc = world_remove(w, e);
+		if (rc >= 0)
+			rc = world_locate(&fresh, w->dir, w->self, e);
+		if (rc < 0)
+			return rc;
+		*w = fresh;
+	}
 	if (file_exists(w->dir)) {
 		/* What an interrupted build left, or nothing. */
 		char marker[PATH_LEN];

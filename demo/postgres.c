@@ -173,7 +173,7 @@ pid_t postgres_init(struct world *w, struct error *e)
 	char initdb[PATH_LEN], pwfile[PATH_LEN + 16], log[PATH_LEN];
 	const char *const env[] = {"LC_ALL=C", "PGOPTIONS=", NULL};
 
-	if (make_data_folder(w, e) < 0 || make_password(w, pwfile, sizeof(pwfile), e) < 0)
+	if (make_data_folder(w, e) < 0 || world_mark(w, e) < 0 || make_password(w, pwfile, sizeof(pwfile), e) < 0)
 		return -1;
 	if (!world_path(w, log, sizeof(log), "log/initdb.log"))
 		return error_set(e, ERR_NOMEM, "path too long"), -1;

@@ -102,6 +102,7 @@ static void default_dir(char *dst, size_t cap)
 int world_locate(struct world *w, const char *dir, const char *self, struct error *e)
 {
 	char want[PATH_LEN], cwd[PATH_LEN / 2];
+	struct stat st;
 	size_t n;
 
 	memset(w, 0, sizeof(*w));
@@ -116,6 +117,9 @@ int world_locate(struct world *w, const char *dir, const char *self, struct erro
 	n = strlen(w->dir);
 	while (n > 1 && w->dir[n - 1] == '/')
 		w->dir[--n] = '\0';
+	/* In a folder that all may write to, another user could have made it first. */
+	if (lstat(w->dir, &st) == 0 && (!S_ISDIR(st.st_mode) || st.st_uid != geteuid()))
+		return error_set(e, ERR_DENIED, "%s is not a folder of yours", w->dir);
 	/* Deepest path below it: a file of a release. */
 	if (n > PATH_LEN / 2 || !world_path(w, w->config, sizeof(w->config), "towpath.yaml"))
 		return error_set(e, ERR_NOMEM, "the path of the demo's folder is too long");
@@ -243,6 +247,15 @@ int world_save(const struct world *w, struct error *e)
 
 /* --- building --------------------------------------------------------------------------------------------------- */
 
+int world_mark(const struct world *w, struct error *e)
+{
+	char path[PATH_LEN];
+
+	if (!world_path(w, path, sizeof(path), MARKER))
+		return error_set(e, ERR_NOMEM, "path too long");
+	return file_write(path, w->pg_data, strlen(w->pg_data), 0600, e);
+}
+
 static int make_folders(const struct world *w, struct error *e)
 {
 	static const char *const top[] = {"state", "secrets", "log", "run/faults", "run/requests", "run/pids", NULL};
@@ -255,8 +268,8 @@ static int make_folders(const struct world *w, struct error *e)
 		rc = error_set(e, ERR_EXISTS, "%s is not empty and no demo world", w->dir);
 		error_hint(e, "name another folder in TOWPATH_DEMO_DIR");
 	}
-	if (rc >= 0 && world_path(w, path, sizeof(path), MARKER))
-		rc = file_write(path, "", 0, 0600, e);
+	if (rc >= 0)
+		rc = world_mark(w, e);
 	for (int i = 0; top[i] && rc >= 0; i++)
 		if (world_path(w, path, sizeof(path), "%s", top[i]))
 			rc = file_mkdirs(path, 0700, e);
@@ -368,6 +381,7 @@ int world_build(struct world *w, struct error *e)
 
 int world_remove(const struct world *w, struct error *e)
 {
+	struct world known = *w;
 	char marker[PATH_LEN], parent[PATH_LEN], *slash;
 	struct stat st;
 
@@ -377,7 +391,15 @@ int world_remove(const struct world *w, struct error *e)
 		error_set(e, ERR_DENIED, "%s is no demo world: it stays", w->dir);
 		return ERR_DENIED;
 	}
-	postgres_drop_data(w);
+	if (!known.pg_data[0]) {
+		struct str text;
+
+		str_init(&text, PATH_LEN);
+		tool_slurp(marker, &text);
+		str_copy(known.pg_data, sizeof(known.pg_data), str_text(&text));
+		str_release(&text);
+	}
+	postgres_drop_data(&known);
 	str_copy(parent, sizeof(parent), w->dir);
 	slash = strrchr(parent, '/');
 	if (slash == parent)

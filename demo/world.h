@@ -44,6 +44,8 @@ bool world_is_built(const struct world *w);
 /* Reads dir/world.json. */
 int world_load(struct world *w, struct error *e) MUST_CHECK;
 int world_save(const struct world *w, struct error *e) MUST_CHECK;
+/* Writes the marker that makes a folder a demo world; it names the cluster, so that removing finds that as well. */
+int world_mark(const struct world *w, struct error *e) MUST_CHECK;
 /* Builds a new world in an absent or empty folder. On failure nothing of it is left. */
 int world_build(struct world *w, struct error *e) MUST_CHECK;
 /* Removes the folder and the cluster; refuses a folder that is no demo world. */
