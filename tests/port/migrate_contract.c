@@ -721,7 +721,8 @@ static void secrets_stay_out_of_argv(void **state)
 		for (int k = 0; c->argv[k] != NULL; k++)
 			assert_null(strstr(c->argv[k], "postgresql"));
 		assert_non_null(strstr(c->env[0], "DATABASE_URL=postgresql://"));
-		assert_null(c->env[1]);
+		assert_string_equal(c->env[1], "PYTHONDONTWRITEBYTECODE=1");
+		assert_null(c->env[2]);
 		assert_string_equal(c->cwd, "/srv/release");
 		migrate_command_free(c);
 		place_end(&p);
