@@ -49,23 +49,18 @@ struct outcome answer_error(enum outcome_kind kind, const char *source, const st
 enum outcome_kind answer_kind(enum err code)
 {
 	switch (code) {
-	case ERR_OK:
-		return OUTCOME_OK;
+	case ERR_OK: return OUTCOME_OK;
 	case ERR_INVALID:
 	case ERR_NOT_FOUND:
 	case ERR_EXISTS:
 	case ERR_CONFLICT:
 	case ERR_DENIED:
-	case ERR_CORRUPT:
-		return OUTCOME_FAILED;
-	case ERR_UNSUPPORTED:
-		return OUTCOME_UNSUPPORTED;
-	case ERR_CANCELLED:
-		return OUTCOME_CANCELLED;
+	case ERR_CORRUPT: return OUTCOME_FAILED;
+	case ERR_UNSUPPORTED: return OUTCOME_UNSUPPORTED;
+	case ERR_CANCELLED: return OUTCOME_CANCELLED;
 	case ERR_NOMEM:
 	case ERR_IO:
-	case ERR_TIMEOUT:
-		break;
+	case ERR_TIMEOUT: break;
 	}
 	return OUTCOME_ERRORED;
 }
@@ -78,10 +73,7 @@ static void job_done(void *arg)
 	job->free_job(job);
 }
 
-void answer_run(struct loop *l, struct answer_job *job)
-{
-	work_run(l, job->run, job_done, job);
-}
+void answer_run(struct loop *l, struct answer_job *job) { work_run(l, job->run, job_done, job); }
 
 void answer_nomem(struct op *op, const char *source)
 {

@@ -7,7 +7,8 @@
 #include "io/work.h"
 
 /* Like outcome_make(), and cleans the formatted text: arguments may hold foreign bytes. */
-struct outcome answer_make(enum outcome_kind kind, const char *source, const char *fmt, ...) PRINTF_LIKE(3, 4);
+struct outcome answer_make(enum outcome_kind kind, const char *source, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
 
 /* Adds the next step, cleaned. */
 void answer_hint(struct outcome *o, const char *fmt, ...) PRINTF_LIKE(2, 3);

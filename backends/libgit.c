@@ -13,7 +13,7 @@ static int started;
 static void start(void)
 {
 	static const int levels[] = {GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_GLOBAL, GIT_CONFIG_LEVEL_XDG,
-	                             GIT_CONFIG_LEVEL_PROGRAMDATA};
+				     GIT_CONFIG_LEVEL_PROGRAMDATA};
 
 	started = git_libgit2_init();
 	for (size_t i = 0; started >= 0 && i < ARRAY_LEN(levels); i++)
@@ -37,8 +37,10 @@ int libgit_open_error(int rc, const char *path, struct error *e)
 	struct stat st;
 	enum err code = rc == GIT_ENOTFOUND ? ERR_NOT_FOUND : ERR_IO;
 
-	text_cleanz(clean, sizeof(clean), why != NULL && why->message != NULL ? why->message : "no reason given");
-	if (rc == GIT_EOWNER || (strstr(clean, "safe.directory") != NULL && stat(path, &st) == 0 && st.st_uid != geteuid())) {
+	text_cleanz(clean, sizeof(clean),
+		    why != NULL && why->message != NULL ? why->message : "no reason given");
+	if (rc == GIT_EOWNER ||
+	    (strstr(clean, "safe.directory") != NULL && stat(path, &st) == 0 && st.st_uid != geteuid())) {
 		code = ERR_DENIED;
 		error_set(e, code, "the git repository belongs to another user");
 		error_at(e, path, 0, 0);
@@ -47,6 +49,8 @@ int libgit_open_error(int rc, const char *path, struct error *e)
 	}
 	error_set(e, code, "cannot open the git repository: %s", clean);
 	error_at(e, path, 0, 0);
-	error_hint(e, "it must be the folder of a git repository, bare or with a work tree, that this user may read");
+	error_hint(
+	    e,
+	    "it must be the folder of a git repository, bare or with a work tree, that this user may read");
 	return code;
 }

@@ -32,7 +32,7 @@ static int null_open(void *priv, const struct driver_ctx *ctx, struct error *e)
 static void refuse(struct op *op, enum port port, const char *what)
 {
 	struct outcome o = outcome_make(OUTCOME_UNSUPPORTED, "null", "no %s is configured: %s is not served",
-	                                port_name(port), what);
+					port_name(port), what);
 
 	snprintf(o.hint, sizeof(o.hint), "choose another driver for %s in towpath.yaml", port_name(port));
 	op_done(op, o, NULL, NULL);
@@ -45,13 +45,17 @@ static void null_check(void *priv, struct op *op)
 	op_done(op, outcome_ok(), NULL, NULL);
 }
 
-#define BASE(p)                                                                                 \
-	{                                                                                       \
-		.port = (p), .name = "null", .summary = "serves nothing and says so",           \
-		.options = no_options, .priv_size = 0, .open = null_open, .check = null_check   \
+#define BASE(p)                                                                                              \
+	{                                                                                                    \
+		.port = (p), .name = "null", .summary = "serves nothing and says so", .options = no_options, \
+		.priv_size = 0, .open = null_open, .check = null_check                                       \
 	}
 
-static void deploy_observe(void *p, struct op *op) { UNUSED(p); refuse(op, PORT_DEPLOY, "observe"); }
+static void deploy_observe(void *p, struct op *op)
+{
+	UNUSED(p);
+	refuse(op, PORT_DEPLOY, "observe");
+}
 static void deploy_act(void *p, const struct deploy_req *req, struct op *op)
 {
 	UNUSED(p);
@@ -83,7 +87,11 @@ static void migrate_command(void *p, const char *revision, const char *release_d
 const struct migrate_driver migrate_null = {
     .base = BASE(PORT_MIGRATE), .inspect = migrate_inspect, .command = migrate_command};
 
-static void registry_list(void *p, struct op *op) { UNUSED(p); refuse(op, PORT_REGISTRY, "a list of images"); }
+static void registry_list(void *p, struct op *op)
+{
+	UNUSED(p);
+	refuse(op, PORT_REGISTRY, "a list of images");
+}
 static void registry_verify(void *p, const char *digest, struct op *op)
 {
 	UNUSED(p);
@@ -107,7 +115,11 @@ static void forge_log(void *p, const char *from, const char *to, struct op *op)
 	UNUSED(to);
 	refuse(op, PORT_FORGE, "the log of commits");
 }
-static void forge_tags(void *p, struct op *op) { UNUSED(p); refuse(op, PORT_FORGE, "a list of tags"); }
+static void forge_tags(void *p, struct op *op)
+{
+	UNUSED(p);
+	refuse(op, PORT_FORGE, "a list of tags");
+}
 static void forge_resolve(void *p, const char *revision, struct op *op)
 {
 	UNUSED(p);
@@ -122,12 +134,16 @@ static void forge_read(void *p, const char *revision, const char *path, struct o
 	refuse(op, PORT_FORGE, "reading a file of a revision");
 }
 const struct forge_driver forge_null = {.base = BASE(PORT_FORGE),
-                                               .log = forge_log,
-                                               .tags = forge_tags,
-                                               .resolve = forge_resolve,
-                                               .read = forge_read};
+					.log = forge_log,
+					.tags = forge_tags,
+					.resolve = forge_resolve,
+					.read = forge_read};
 
-static void metrics_sample(void *p, struct op *op) { UNUSED(p); refuse(op, PORT_METRICS, "a sample"); }
+static void metrics_sample(void *p, struct op *op)
+{
+	UNUSED(p);
+	refuse(op, PORT_METRICS, "a sample");
+}
 const struct metrics_driver metrics_null = {.base = BASE(PORT_METRICS), .sample = metrics_sample};
 
 static int logs_follow(void *p, const struct logs_sink *sink, size_t tail_bytes, struct error *e)
@@ -143,12 +159,25 @@ static void logs_unfollow(void *p) { UNUSED(p); }
 const struct logs_driver logs_null = {
     .base = BASE(PORT_LOGS), .follow = logs_follow, .unfollow = logs_unfollow};
 
-static void vars_read(void *p, struct op *op) { UNUSED(p); refuse(op, PORT_VARS, "configuration by key"); }
+static void vars_read(void *p, struct op *op)
+{
+	UNUSED(p);
+	refuse(op, PORT_VARS, "configuration by key");
+}
 const struct vars_driver vars_null = {.base = BASE(PORT_VARS), .read = vars_read};
 
 static void store_ask(struct op *op) { refuse(op, PORT_STORE, "keeping anything"); }
-static void store_op(void *p, struct op *op) { UNUSED(p); store_ask(op); }
-static void store_name(void *p, const char *s, struct op *op) { UNUSED(p); UNUSED(s); store_ask(op); }
+static void store_op(void *p, struct op *op)
+{
+	UNUSED(p);
+	store_ask(op);
+}
+static void store_name(void *p, const char *s, struct op *op)
+{
+	UNUSED(p);
+	UNUSED(s);
+	store_ask(op);
+}
 static void store_plan_put(void *p, const struct plan *plan, const char *actor, struct op *op)
 {
 	UNUSED(p);
@@ -177,7 +206,8 @@ static void store_lease(void *p, const char *key, int64_t epoch, struct op *op)
 	UNUSED(epoch);
 	store_ask(op);
 }
-static void store_intent(void *p, const struct rollout *r, int step, const char *child, int64_t epoch, struct op *op)
+static void store_intent(void *p, const struct rollout *r, int step, const char *child, int64_t epoch,
+			 struct op *op)
 {
 	UNUSED(p);
 	UNUSED(r);
@@ -187,7 +217,7 @@ static void store_intent(void *p, const struct rollout *r, int step, const char 
 	store_ask(op);
 }
 static void store_result(void *p, const struct rollout *r, int step, const struct outcome *o, int64_t epoch,
-                         struct op *op)
+			 struct op *op)
 {
 	UNUSED(p);
 	UNUSED(r);
@@ -203,9 +233,24 @@ static void store_write(void *p, const struct rollout *r, int64_t epoch, struct 
 	UNUSED(epoch);
 	store_ask(op);
 }
-static void store_note(void *p, const struct deploy_row *row, struct op *op) { UNUSED(p); UNUSED(row); store_ask(op); }
-static void store_decide(void *p, const struct decision *d, struct op *op) { UNUSED(p); UNUSED(d); store_ask(op); }
-static void store_smoke(void *p, const struct smoke_result *r, struct op *op) { UNUSED(p); UNUSED(r); store_ask(op); }
+static void store_note(void *p, const struct deploy_row *row, struct op *op)
+{
+	UNUSED(p);
+	UNUSED(row);
+	store_ask(op);
+}
+static void store_decide(void *p, const struct decision *d, struct op *op)
+{
+	UNUSED(p);
+	UNUSED(d);
+	store_ask(op);
+}
+static void store_smoke(void *p, const struct smoke_result *r, struct op *op)
+{
+	UNUSED(p);
+	UNUSED(r);
+	store_ask(op);
+}
 static void store_history(void *p, int64_t before_seq, int limit, struct op *op)
 {
 	UNUSED(p);

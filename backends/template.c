@@ -28,7 +28,8 @@ int template_fill(const char *text, const struct template_var *vars, char *dst, 
 			piece = var->value != NULL ? var->value : "";
 			n = strlen(piece);
 			if (len == 0 && piece[0] == '-')
-				return error_set(e, ERR_INVALID, "the value of {%s} starts with '-'", var->name);
+				return error_set(e, ERR_INVALID, "the value of {%s} starts with '-'",
+						 var->name);
 		} else {
 			used = 1;
 		}

@@ -5,7 +5,7 @@
 #include "core/err.h"
 
 struct template_var {
-	const char *name;       /* without braces; NULL ends a list */
+	const char *name; /* without braces; NULL ends a list */
 	const char *value;
 };
 
@@ -14,6 +14,7 @@ struct template_var {
  * An unknown {name} stays. ERR_INVALID when a value starts with '-' at the start of the result (it would become an
  * option of a command), ERR_NOMEM when dst is too small.
  */
-int template_fill(const char *text, const struct template_var *vars, char *dst, size_t cap, struct error *e) MUST_CHECK;
+int template_fill(const char *text, const struct template_var *vars, char *dst, size_t cap,
+		  struct error *e) MUST_CHECK;
 
 #endif

@@ -12,11 +12,12 @@ static enum commit_kind kind_of(const char *word, size_t n)
 		const char *word;
 		enum commit_kind kind;
 	} words[] = {
-	    {"feat", COMMIT_FEAT},   {"feature", COMMIT_FEAT}, {"fix", COMMIT_FIX},       {"bugfix", COMMIT_FIX},
-	    {"hotfix", COMMIT_FIX},  {"perf", COMMIT_PERF},    {"refactor", COMMIT_REFACTOR},
-	    {"docs", COMMIT_DOCS},   {"doc", COMMIT_DOCS},     {"test", COMMIT_TEST},     {"tests", COMMIT_TEST},
-	    {"build", COMMIT_BUILD}, {"ci", COMMIT_BUILD},     {"deps", COMMIT_BUILD},    {"chore", COMMIT_CHORE},
-	    {"style", COMMIT_CHORE}, {"revert", COMMIT_REVERT},
+	    {"feat", COMMIT_FEAT},         {"feature", COMMIT_FEAT},  {"fix", COMMIT_FIX},
+	    {"bugfix", COMMIT_FIX},        {"hotfix", COMMIT_FIX},    {"perf", COMMIT_PERF},
+	    {"refactor", COMMIT_REFACTOR}, {"docs", COMMIT_DOCS},     {"doc", COMMIT_DOCS},
+	    {"test", COMMIT_TEST},         {"tests", COMMIT_TEST},    {"build", COMMIT_BUILD},
+	    {"ci", COMMIT_BUILD},          {"deps", COMMIT_BUILD},    {"chore", COMMIT_CHORE},
+	    {"style", COMMIT_CHORE},       {"revert", COMMIT_REVERT},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
@@ -31,10 +32,7 @@ static enum commit_kind kind_of(const char *word, size_t n)
 	return COMMIT_OTHER;
 }
 
-static bool is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
+static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 /* Takes "kind(scope)!: " off the line; returns where the subject starts, 0 for a line of another form. */
 static size_t prefix_take(const char *s, size_t n, struct commit *ret)

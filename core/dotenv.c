@@ -9,10 +9,7 @@ void dotenv_init(struct dotenv *d, const char *bytes, size_t n)
 		d->at = 3;
 }
 
-static int peek(const struct dotenv *d)
-{
-	return d->at < d->n ? (unsigned char)d->bytes[d->at] : -1;
-}
+static int peek(const struct dotenv *d) { return d->at < d->n ? (unsigned char)d->bytes[d->at] : -1; }
 
 /* True at the end of a line or of the file; a CR counts only before LF. */
 static bool at_line_end(const struct dotenv *d)
@@ -151,7 +148,7 @@ static void plain_take(struct dotenv *d, struct dotenv_entry *entry)
 	size_t from = d->at, to;
 
 	while (!at_line_end(d) && !(peek(d) == '#' && (d->at == from || d->bytes[d->at - 1] == ' ' ||
-	                                               d->bytes[d->at - 1] == '\t')))
+						       d->bytes[d->at - 1] == '\t')))
 		d->at++;
 	to = d->at;
 	while (to > from && (d->bytes[to - 1] == ' ' || d->bytes[to - 1] == '\t'))

@@ -18,13 +18,13 @@
 struct dotenv {
 	const char *bytes;
 	size_t n, at;
-	int line;                     /* of what comes next, 1-based */
+	int line; /* of what comes next, 1-based */
 };
 
 struct dotenv_entry {
-	char key[KEY_LEN];            /* [A-Za-z_][A-Za-z0-9_.-]* */
-	int line;                     /* where it starts */
-	struct str value;             /* str_init() it before the first call; may hold a secret */
+	char key[KEY_LEN]; /* [A-Za-z_][A-Za-z0-9_.-]* */
+	int line;          /* where it starts */
+	struct str value;  /* str_init() it before the first call; may hold a secret */
 };
 
 void dotenv_init(struct dotenv *d, const char *bytes, size_t n);

@@ -15,9 +15,9 @@
 #define PLACE_MANIFEST "release.json"
 
 struct place_release {
-	char name[32];                /* of its folder */
+	char name[32]; /* of its folder */
 	struct release release;
-	char files[DIGEST_LEN];       /* tree digest of the unpacked bytes when they were put there */
+	char files[DIGEST_LEN]; /* tree digest of the unpacked bytes when they were put there */
 	int64_t staged_us;
 };
 
@@ -31,10 +31,10 @@ struct place_cache {
 struct place {
 	struct place_release known[HOST_RELEASES_MAX];
 	int n_known;
-	int current;                  /* index, -1: none */
-	char link[PATH_LEN];          /* where current points, "" without a link */
-	int64_t since_us;             /* when the link was made */
-	char text[TEXT_LEN];          /* what is wrong, clean; "" if nothing */
+	int current;         /* index, -1: none */
+	char link[PATH_LEN]; /* where current points, "" without a link */
+	int64_t since_us;    /* when the link was made */
+	char text[TEXT_LEN]; /* what is wrong, clean; "" if nothing */
 };
 
 /*
@@ -53,7 +53,7 @@ int place_folder(const char *digest, char dst[32], struct error *e) MUST_CHECK;
  * Makes ROOT/releases/<...> from the folder image_dir (may be NULL when it is already there), points current at it
  * and removes all but the keep newest releases, never current and previous. Twice is once.
  */
-int place_stage(const char *root, const struct release *release, const char *image_dir, int keep, int64_t now_us,
-                struct error *e) MUST_CHECK;
+int place_stage(const char *root, const struct release *release, const char *image_dir, int keep,
+		int64_t now_us, struct error *e) MUST_CHECK;
 
 #endif

@@ -25,8 +25,8 @@ enum { PATHS_MAX = 32, NAME_MAX_LEN = 256, SHORT_MIN = 4 };
 /* What every job needs to know of the options; copied into each, strings live in the setup. */
 struct place {
 	char path[PATH_LEN];
-	char tags[NAME_MAX_LEN];                /* glob, "" all */
-	size_t n_prefix;                        /* of tags, before its first wildcard: not shown */
+	char tags[NAME_MAX_LEN]; /* glob, "" all */
+	size_t n_prefix;         /* of tags, before its first wildcard: not shown */
 	const char *paths[PATHS_MAX];
 	int n_paths;
 };
@@ -73,7 +73,8 @@ static int fail(struct job *job, enum err code, const char *what)
 	const git_error *why = git_error_last();
 	char clean[TEXT_LEN / 2];
 
-	text_cleanz(clean, sizeof(clean), why != NULL && why->message != NULL ? why->message : "no reason given");
+	text_cleanz(clean, sizeof(clean),
+		    why != NULL && why->message != NULL ? why->message : "no reason given");
 	return error_set(&job->e, code, "%s: %s", what, clean);
 }
 
@@ -107,7 +108,8 @@ static bool name_is_plain(const char *s)
 	return true;
 }
 
-static bool ref_commit(git_repository *repo, git_oid *ret, const char *fmt_prefix, const char *middle, const char *name)
+static bool ref_commit(git_repository *repo, git_oid *ret, const char *fmt_prefix, const char *middle,
+		       const char *name)
 {
 	char ref[NAME_MAX_LEN * 3];
 	git_reference *r = NULL;
@@ -168,7 +170,8 @@ static int name_resolve(struct job *job, const char *name, git_oid *ret)
 		char clean[NAME_LEN];
 
 		text_cleanz(clean, sizeof(clean), name);
-		return error_set(&job->e, ERR_INVALID, "\"%s\" is not the name of a revision, tag or branch", clean);
+		return error_set(&job->e, ERR_INVALID, "\"%s\" is not the name of a revision, tag or branch",
+				 clean);
 	}
 	/* A whole id is never anything else. */
 	if (strlen(name) == GIT_OID_HEXSZ && (rc = id_commit(job, name, ret)) != ERR_NOT_FOUND)
@@ -237,7 +240,7 @@ static bool commit_touches(git_commit *c, const struct place *place)
 
 		touches = false;
 		if (n > 0 && (git_commit_parent(&parent, c, p) != 0 || git_commit_tree(&old, parent) != 0))
-			touches = true;   /* a shallow clone ends here: better one too many */
+			touches = true; /* a shallow clone ends here: better one too many */
 		for (int i = 0; !touches && i < place->n_paths; i++)
 			touches = path_differs(tree, old, place->paths[i]);
 		git_tree_free(old);
@@ -253,7 +256,8 @@ static void commit_fill(git_commit *c, struct commit *ret)
 	const char *message = git_commit_message_raw(c);
 
 	git_oid_tostr(ret->revision, sizeof(ret->revision), git_commit_id(c));
-	text_cleanz(ret->author, sizeof(ret->author), author != NULL && author->name != NULL ? author->name : "");
+	text_cleanz(ret->author, sizeof(ret->author),
+		    author != NULL && author->name != NULL ? author->name : "");
 	ret->time_us = git_commit_time(c) * US_PER_S;
 	commit_parse(message != NULL ? message : "", message != NULL ? strlen(message) : 0, ret);
 }
@@ -348,9 +352,9 @@ static int log_make(struct job *job)
 
 struct tagging {
 	struct job *job;
-	struct release *items;        /* GIT_TAGS_MAX */
+	struct release *items; /* GIT_TAGS_MAX */
 	int n, n_seen;
-	const git_oid *only;          /* not NULL: the tag of this commit */
+	const git_oid *only; /* not NULL: the tag of this commit */
 };
 
 static void tag_show(const struct place *place, const char *name, char *dst, size_t cap)
@@ -541,7 +545,8 @@ static int read_make(struct job *job)
 	int rc;
 
 	if (!file_is_plain(job->file))
-		return error_set(&job->e, ERR_INVALID, "the path of a file in git is relative and without \"..\"");
+		return error_set(&job->e, ERR_INVALID,
+				 "the path of a file in git is relative and without \"..\"");
 	rc = repo_open(job);
 	if (rc == ERR_OK)
 		rc = name_resolve(job, job->to, &oid);
@@ -572,7 +577,7 @@ static void resolve_run(void *arg) { job_end(arg, resolve_make(arg)); }
 static void read_run(void *arg) { job_end(arg, read_make(arg)); }
 
 static void start(struct priv *priv, void (*run)(void *), const char *from, const char *to, const char *file,
-                  struct op *op)
+		  struct op *op)
 {
 	struct job *job = calloc(1, sizeof(*job));
 
@@ -585,16 +590,23 @@ static void start(struct priv *priv, void (*run)(void *), const char *from, cons
 	if (!str_copy(job->from, sizeof(job->from), from) || !str_copy(job->to, sizeof(job->to), to) ||
 	    !str_copy(job->file, sizeof(job->file), file)) {
 		free(job);
-		op_done(op, answer_make(OUTCOME_FAILED, SOURCE, "the name of a revision or file is too long"), NULL, NULL);
+		op_done(op, answer_make(OUTCOME_FAILED, SOURCE, "the name of a revision or file is too long"),
+			NULL, NULL);
 		return;
 	}
 	answer_run(priv->loop, &job->base);
 }
 
 static void git_check(void *p, struct op *op) { start(p, check_run, "", "", "", op); }
-static void git_log(void *p, const char *from, const char *to, struct op *op) { start(p, log_run, from, to, "", op); }
+static void git_log(void *p, const char *from, const char *to, struct op *op)
+{
+	start(p, log_run, from, to, "", op);
+}
 static void git_tags(void *p, struct op *op) { start(p, tags_run, "", "", "", op); }
-static void git_resolve(void *p, const char *revision, struct op *op) { start(p, resolve_run, "", revision, "", op); }
+static void git_resolve(void *p, const char *revision, struct op *op)
+{
+	start(p, resolve_run, "", revision, "", op);
+}
 static void git_read(void *p, const char *revision, const char *path, struct op *op)
 {
 	start(p, read_run, "", revision, path, op);
@@ -619,15 +631,15 @@ static const struct option_desc options[] = {
 
 const struct forge_driver forge_git = {
     .base =
-        {
-            .port = PORT_FORGE,
-            .name = "git",
-            .summary = "a git repository on disk: tags, commits, files of a revision",
-            .options = options,
-            .priv_size = sizeof(struct priv),
-            .open = git_open,
-            .check = git_check,
-        },
+	{
+	    .port = PORT_FORGE,
+	    .name = "git",
+	    .summary = "a git repository on disk: tags, commits, files of a revision",
+	    .options = options,
+	    .priv_size = sizeof(struct priv),
+	    .open = git_open,
+	    .check = git_check,
+	},
     .log = git_log,
     .tags = git_tags,
     .resolve = git_resolve,

@@ -54,8 +54,10 @@ static void start(struct priv *priv, void (*run)(void *), const char *digest, co
 		job->digest[0] = '\0';
 	if (dest != NULL && !str_copy(job->dest, sizeof(job->dest), dest)) {
 		free(job);
-		op_done(op, answer_make(OUTCOME_ERRORED, SOURCE, "the folder to unpack into has a name that is too long"),
-		        NULL, NULL);
+		op_done(op,
+			answer_make(OUTCOME_ERRORED, SOURCE,
+				    "the folder to unpack into has a name that is too long"),
+			NULL, NULL);
 		return;
 	}
 	answer_run(priv->loop, &job->base);
@@ -78,8 +80,8 @@ static void layout_check(void *p, struct op *op) { start(p, check_run, NULL, NUL
 
 struct listing {
 	struct job *job;
-	struct release *items;        /* RELEASES_MAX */
-	struct oci_image *image;      /* scratch: it is large */
+	struct release *items;   /* RELEASES_MAX */
+	struct oci_image *image; /* scratch: it is large */
 	int n, n_all, n_bad;
 	char first_bad[TEXT_LEN];
 };
@@ -133,8 +135,9 @@ static void list_run(void *arg)
 		job->base.outcome = outcome_ok();
 		/* One broken image must not hide the others, and must not be hidden by them. */
 		if (list.n_bad > 0)
-			job->base.outcome = answer_make(OUTCOME_OK, SOURCE, "%d of %d images cannot be used: %s",
-			                                list.n_bad, list.n_all, list.first_bad);
+			job->base.outcome =
+			    answer_make(OUTCOME_OK, SOURCE, "%d of %d images cannot be used: %s", list.n_bad,
+					list.n_all, list.first_bad);
 		job->base.result = ret;
 		job->base.free_result = release_list_free;
 	}
@@ -202,7 +205,10 @@ static void verify_run(void *arg)
 	free(image);
 }
 
-static void layout_verify(void *p, const char *digest, struct op *op) { start(p, verify_run, digest, NULL, op); }
+static void layout_verify(void *p, const char *digest, struct op *op)
+{
+	start(p, verify_run, digest, NULL, op);
+}
 
 /* --- fetch ------------------------------------------------------------------------------------- */
 
@@ -323,15 +329,15 @@ static const struct option_desc options[] = {
 
 const struct registry_driver registry_oci_layout = {
     .base =
-        {
-            .port = PORT_REGISTRY,
-            .name = "oci-layout",
-            .summary = "images in an OCI image layout on disk, every byte verified",
-            .options = options,
-            .priv_size = sizeof(struct priv),
-            .open = layout_open,
-            .check = layout_check,
-        },
+	{
+	    .port = PORT_REGISTRY,
+	    .name = "oci-layout",
+	    .summary = "images in an OCI image layout on disk, every byte verified",
+	    .options = options,
+	    .priv_size = sizeof(struct priv),
+	    .open = layout_open,
+	    .check = layout_check,
+	},
     .list = layout_list,
     .verify = layout_verify,
     .fetch = layout_fetch,

@@ -8,15 +8,25 @@
 
 enum {
 	BLOCK = 512,
-	EXTRA_MAX = 64 * 1024,       /* one pax header or long name */
+	EXTRA_MAX = 64 * 1024, /* one pax header or long name */
 	COMPONENT_MAX = 255,
 };
 
 /* Places in a ustar header. */
 enum {
-	AT_NAME = 0, AT_MODE = 100, AT_SIZE = 124, AT_SUM = 148, AT_TYPE = 156, AT_LINK = 157, AT_MAGIC = 257,
+	AT_NAME = 0,
+	AT_MODE = 100,
+	AT_SIZE = 124,
+	AT_SUM = 148,
+	AT_TYPE = 156,
+	AT_LINK = 157,
+	AT_MAGIC = 257,
 	AT_PREFIX = 345,
-	LEN_NAME = 100, LEN_MODE = 8, LEN_SIZE = 12, LEN_SUM = 8, LEN_PREFIX = 155,
+	LEN_NAME = 100,
+	LEN_MODE = 8,
+	LEN_SIZE = 12,
+	LEN_SUM = 8,
+	LEN_PREFIX = 155,
 };
 
 enum phase { PHASE_HEADER, PHASE_DATA, PHASE_EXTRA, PHASE_PADDING, PHASE_ENDED };
@@ -28,14 +38,14 @@ struct tar {
 	unsigned char block[BLOCK];
 	size_t n_block;
 	int zero_blocks;
-	int64_t left;                 /* of data or extra */
+	int64_t left; /* of data or extra */
 	int padding;
 	/* extra: what a pax header or a long name says of the next entry */
 	char extra_type;
 	char *extra;
 	size_t n_extra;
 	bool have_path, have_target, have_size;
-	char path[PATH_LEN], target[PATH_LEN];   /* raw */
+	char path[PATH_LEN], target[PATH_LEN]; /* raw */
 	int64_t size;
 };
 
@@ -223,25 +233,14 @@ static int entry_kind(struct tar *t, struct tar_entry *entry, const char *raw, s
 	switch (type) {
 	case '0':
 	case '7':
-	case '\0':
-		entry->kind = n_raw > 0 && raw[n_raw - 1] == '/' ? TAR_DIR : TAR_FILE;
-		return ERR_OK;
-	case '1':
-		entry->kind = TAR_HARDLINK;
-		return ERR_OK;
-	case '2':
-		entry->kind = TAR_SYMLINK;
-		return ERR_OK;
-	case '5':
-		entry->kind = TAR_DIR;
-		return ERR_OK;
+	case '\0': entry->kind = n_raw > 0 && raw[n_raw - 1] == '/' ? TAR_DIR : TAR_FILE; return ERR_OK;
+	case '1': entry->kind = TAR_HARDLINK; return ERR_OK;
+	case '2': entry->kind = TAR_SYMLINK; return ERR_OK;
+	case '5': entry->kind = TAR_DIR; return ERR_OK;
 	case '3':
-	case '4':
-		return refuse(e, raw, "a device");
-	case '6':
-		return refuse(e, raw, "a fifo");
-	default:
-		break;
+	case '4': return refuse(e, raw, "a device");
+	case '6': return refuse(e, raw, "a fifo");
+	default: break;
 	}
 	return refuse(e, raw, "an entry of an unknown type");
 }
@@ -284,7 +283,8 @@ static int entry_start(struct tar *t, struct error *e)
 		refuse(e, t->path, "a path that is too long");
 		goto out;
 	}
-	if ((rc = entry_kind(t, entry, raw, e)) != ERR_OK || (rc = tar_path(raw, strlen(raw), entry->path, e)) != ERR_OK)
+	if ((rc = entry_kind(t, entry, raw, e)) != ERR_OK ||
+	    (rc = tar_path(raw, strlen(raw), entry->path, e)) != ERR_OK)
 		goto out;
 	if (!number_parse(t->block + AT_MODE, LEN_MODE, &mode) ||
 	    (!t->have_size && !number_parse(t->block + AT_SIZE, LEN_SIZE, &size)) || size < 0) {
@@ -302,14 +302,16 @@ static int entry_start(struct tar *t, struct error *e)
 		rc = refuse(e, raw, "the root is not a folder");
 		goto out;
 	}
-	if ((entry->kind == TAR_SYMLINK || entry->kind == TAR_HARDLINK) && (rc = entry_link(t, entry, e)) != ERR_OK)
+	if ((entry->kind == TAR_SYMLINK || entry->kind == TAR_HARDLINK) &&
+	    (rc = entry_link(t, entry, e)) != ERR_OK)
 		goto out;
 	if (--t->budget->entries < 0) {
 		rc = error_set(e, ERR_INVALID, "layer refused: more than %d entries", TAR_ENTRIES_MAX);
 		goto out;
 	}
 	if ((t->budget->bytes -= entry->size_bytes) < 0) {
-		rc = error_set(e, ERR_INVALID, "layer refused: unpacks to more than %lld MiB", UNPACKED_MAX >> 20);
+		rc = error_set(e, ERR_INVALID, "layer refused: unpacks to more than %lld MiB",
+			       UNPACKED_MAX >> 20);
 		goto out;
 	}
 	t->have_path = t->have_target = t->have_size = false;
@@ -401,7 +403,8 @@ static int extra_done(struct tar *t, struct error *e)
 	/* A global header would speak for all entries: only its being readable matters. */
 	if (t->extra_type == 'g') {
 		if (t->have_path || t->have_target || t->have_size)
-			return error_set(e, ERR_INVALID, "layer refused: a global pax header that names an entry");
+			return error_set(e, ERR_INVALID,
+					 "layer refused: a global pax header that names an entry");
 	}
 	return ERR_OK;
 }
@@ -420,7 +423,8 @@ static int header_done(struct tar *t, struct error *e)
 	if (t->zero_blocks > 0)
 		return error_set(e, ERR_INVALID, "layer refused: an entry behind the end of the archive");
 	if (memcmp(t->block + AT_MAGIC, "ustar", 5) != 0 || !checksum_holds(t->block))
-		return error_set(e, ERR_INVALID, "layer refused: not a tar header (magic or checksum is wrong)");
+		return error_set(e, ERR_INVALID,
+				 "layer refused: not a tar header (magic or checksum is wrong)");
 	type = (char)t->block[AT_TYPE];
 	if (type != 'x' && type != 'g' && type != 'L' && type != 'K')
 		return entry_start(t, e);
@@ -437,10 +441,7 @@ static int header_done(struct tar *t, struct error *e)
 	return ERR_OK;
 }
 
-static size_t take(struct tar *t, size_t n)
-{
-	return (int64_t)n < t->left ? n : (size_t)t->left;
-}
+static size_t take(struct tar *t, size_t n) { return (int64_t)n < t->left ? n : (size_t)t->left; }
 
 int tar_push(struct tar *t, const void *bytes, size_t n, struct error *e)
 {
@@ -486,7 +487,8 @@ int tar_push(struct tar *t, const void *bytes, size_t n, struct error *e)
 			for (used = 0; used < n && p[used] == 0; used++)
 				;
 			if (used < n)
-				return error_set(e, ERR_INVALID, "layer refused: bytes behind the end of the archive");
+				return error_set(e, ERR_INVALID,
+						 "layer refused: bytes behind the end of the archive");
 			break;
 		}
 		p += used;
@@ -498,7 +500,8 @@ int tar_push(struct tar *t, const void *bytes, size_t n, struct error *e)
 int tar_end(struct tar *t, struct error *e)
 {
 	/* One zero block, or none at all after whole entries, is what some writers leave. */
-	if (t->phase == PHASE_ENDED || (t->phase == PHASE_HEADER && t->n_block == 0 && !t->have_path && !t->have_target))
+	if (t->phase == PHASE_ENDED ||
+	    (t->phase == PHASE_HEADER && t->n_block == 0 && !t->have_path && !t->have_target))
 		return ERR_OK;
 	return error_set(e, ERR_CORRUPT, "layer refused: it ends in the middle of an entry");
 }

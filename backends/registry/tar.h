@@ -15,9 +15,9 @@ enum tar_kind { TAR_FILE, TAR_DIR, TAR_SYMLINK, TAR_HARDLINK };
 
 struct tar_entry {
 	enum tar_kind kind;
-	char path[PATH_LEN];          /* relative, normalised: "a/b", never "" */
-	char target[PATH_LEN];        /* of links; of a hard link normalised like path */
-	int64_t size_bytes;           /* files only */
+	char path[PATH_LEN];   /* relative, normalised: "a/b", never "" */
+	char target[PATH_LEN]; /* of links; of a hard link normalised like path */
+	int64_t size_bytes;    /* files only */
 	bool executable;
 };
 
@@ -25,8 +25,8 @@ struct tar_entry {
 struct tar_sink {
 	void *ctx;
 	int (*entry)(void *ctx, const struct tar_entry *entry, struct error *e);
-	int (*bytes)(void *ctx, const void *bytes, size_t n, struct error *e);   /* of the last file entry */
-	int (*entry_end)(void *ctx, struct error *e);                            /* after a file's last byte */
+	int (*bytes)(void *ctx, const void *bytes, size_t n, struct error *e); /* of the last file entry */
+	int (*entry_end)(void *ctx, struct error *e);                          /* after a file's last byte */
 };
 
 /* What an archive may use of a budget that several archives (the layers of an image) share. */

@@ -10,7 +10,8 @@ static int on_entry(void *ctx, const struct tar_entry *entry, struct error *e)
 
 	UNUSED(ctx);
 	HOLDS(entry->path[0] != '\0' && entry->path[0] != '/');
-	HOLDS(tar_path(entry->path, strlen(entry->path), again, e) == ERR_OK && strcmp(again, entry->path) == 0);
+	HOLDS(tar_path(entry->path, strlen(entry->path), again, e) == ERR_OK &&
+	      strcmp(again, entry->path) == 0);
 	HOLDS(entry->kind != TAR_SYMLINK || tar_target_stays(entry->path, entry->target));
 	HOLDS(entry->kind != TAR_HARDLINK || (entry->target[0] != '/' && entry->target[0] != '\0'));
 	HOLDS(entry->size_bytes >= 0 && (entry->kind == TAR_FILE || entry->size_bytes == 0));

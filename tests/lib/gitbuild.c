@@ -45,7 +45,8 @@ static git_signature *sign(int64_t time_s)
 }
 
 /* A tree with one path changed; made anew at each level. */
-static void tree_with(git_repository *repo, git_tree *old, const char *path, const git_oid *blob, git_oid *ret)
+static void tree_with(git_repository *repo, git_tree *old, const char *path, const git_oid *blob,
+		      git_oid *ret)
 {
 	git_treebuilder *b = NULL;
 	const char *slash = strchr(path, '/');
@@ -76,7 +77,7 @@ static void tree_with(git_repository *repo, git_tree *old, const char *path, con
 }
 
 static void commit_on(struct gitbuild *g, const char *ref, const git_oid *parent_id, const char *path,
-                      const char *text, const char *message, int64_t time_s, char ret[REVISION_LEN])
+		      const char *text, const char *message, int64_t time_s, char ret[REVISION_LEN])
 {
 	git_commit *parent = NULL;
 	git_tree *old = NULL, *tree = NULL;
@@ -93,7 +94,8 @@ static void commit_on(struct gitbuild *g, const char *ref, const git_oid *parent
 	tree_with(g->repo, old, path, text != NULL ? &blob : NULL, &tree_id);
 	must(git_tree_lookup(&tree, g->repo, &tree_id));
 	parents[0] = parent;
-	must(git_commit_create(&id, g->repo, ref, s, s, NULL, message, tree, parent != NULL ? 1 : 0, parents));
+	must(
+	    git_commit_create(&id, g->repo, ref, s, s, NULL, message, tree, parent != NULL ? 1 : 0, parents));
 	if (ret != NULL)
 		git_oid_tostr(ret, REVISION_LEN, &id);
 	git_tree_free(tree);
@@ -102,8 +104,8 @@ static void commit_on(struct gitbuild *g, const char *ref, const git_oid *parent
 	git_signature_free(s);
 }
 
-void gitbuild_commit(struct gitbuild *g, const char *path, const char *text, const char *message, int64_t time_s,
-                     char ret[REVISION_LEN])
+void gitbuild_commit(struct gitbuild *g, const char *path, const char *text, const char *message,
+		     int64_t time_s, char ret[REVISION_LEN])
 {
 	git_oid head;
 	bool has = git_reference_name_to_id(&head, g->repo, "HEAD") == 0;
@@ -112,7 +114,7 @@ void gitbuild_commit(struct gitbuild *g, const char *path, const char *text, con
 }
 
 void gitbuild_orphan(struct gitbuild *g, const char *branch, const char *message, int64_t time_s,
-                     char ret[REVISION_LEN])
+		     char ret[REVISION_LEN])
 {
 	char ref[256] = "refs/heads/";
 

@@ -119,7 +119,7 @@ void slot_laws(struct loop *l, void *priv, const struct slot_call *call, bool un
 }
 
 void driver_open(struct opened *o, struct loop *l, const struct driver *driver, const char *options,
-                 const char *const *instances)
+		 const char *const *instances)
 {
 	struct jv *v = NULL;
 	struct error e = {0};
@@ -147,8 +147,8 @@ void driver_open(struct opened *o, struct loop *l, const struct driver *driver, 
 	s->deployments[0].instances = arena_alloc(&o->arena, (size_t)(n + 1) * sizeof(struct instance_conf));
 	s->deployments[0].n_instances = n;
 	for (int i = 0; i < n; i++)
-		s->deployments[0].instances[i] =
-		    (struct instance_conf){arena_strdup(&o->arena, instances[2 * i]), arena_strdup(&o->arena, instances[2 * i + 1])};
+		s->deployments[0].instances[i] = (struct instance_conf){
+		    arena_strdup(&o->arena, instances[2 * i]), arena_strdup(&o->arena, instances[2 * i + 1])};
 	o->ctx = (struct driver_ctx){.loop = l, .setup = s, .options = v};
 	o->priv = calloc(1, driver->priv_size + 1);
 	assert_non_null(o->priv);

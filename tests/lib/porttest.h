@@ -11,12 +11,12 @@
 /* What an operation answered. */
 struct answer {
 	struct loop *loop;
-	int times;                    /* how often it was delivered */
-	bool inside;                  /* the starting call has not returned yet */
+	int times;   /* how often it was delivered */
+	bool inside; /* the starting call has not returned yet */
 	bool done;
-	bool keep;                    /* the result is taken */
+	bool keep; /* the result is taken */
 	struct outcome outcome;
-	void *result;                 /* with keep: free it */
+	void *result; /* with keep: free it */
 	bool had_result;
 };
 
@@ -49,7 +49,7 @@ struct opened {
 };
 /* options is JSON text; instances is {name, url} pairs ending with NULL, may be NULL. Fails the test on an error. */
 void driver_open(struct opened *o, struct loop *l, const struct driver *driver, const char *options,
-                 const char *const *instances);
+		 const char *const *instances);
 void driver_close(struct opened *o);
 
 /* A fresh folder below /tmp; remove it with folder_remove(). */

@@ -113,12 +113,15 @@ static struct release_list *list(struct world *w, struct outcome *o)
 
 /* --- laws ---------------------------------------------------------------------------------------- */
 
-static struct world *law;   /* what the plain functions below ask about */
+static struct world *law; /* what the plain functions below ask about */
 
 static void law_check(void *priv, struct op *op) { registry_oci_layout.base.check(priv, op); }
 static void law_list(void *priv, struct op *op) { registry_oci_layout.list(priv, op); }
 static void law_verify(void *priv, struct op *op) { registry_oci_layout.verify(priv, law->v1, op); }
-static void law_verify_none(void *priv, struct op *op) { registry_oci_layout.verify(priv, "no digest \033[31m", op); }
+static void law_verify_none(void *priv, struct op *op)
+{
+	registry_oci_layout.verify(priv, "no digest \033[31m", op);
+}
 static void law_fetch(void *priv, struct op *op) { registry_oci_layout.fetch(priv, law->v2, law->dest, op); }
 static void null_list(void *priv, struct op *op) { registry_null.list(priv, op); }
 static void null_verify(void *priv, struct op *op) { registry_null.verify(priv, "sha256:0", op); }
@@ -127,8 +130,9 @@ static void null_fetch(void *priv, struct op *op) { registry_null.fetch(priv, "s
 static void keeps_the_laws(void **state)
 {
 	static const struct slot_call calls[] = {
-	    {"oci-layout check", law_check},   {"oci-layout list", law_list},           {"oci-layout verify", law_verify},
-	    {"oci-layout verify of nothing", law_verify_none}, {"oci-layout fetch", law_fetch},
+	    {"oci-layout check", law_check},   {"oci-layout list", law_list},
+	    {"oci-layout verify", law_verify}, {"oci-layout verify of nothing", law_verify_none},
+	    {"oci-layout fetch", law_fetch},
 	};
 	static const struct slot_call nulls[] = {
 	    {"null list", null_list}, {"null verify", null_verify}, {"null fetch", null_fetch}};
@@ -171,7 +175,8 @@ static void hostile_labels_come_out_clean(void **state)
 	ocibuild_file(&w->b, "x", "x", 0644);
 	ocibuild_tar_end(&w->b);
 	ocibuild_layer(&w->b, true);
-	ocibuild_image(&w->b, "v\033]0;evil\007", "3.0\033[2J\r\n", "cccc\xe2\x80\xae", "2026-03-01T00:00:00Z", digest);
+	ocibuild_image(&w->b, "v\033]0;evil\007", "3.0\033[2J\r\n", "cccc\xe2\x80\xae",
+		       "2026-03-01T00:00:00Z", digest);
 	l = list(w, &o);
 	assert_int_equal(o.kind, OUTCOME_OK);
 	assert_int_equal(l->n_items, 3);
@@ -203,8 +208,13 @@ static void one_broken_image_does_not_hide_the_others(void **state)
 
 static void a_corrupt_index_is_an_error_not_an_empty_list(void **state)
 {
-	static const char *const bad[] = {"", "{", "[]", "{\"schemaVersion\":2}", "{\"schemaVersion\":1,\"manifests\":[]}",
-	                                  "{\"schemaVersion\":2,\"manifests\":[],\"manifests\":[]}", "\xff"};
+	static const char *const bad[] = {"",
+					  "{",
+					  "[]",
+					  "{\"schemaVersion\":2}",
+					  "{\"schemaVersion\":1,\"manifests\":[]}",
+					  "{\"schemaVersion\":2,\"manifests\":[],\"manifests\":[]}",
+					  "\xff"};
 	struct world *w = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -286,7 +296,8 @@ static void an_unknown_digest_fails(void **state)
 	struct world *w = *state;
 
 	assert_int_equal(
-	    verify(w, "sha256:0000000000000000000000000000000000000000000000000000000000000000", NULL).kind, OUTCOME_FAILED);
+	    verify(w, "sha256:0000000000000000000000000000000000000000000000000000000000000000", NULL).kind,
+	    OUTCOME_FAILED);
 	assert_int_equal(verify(w, "", NULL).kind, OUTCOME_FAILED);
 	assert_int_equal(verify(w, "sha256:../../../../etc/passwd", NULL).kind, OUTCOME_FAILED);
 	assert_int_equal(verify(w, "sha512:00", NULL).kind, OUTCOME_FAILED);
@@ -294,8 +305,9 @@ static void an_unknown_digest_fails(void **state)
 
 static void an_index_of_images_is_refused_clearly(void **state)
 {
-	static const char index[] = "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
-	                            "\"manifests\":[]}";
+	static const char index[] =
+	    "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
+	    "\"manifests\":[]}";
 	struct world *w = *state;
 	char digest[DIGEST_LEN];
 	struct outcome o;
@@ -497,7 +509,8 @@ static void a_wrong_diff_id_is_refused(void **state)
 	ocibuild_tar_end(&w->b);
 	ocibuild_layer(&w->b, true);
 	str_clear(&w->b.diff_ids);
-	str_add(&w->b.diff_ids, "\"sha256:0000000000000000000000000000000000000000000000000000000000000000\"");
+	str_add(&w->b.diff_ids,
+		"\"sha256:0000000000000000000000000000000000000000000000000000000000000000\"");
 	ocibuild_image(&w->b, "liar", "9", "ffff", "2026-03-01T00:00:00Z", digest);
 	o = fetch(w, digest);
 	assert_int_equal(o.kind, OUTCOME_FAILED);

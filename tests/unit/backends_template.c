@@ -3,7 +3,8 @@
 
 static void fills_known_places(void **state)
 {
-	const struct template_var vars[] = {{"url", "http://x"}, {"a", "{url}"}, {"dash", "-rf"}, {"none", NULL}, {NULL, NULL}};
+	const struct template_var vars[] = {
+	    {"url", "http://x"}, {"a", "{url}"}, {"dash", "-rf"}, {"none", NULL}, {NULL, NULL}};
 	char dst[32];
 
 	UNUSED(state);

@@ -20,7 +20,8 @@ static const char *read_all(const char *text, size_t n)
 		if (rc < 0)
 			len += (size_t)snprintf(out + len, sizeof(out) - len, "!%d;", e.line);
 		else
-			len += (size_t)snprintf(out + len, sizeof(out) - len, "%s=%s;", entry.key, str_text(&entry.value));
+			len += (size_t)snprintf(out + len, sizeof(out) - len, "%s=%s;", entry.key,
+						str_text(&entry.value));
 		assert_true(len < sizeof(out));
 	}
 	str_release(&entry.value);
@@ -36,7 +37,9 @@ static void reads_the_grammar(void **state)
 	    {"A=1", "A=1;"},
 	    {"A=1\nB=2\n", "A=1;B=2;"},
 	    {"A=1\r\nB=2\r\n", "A=1;B=2;"},
-	    {"\xef\xbb\xbf" "A=1\n", "A=1;"},
+	    {"\xef\xbb\xbf"
+	     "A=1\n",
+	     "A=1;"},
 	    {"  export A=1\n", "A=1;"},
 	    {"export=1\n", "export=1;"},
 	    {"A = spaced out  # note\n", "A=spaced out;"},

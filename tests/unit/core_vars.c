@@ -30,14 +30,16 @@ static struct var_facts *facts(const char *text)
 static void check(const char *from, const char *to, const char *template_text, const char *want)
 {
 	struct var_facts *a = from != NULL ? facts(from) : NULL, *b = facts(to);
-	struct var_set *set = vars_compare(a, b, template_text, template_text != NULL ? strlen(template_text) : 0);
+	struct var_set *set =
+	    vars_compare(a, b, template_text, template_text != NULL ? strlen(template_text) : 0);
 	char have[512];
 	size_t n = 0;
 
 	have[0] = '\0';
 	for (int i = 0; i < set->n_items; i++)
-		n += (size_t)snprintf(have + n, sizeof(have) - n, "%s%s:%s%s", i > 0 ? " " : "", set->items[i].key,
-		                      var_state_name(set->items[i].state), set->items[i].required ? "*" : "");
+		n += (size_t)snprintf(have + n, sizeof(have) - n, "%s%s:%s%s", i > 0 ? " " : "",
+				      set->items[i].key, var_state_name(set->items[i].state),
+				      set->items[i].required ? "*" : "");
 	assert_string_equal(have, want);
 	var_set_free(set);
 	var_facts_free(a);
