@@ -12,15 +12,15 @@
 
 enum { KEYMAP_ARENA_MAX = 4 * 1024 * 1024, WORDS_MAX = 8 };
 
-const char *const keymap_contexts[] = {"global",     "board",   "detail", "logs",   "metrics", "rollouts",
-                                       "rollout",    "approvals", "migrations", "history", "doctor", "plan",
-                                       "rollback",   "errors",  "picker", "help",   NULL};
+const char *const keymap_contexts[] = {
+    "global",  "board",  "detail", "logs",     "metrics", "rollouts", "rollout", "approvals", "migrations",
+    "history", "doctor", "plan",   "rollback", "errors",  "picker",   "help",    NULL};
 const char *const keymap_groups[] = {"move", "open", "find", "read", "act", "plan", NULL};
 
-static const char *const key_names[] = {"Up",    "Down",  "Left", "Right",  "Home",   "End",    "PgUp", "PgDn", "Tab",
-                                        "S-Tab", "Enter", "Esc",  "Space",  "Backspace", "Delete", "Insert", "F1",
-                                        "F2",    "F3",    "F4",   "F5",     "F6",     "F7",     "F8",   "F9",
-                                        "F10",   "F11",   "F12",  NULL};
+static const char *const key_names[] = {
+    "Up",    "Down", "Left",  "Right",     "Home",   "End",    "PgUp", "PgDn", "Tab", "S-Tab",
+    "Enter", "Esc",  "Space", "Backspace", "Delete", "Insert", "F1",   "F2",   "F3",  "F4",
+    "F5",    "F6",   "F7",    "F8",        "F9",     "F10",    "F11",  "F12",  NULL};
 
 struct reader {
 	struct arena *a;
@@ -28,7 +28,7 @@ struct reader {
 	const char *const *actions;
 	struct error *e;
 	struct keymap *km;
-	bool user;                       /* laid over a default */
+	bool user; /* laid over a default */
 };
 
 static bool in_list(const char *const *list, const char *s)
@@ -39,7 +39,8 @@ static bool in_list(const char *const *list, const char *s)
 	return false;
 }
 
-static int PRINTF_LIKE(4, 5) fail(struct reader *r, const struct yaml *y, const char *hint, const char *fmt, ...)
+static int PRINTF_LIKE(4, 5)
+    fail(struct reader *r, const struct yaml *y, const char *hint, const char *fmt, ...)
 {
 	char text[TEXT_LEN];
 	va_list ap;
@@ -54,7 +55,7 @@ static int PRINTF_LIKE(4, 5) fail(struct reader *r, const struct yaml *y, const 
 }
 
 static int unknown(struct reader *r, const struct yaml *y, const char *what, const char *word,
-                   const char *const *names)
+		   const char *const *names)
 {
 	const char *near = near_name(word, names);
 
@@ -80,20 +81,11 @@ const char *keys_next(const char *keys, char *dst, size_t cap)
 	return keys + n;
 }
 
-static bool is_char(char c)
-{
-	return c > 0x20 && c < 0x7f;
-}
+static bool is_char(char c) { return c > 0x20 && c < 0x7f; }
 
-static bool is_lower(char c)
-{
-	return c >= 'a' && c <= 'z';
-}
+static bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 
-static bool is_upper(char c)
-{
-	return c >= 'A' && c <= 'Z';
-}
+static bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 
 /* NULL if the word can be bound, else why not. */
 static const char *key_refusal(const char *w)
@@ -130,22 +122,25 @@ static int check_key(struct reader *r, const struct yaml *y, const struct bindin
 	bool execute = strcmp(b->action, "execute") == 0;
 
 	if (why != NULL)
-		return fail(r, y, "one character, two in a row, or a name such as Up, PgDn, F1, C-d", "%s %s", w, why);
+		return fail(r, y, "one character, two in a row, or a name such as Up, PgDn, F1, C-d", "%s %s",
+			    w, why);
 	if (r->user && is_protected(w))
-		return fail(r, y, "Esc, q, C-c and x mean the same everywhere: take another key", "%s cannot be changed", w);
+		return fail(r, y, "Esc, q, C-c and x mean the same everywhere: take another key",
+			    "%s cannot be changed", w);
 	if ((strcmp(w, "x") == 0) != execute)
 		return fail(r, y, "x executes inside a plan, and no other key does",
-		            execute ? "%s cannot execute" : "%s cannot be bound to another action", w);
+			    execute ? "%s cannot execute" : "%s cannot be bound to another action", w);
 	if (execute && strcmp(b->context, "plan") != 0 && strcmp(b->context, "rollback") != 0)
 		return fail(r, y, "only a plan can be executed", "execute has no meaning in %s", b->context);
 	if (strcmp(b->group, "act") == 0 && !(strlen(w) == 1 && is_upper(w[0])))
-		return fail(r, y, "a key that opens a plan is an upper-case letter", "%s cannot open a plan", w);
+		return fail(r, y, "a key that opens a plan is an upper-case letter", "%s cannot open a plan",
+			    w);
 	return 0;
 }
 
 /* The rows of the context that are already there: no key twice, and no key that starts another. */
 static int check_double(struct reader *r, const struct yaml *y, const struct binding *rows, int n,
-                        const char *context, const char *w)
+			const char *context, const char *w)
 {
 	char other[KEYS_LEN];
 	char hint[80];
@@ -157,28 +152,35 @@ static int check_double(struct reader *r, const struct yaml *y, const struct bin
 			continue;
 		while ((p = keys_next(p, other, sizeof(other))) != NULL) {
 			bool same = strcmp(other, w) == 0;
-			bool starts = !in_list(key_names, other) && !in_list(key_names, w) && strlen(w) <= 2 &&
-			              strlen(other) <= 2 && strlen(w) != strlen(other) && other[0] == w[0];
+			bool starts = !in_list(key_names, other) && !in_list(key_names, w) &&
+				      strlen(w) <= 2 && strlen(other) <= 2 && strlen(w) != strlen(other) &&
+				      other[0] == w[0];
 
 			if (!same && !starts)
 				continue;
-			snprintf(hint, sizeof(hint), "the other one is in line %d: %.30s", rows[i].line, rows[i].action);
-			return fail(r, y, hint, same ? "%s is bound twice in %s" : "%s starts or is started by another key in %s",
-			            w, context);
+			snprintf(hint, sizeof(hint), "the other one is in line %d: %.30s", rows[i].line,
+				 rows[i].action);
+			return fail(r, y, hint,
+				    same ? "%s is bound twice in %s"
+					 : "%s starts or is started by another key in %s",
+				    w, context);
 		}
 	}
 	return 0;
 }
 
-static int read_word(struct reader *r, const struct yaml *row, const char *key, bool required, const char **ret)
+static int read_word(struct reader *r, const struct yaml *row, const char *key, bool required,
+		     const char **ret)
 {
 	const struct yaml *y = yaml_get(row, key);
 
 	if (y == NULL) {
 		*ret = "";
-		return required ? fail(r, row, "a row is {keys: \"j Down\", action: move down, note: ..., group: move}",
-		                       "the binding has no %s", key)
-		                : 0;
+		return required
+			   ? fail(r, row,
+				  "a row is {keys: \"j Down\", action: move down, note: ..., group: move}",
+				  "the binding has no %s", key)
+			   : 0;
 	}
 	if (y->type != YAML_SCALAR)
 		return fail(r, y, "put it in quotes", "%s must be one text", key);
@@ -212,7 +214,7 @@ static int read_row(struct reader *r, const char *context, const struct yaml *ro
 
 	if (row->type != YAML_MAP)
 		return fail(r, row, "a row is {keys: \"j Down\", action: move down, note: ..., group: move}",
-		            "a binding must be a mapping");
+			    "a binding must be a mapping");
 	for (int i = 0; i < row->n; i++)
 		if (!in_list(fields, row->keys[i]))
 			return unknown(r, row->key_at[i], "the key", row->keys[i], fields);
@@ -238,14 +240,15 @@ static int read_row(struct reader *r, const char *context, const struct yaml *ro
 	if (r->user)
 		inherit(r->km, b);
 	if (!in_list(keymap_groups, b->group))
-		return b->group[0] != '\0' ? unknown(r, yaml_get(row, "group"), "the group", b->group, keymap_groups)
-		                           : fail(r, row, "add group: move, open, find, read, act or plan",
-		                                  "the binding has no group");
+		return b->group[0] != '\0'
+			   ? unknown(r, yaml_get(row, "group"), "the group", b->group, keymap_groups)
+			   : fail(r, row, "add group: move, open, find, read, act or plan",
+				  "the binding has no group");
 	return 0;
 }
 
-static int check_row(struct reader *r, const struct yaml *row, const struct binding *b, const struct binding *rows,
-                     int n)
+static int check_row(struct reader *r, const struct yaml *row, const struct binding *b,
+		     const struct binding *rows, int n)
 {
 	const struct yaml *at = yaml_get(row, "keys");
 	const char *p = b->keys;
@@ -265,7 +268,8 @@ static int check_row(struct reader *r, const struct yaml *row, const struct bind
 		if (rc == 0 && (++words > WORDS_MAX || len + strlen(w) + 2 > sizeof(keys)))
 			rc = fail(r, at, "write two rows", "too many keys in one row");
 		if (rc == 0)
-			len += (size_t)snprintf(keys + len, sizeof(keys) - len, "%s%s", len > 0 ? " " : "", w);
+			len +=
+			    (size_t)snprintf(keys + len, sizeof(keys) - len, "%s%s", len > 0 ? " " : "", w);
 	}
 	if (rc == 0 && words == 0)
 		rc = fail(r, at, "such as \"j Down\"", "the binding names no key");
@@ -282,14 +286,16 @@ static int read_rows(struct reader *r, const struct yaml *root, struct binding *
 		return 0;
 	}
 	if (root->type != YAML_MAP)
-		return fail(r, root, "such as: global: [{keys: F5, action: refresh}]", "the file must be a mapping of contexts");
+		return fail(r, root, "such as: global: [{keys: F5, action: refresh}]",
+			    "the file must be a mapping of contexts");
 	for (int i = 0; i < root->n; i++) {
 		const struct yaml *list = root->items[i];
 
 		if (!in_list(keymap_contexts, root->keys[i]))
 			return unknown(r, root->key_at[i], "the context", root->keys[i], keymap_contexts);
 		if (list->type != YAML_SEQ)
-			return fail(r, list, "start each row with '- '", "%s must be a list of bindings", root->keys[i]);
+			return fail(r, list, "start each row with '- '", "%s must be a list of bindings",
+				    root->keys[i]);
 		for (int k = 0; rc == 0 && k < list->n; k++) {
 			if (n == KEYMAP_BINDINGS_MAX)
 				return fail(r, list->items[k], NULL, "more bindings than there may be");
@@ -316,7 +322,8 @@ static int store_rows(struct keymap *km, const struct binding *rows, int n, stru
 		size_t len = 0;
 
 		while ((p = keys_next(p, w, sizeof(w))) != NULL && len < sizeof(keys) - KEYS_LEN)
-			len += (size_t)snprintf(keys + len, sizeof(keys) - len, "%s%s", len > 0 ? " " : "", w);
+			len +=
+			    (size_t)snprintf(keys + len, sizeof(keys) - len, "%s%s", len > 0 ? " " : "", w);
 		*b = rows[i];
 		b->context = arena_strdup(&km->arena, rows[i].context);
 		b->keys = arena_strdup(&km->arena, keys);
@@ -339,13 +346,14 @@ static int read_file(struct reader *r, const char *bytes, size_t n, struct bindi
 	return rc != 0 ? rc : read_rows(r, root, rows, ret_n);
 }
 
-int keymap_parse(struct keymap *ret, const char *name, const char *bytes, size_t n, const char *const *actions,
-                 struct error *e)
+int keymap_parse(struct keymap *ret, const char *name, const char *bytes, size_t n,
+		 const char *const *actions, struct error *e)
 {
 	struct error ignored;
 	struct arena a;
 	struct keymap km = {.n = 0};
-	struct reader r = {.a = &a, .name = name, .actions = actions, .e = e != NULL ? e : &ignored, .km = &km};
+	struct reader r = {
+	    .a = &a, .name = name, .actions = actions, .e = e != NULL ? e : &ignored, .km = &km};
 	struct binding *rows;
 	int n_rows = 0, rc;
 
@@ -380,13 +388,15 @@ static const char *keys_left(struct arena *a, const struct binding *d, const str
 				taken = strcmp(w, other) == 0;
 		}
 		if (!taken && len < sizeof(keys) - KEYS_LEN)
-			len += (size_t)snprintf(keys + len, sizeof(keys) - len, "%s%s", len > 0 ? " " : "", w);
+			len +=
+			    (size_t)snprintf(keys + len, sizeof(keys) - len, "%s%s", len > 0 ? " " : "", w);
 	}
 	return arena_strdup(a, keys);
 }
 
 /* Default rows that keep a key, then the user's, context by context; each checked against those before. */
-static int merge_rows(struct reader *r, const struct binding *mine, int n_mine, struct binding *out, int *ret_n)
+static int merge_rows(struct reader *r, const struct binding *mine, int n_mine, struct binding *out,
+		      int *ret_n)
 {
 	int n = 0;
 
@@ -407,7 +417,8 @@ static int merge_rows(struct reader *r, const struct binding *mine, int n_mine, 
 			const char *p = mine[i].keys;
 			char w[KEYS_LEN];
 
-			if (strcmp(mine[i].context, keymap_contexts[c]) != 0 || strcmp(mine[i].action, "none") == 0)
+			if (strcmp(mine[i].context, keymap_contexts[c]) != 0 ||
+			    strcmp(mine[i].action, "none") == 0)
 				continue;
 			while ((p = keys_next(p, w, sizeof(w))) != NULL) {
 				int rc = check_double(r, &place, out, n, mine[i].context, w);
@@ -424,13 +435,13 @@ static int merge_rows(struct reader *r, const struct binding *mine, int n_mine, 
 }
 
 int keymap_merge(struct keymap *km, const char *name, const char *bytes, size_t n, const char *const *actions,
-                 struct error *e)
+		 struct error *e)
 {
 	struct error ignored;
 	struct arena a;
 	struct keymap made = {.n = 0};
-	struct reader r = {.a = &a, .name = name, .actions = actions, .e = e != NULL ? e : &ignored, .km = km,
-	                   .user = true};
+	struct reader r = {
+	    .a = &a, .name = name, .actions = actions, .e = e != NULL ? e : &ignored, .km = km, .user = true};
 	struct binding *mine, *all;
 	int n_mine = 0, n_all = 0, rc;
 
@@ -439,7 +450,7 @@ int keymap_merge(struct keymap *km, const char *name, const char *bytes, size_t 
 	mine = arena_alloc(&a, KEYMAP_BINDINGS_MAX * sizeof(*mine));
 	all = arena_alloc(&a, KEYMAP_BINDINGS_MAX * sizeof(*all));
 	rc = mine == NULL || all == NULL ? error_set(e, ERR_NOMEM, "out of memory")
-	                                 : read_file(&r, bytes, n, mine, &n_mine);
+					 : read_file(&r, bytes, n, mine, &n_mine);
 	if (rc == 0)
 		rc = merge_rows(&r, mine, n_mine, all, &n_all);
 	if (rc == 0)
@@ -486,7 +497,8 @@ void keymap_free(struct keymap *km)
 	km->n = 0;
 }
 
-static const struct binding *find_in(const struct keymap *km, const char *context, const char *word, bool *prefix)
+static const struct binding *find_in(const struct keymap *km, const char *context, const char *word,
+				     bool *prefix)
 {
 	char w[KEYS_LEN];
 
@@ -505,7 +517,8 @@ static const struct binding *find_in(const struct keymap *km, const char *contex
 	return NULL;
 }
 
-const struct binding *keymap_find(const struct keymap *km, const char *context, const char *word, bool *ret_prefix)
+const struct binding *keymap_find(const struct keymap *km, const char *context, const char *word,
+				  bool *ret_prefix)
 {
 	const struct binding *b;
 	bool prefix = false;

@@ -19,7 +19,8 @@ static const char *bytes_at(const struct loader *ld, int line, int col)
 	for (; p < end && line > 1; p++)
 		line -= *p == '\n';
 	for (; p < end && *p != '\n' && col > 1; p++)
-		col -= ((unsigned char)p[0] & 0xc0) != 0x80 && !(p + 1 < end && ((unsigned char)p[1] & 0xc0) == 0x80);
+		col -= ((unsigned char)p[0] & 0xc0) != 0x80 &&
+		       !(p + 1 < end && ((unsigned char)p[1] & 0xc0) == 0x80);
 	return p < end ? p : NULL;
 }
 
@@ -46,7 +47,7 @@ static const char *word_value(const struct loader *ld, const char *word)
 }
 
 static int unknown_word(struct loader *ld, const struct yaml *y, size_t offset, const char *word,
-                        const char *const *keep)
+			const char *const *keep)
 {
 	const char *names[ARRAY_LEN(driver_words) + 3];
 	struct yaml at = place_in(ld, y, offset, strlen(word) + 2);
@@ -69,7 +70,7 @@ static int unknown_word(struct loader *ld, const struct yaml *y, size_t offset, 
 }
 
 int template_expand(struct loader *ld, const struct yaml *y, const char *text, const char *const *keep,
-                    const char **ret)
+		    const char **ret)
 {
 	struct str out;
 	const char *p = text;
@@ -191,7 +192,8 @@ static bool is_variable_name(const char *s)
 	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == strlen(s);
 }
 
-static int option_secret(struct loader *ld, const struct option_desc *d, const struct yaml *y, struct jv **ret)
+static int option_secret(struct loader *ld, const struct option_desc *d, const struct yaml *y,
+			 struct jv **ret)
 {
 	static const char *const names[] = {"env", "file", "command", NULL};
 	struct option_desc inner = {.name = "file", .type = OPTION_PATH};
@@ -227,7 +229,8 @@ static int option_secret(struct loader *ld, const struct option_desc *d, const s
 	return rc;
 }
 
-static int option_scalar(struct loader *ld, const struct option_desc *d, const struct yaml *y, struct jv **ret)
+static int option_scalar(struct loader *ld, const struct option_desc *d, const struct yaml *y,
+			 struct jv **ret)
 {
 	const char *s = "";
 	int64_t v = 0;
@@ -254,9 +257,7 @@ static int option_scalar(struct loader *ld, const struct option_desc *d, const s
 	case OPTION_ARGV:
 	case OPTION_LIST:
 	case OPTION_MAP:
-	case OPTION_SECRET:
-		rc = option_text(ld, d, y, &s);
-		break;
+	case OPTION_SECRET: rc = option_text(ld, d, y, &s); break;
 	}
 	if (rc == 0 && d->type == OPTION_URL)
 		rc = check_url(ld, d->name, y, s, true);
@@ -290,10 +291,10 @@ static int option_read(struct loader *ld, const struct option_desc *d, const str
 
 /* The default of a row as the node that it would be in the file. */
 static int default_node(struct loader *ld, const struct option_desc *d, const struct yaml *place,
-                        const struct yaml **ret)
+			const struct yaml **ret)
 {
 	bool scalar = d->type != OPTION_ARGV && d->type != OPTION_LIST && d->type != OPTION_MAP &&
-	              d->type != OPTION_SECRET;
+		      d->type != OPTION_SECRET;
 	struct yaml *y;
 
 	if (!scalar)
@@ -333,7 +334,8 @@ static int check_option_keys(struct loader *ld, const struct driver *d, const st
 	const char *names[OPTIONS_MAX];
 	int n = 0;
 
-	for (const struct option_desc *o = d->options; o != NULL && o->name != NULL && n < OPTIONS_MAX - 1; o++)
+	for (const struct option_desc *o = d->options; o != NULL && o->name != NULL && n < OPTIONS_MAX - 1;
+	     o++)
 		names[n++] = o->name;
 	names[n] = NULL;
 	for (int i = 0; i < y->n; i++) {
@@ -361,7 +363,7 @@ static int check_is_map(struct loader *ld, enum port port, const struct yaml *y)
 }
 
 int driver_read(struct loader *ld, enum port port, const struct yaml *base, const struct yaml *over,
-                struct driver_conf *ret)
+		struct driver_conf *ret)
 {
 	const struct driver *d = NULL;
 	const struct yaml *place = over != NULL ? over : base;
@@ -374,7 +376,8 @@ int driver_read(struct loader *ld, enum port port, const struct yaml *base, cons
 	if (rc == 0 && base != NULL && over != NULL && yaml_get(over, "driver") != NULL) {
 		const struct yaml *a = yaml_get(base, "driver"), *b = yaml_get(over, "driver");
 
-		if (a == NULL || a->type != YAML_SCALAR || b->type != YAML_SCALAR || strcmp(a->text, b->text) != 0)
+		if (a == NULL || a->type != YAML_SCALAR || b->type != YAML_SCALAR ||
+		    strcmp(a->text, b->text) != 0)
 			base = NULL;
 	}
 	if (rc == 0)
@@ -383,7 +386,8 @@ int driver_read(struct loader *ld, enum port port, const struct yaml *base, cons
 		rc = check_option_keys(ld, d, base);
 	if (rc == 0 && over != NULL)
 		rc = check_option_keys(ld, d, over);
-	for (const struct option_desc *o = d != NULL ? d->options : NULL; rc == 0 && o != NULL && o->name != NULL; o++) {
+	for (const struct option_desc *o = d != NULL ? d->options : NULL;
+	     rc == 0 && o != NULL && o->name != NULL; o++) {
 		const struct yaml *y = yaml_get(over, o->name);
 		struct jv *v = NULL;
 

@@ -22,7 +22,7 @@ int load_fail(struct loader *ld, const struct yaml *y, const char *fmt, ...)
 }
 
 int load_unknown(struct loader *ld, const struct yaml *y, const char *what, const char *word,
-                 const char *const *names)
+		 const char *const *names)
 {
 	const char *near = near_name(word, names);
 	char list[TEXT_LEN - 20] = "";
@@ -64,8 +64,9 @@ int read_text(struct loader *ld, const char *what, const struct yaml *y, const c
 {
 	if (y->type != YAML_SCALAR) {
 		load_fail(ld, y, "%s must be a text, here is %s", what, type_word(y));
-		error_hint(ld->e, "%s", y->type == YAML_MAP ? "put a text that starts with { in quotes"
-		                                              : "write one value, in quotes if it has special characters");
+		error_hint(ld->e, "%s",
+			   y->type == YAML_MAP ? "put a text that starts with { in quotes"
+					       : "write one value, in quotes if it has special characters");
 		return ERR_INVALID;
 	}
 	*ret = y->text;
@@ -89,7 +90,8 @@ int read_bool(struct loader *ld, const char *what, const struct yaml *y, bool *r
 	return ERR_INVALID;
 }
 
-int read_int(struct loader *ld, const char *what, const struct yaml *y, int64_t min, int64_t max, int64_t *ret)
+int read_int(struct loader *ld, const char *what, const struct yaml *y, int64_t min, int64_t max,
+	     int64_t *ret)
 {
 	char *end = NULL;
 	long long v = 0;
@@ -114,12 +116,14 @@ int read_int(struct loader *ld, const char *what, const struct yaml *y, int64_t 
 	return 0;
 }
 
-int read_duration(struct loader *ld, const char *what, const struct yaml *y, int64_t min, int64_t max, int64_t *ret)
+int read_duration(struct loader *ld, const char *what, const struct yaml *y, int64_t min, int64_t max,
+		  int64_t *ret)
 {
 	char lo[32], hi[32];
 	int64_t v = 0;
 
-	if (y->type == YAML_SCALAR && min == 0 && (strcmp(y->text, "off") == 0 || strcmp(y->text, "0") == 0)) {
+	if (y->type == YAML_SCALAR && min == 0 &&
+	    (strcmp(y->text, "off") == 0 || strcmp(y->text, "0") == 0)) {
 		*ret = 0;
 		return 0;
 	}
@@ -252,8 +256,10 @@ static int set_text(struct loader *ld, const struct field *f, const struct yaml 
 		return rc;
 	if (f->type == FIELD_SLUG && (!text_is_slug(*dst) || strlen(*dst) >= NAME_LEN)) {
 		load_fail(ld, y, "%s %.60s is no valid name", f->name, *dst);
-		error_hint(ld->e, "small letters, digits, '.', '_' and '-', starting with a letter or digit, at most %d",
-		           NAME_LEN - 1);
+		error_hint(
+		    ld->e,
+		    "small letters, digits, '.', '_' and '-', starting with a letter or digit, at most %d",
+		    NAME_LEN - 1);
 		return ERR_INVALID;
 	}
 	if (f->type == FIELD_URL)
@@ -315,7 +321,8 @@ int read_many(struct loader *ld, const struct field *f, const struct yaml *y, vo
 	char *items;
 
 	if (y->type != (dict ? YAML_MAP : YAML_SEQ)) {
-		load_fail(ld, y, "%s must be %s, here is %s", f->name, dict ? "a mapping" : "a list", type_word(y));
+		load_fail(ld, y, "%s must be %s, here is %s", f->name, dict ? "a mapping" : "a list",
+			  type_word(y));
 		error_hint(ld->e, "%s", dict ? "write name: {...} for each" : "start each element with '- '");
 		return ERR_INVALID;
 	}

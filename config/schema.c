@@ -162,7 +162,8 @@ static struct jv *driver_schema(struct arena *a, const struct driver *d, bool pa
 	return v;
 }
 
-static struct jv *port_schema(struct arena *a, enum port port, driver_list drivers, bool partial, bool may_be_none)
+static struct jv *port_schema(struct arena *a, enum port port, driver_list drivers, bool partial,
+			      bool may_be_none)
 {
 	struct jv *v = jv_obj(a), *any = jv_arr(a), *none = jv_obj(a);
 
@@ -201,7 +202,8 @@ static struct jv *places_schema(struct arena *a, driver_list drivers)
 	return v;
 }
 
-static struct jv *field_schema(struct arena *a, const struct table *t, const struct field *f, driver_list drivers)
+static struct jv *field_schema(struct arena *a, const struct table *t, const struct field *f,
+			       driver_list drivers)
 {
 	bool place = t == &table_place, top = t == &table_top;
 	struct jv *v;
@@ -212,7 +214,8 @@ static struct jv *field_schema(struct arena *a, const struct table *t, const str
 	case FIELD_URL: return pattern(a, "^https?://");
 	case FIELD_BOOL: return bool_type(a);
 	case FIELD_INT: return number_type(a, "integer", f->min, f->max);
-	case FIELD_NUM: return f->unit_ms ? duration_type(a, false) : number_type(a, "number", f->min, f->max);
+	case FIELD_NUM:
+		return f->unit_ms ? duration_type(a, false) : number_type(a, "number", f->min, f->max);
 	case FIELD_DURATION: return duration_type(a, f->min == 0);
 	case FIELD_CHOICE: return choice_type(a, f->choices);
 	case FIELD_ARGV: return list_type(a, text_type(a), 1, 0);

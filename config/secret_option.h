@@ -10,6 +10,7 @@
  * A driver option of type OPTION_SECRET; relative paths start at dir. The caller wipes ret. Blocks (file, command up
  * to 5 s): for workers and starts.
  */
-int secret_option(const struct jv *options, const char *name, const char *dir, struct str *ret, struct error *e) MUST_CHECK;
+int secret_option(const struct jv *options, const char *name, const char *dir, struct str *ret,
+		  struct error *e) MUST_CHECK;
 
 #endif

@@ -16,15 +16,35 @@ struct raw_place {
 
 #define SERVICE(member) offsetof(struct raw_service, member)
 #define DRIVER(type_, name_, port_, text_)                                                                   \
-	{.name = name_, .type = type_, .port = port_, .at = offsetof(struct raw_service, drivers[port_]), .text = text_}
+	{                                                                                                    \
+		.name = name_, .type = type_, .port = port_,                                                 \
+		.at = offsetof(struct raw_service, drivers[port_]), .text = text_                            \
+	}
 static const struct field service_fields[] = {
-    {.name = "name", .type = FIELD_SLUG, .required = true, .at = SERVICE(conf.name), .text = "Name of the service.",
+    {.name = "name",
+     .type = FIELD_SLUG,
+     .required = true,
+     .at = SERVICE(conf.name),
+     .text = "Name of the service.",
      .example = "web"},
-    {.name = "owner", .type = FIELD_TEXT, .otherwise = "", .at = SERVICE(conf.owner), .max = NAME_LEN - 1,
-     .text = "Who answers for it.", .example = "shop"},
-    {.name = "smoke", .type = FIELD_OTHER, .at = SERVICE(smoke), .kind = "name of a suite",
-     .schema = "{\"type\":[\"string\",\"boolean\"]}", .text = "The smoke suite that runs against it.", .example = "web-basics"},
-    {.name = "thresholds", .type = FIELD_MAP, .sub = &table_thresholds, .at = SERVICE(conf.thresholds),
+    {.name = "owner",
+     .type = FIELD_TEXT,
+     .otherwise = "",
+     .at = SERVICE(conf.owner),
+     .max = NAME_LEN - 1,
+     .text = "Who answers for it.",
+     .example = "shop"},
+    {.name = "smoke",
+     .type = FIELD_OTHER,
+     .at = SERVICE(smoke),
+     .kind = "name of a suite",
+     .schema = "{\"type\":[\"string\",\"boolean\"]}",
+     .text = "The smoke suite that runs against it.",
+     .example = "web-basics"},
+    {.name = "thresholds",
+     .type = FIELD_MAP,
+     .sub = &table_thresholds,
+     .at = SERVICE(conf.thresholds),
      .text = "When its numbers turn yellow or red."},
     DRIVER(FIELD_DRIVER, "forge", PORT_FORGE, "History of its code."),
     DRIVER(FIELD_DRIVER, "registry", PORT_REGISTRY, "Its images."),
@@ -33,31 +53,48 @@ static const struct field service_fields[] = {
     DRIVER(FIELD_DRIVERS, "metrics", PORT_METRICS, "Sources of its numbers and health."),
     DRIVER(FIELD_DRIVER, "logs", PORT_LOGS, "Its log lines."),
     DRIVER(FIELD_DRIVER, "vars", PORT_VARS, "Its configuration keys."),
-    {.name = "environments", .type = FIELD_OTHER, .at = SERVICE(envs), .kind = "mapping by environment",
+    {.name = "environments",
+     .type = FIELD_OTHER,
+     .at = SERVICE(envs),
+     .kind = "mapping by environment",
      .text = "What differs by environment: a mapping per environment, or false where it is not deployed.",
      .example = "{prod: {instances: [{name: web-1}]}, staging: false}"},
     {.name = NULL},
 };
-const struct table table_service = {.name = "service", .text = "Something that is deployed.",
-                                    .size = sizeof(struct raw_service), .fields = service_fields};
+const struct table table_service = {.name = "service",
+				    .text = "Something that is deployed.",
+				    .size = sizeof(struct raw_service),
+				    .fields = service_fields};
 
 #define PLACE(type_, name_, port_)                                                                           \
-	{.name = name_, .type = type_, .port = port_, .at = offsetof(struct raw_place, drivers[port_]),       \
-	 .text = "Options that differ from the service's own, laid over them; false for none."}
+	{                                                                                                    \
+		.name = name_, .type = type_, .port = port_,                                                 \
+		.at = offsetof(struct raw_place, drivers[port_]),                                            \
+		.text = "Options that differ from the service's own, laid over them; false for none."        \
+	}
 static const struct field place_fields[] = {
-    {.name = "instances", .type = FIELD_SEQ, .sub = &table_instance, .at = offsetof(struct raw_place, instances),
-     .n_at = offsetof(struct raw_place, n_instances), .max = INSTANCES_MAX, .text = "Its processes there."},
+    {.name = "instances",
+     .type = FIELD_SEQ,
+     .sub = &table_instance,
+     .at = offsetof(struct raw_place, instances),
+     .n_at = offsetof(struct raw_place, n_instances),
+     .max = INSTANCES_MAX,
+     .text = "Its processes there."},
     PLACE(FIELD_DRIVER, "deploy", PORT_DEPLOY),
     PLACE(FIELD_DRIVER, "migrate", PORT_MIGRATE),
-    {.name = "metrics", .type = FIELD_DRIVERS, .port = PORT_METRICS,
-     .at = offsetof(struct raw_place, drivers[PORT_METRICS]), .text = "Sources instead of the service's own."},
+    {.name = "metrics",
+     .type = FIELD_DRIVERS,
+     .port = PORT_METRICS,
+     .at = offsetof(struct raw_place, drivers[PORT_METRICS]),
+     .text = "Sources instead of the service's own."},
     PLACE(FIELD_DRIVER, "logs", PORT_LOGS),
     PLACE(FIELD_DRIVER, "vars", PORT_VARS),
     {.name = NULL},
 };
 const struct table table_place = {.name = "environment of a service",
-                                  .text = "What differs where a service is deployed.",
-                                  .size = sizeof(struct raw_place), .fields = place_fields};
+				  .text = "What differs where a service is deployed.",
+				  .size = sizeof(struct raw_place),
+				  .fields = place_fields};
 
 int set_services(struct loader *ld, const struct field *f, const struct yaml *y, void *base)
 {
@@ -84,7 +121,8 @@ int set_services(struct loader *ld, const struct field *f, const struct yaml *y,
 		for (int k = 0; k < i; k++) {
 			if (strcmp(list.items[k].conf.name, raw->conf.name) != 0)
 				continue;
-			load_fail(ld, yaml_get(y->items[i], "name"), "service %.60s is here twice", raw->conf.name);
+			load_fail(ld, yaml_get(y->items[i], "name"), "service %.60s is here twice",
+				  raw->conf.name);
 			error_hint(ld->e, "the first one is in line %d", y->items[k]->line);
 			return ERR_INVALID;
 		}
@@ -96,7 +134,8 @@ int set_services(struct loader *ld, const struct field *f, const struct yaml *y,
 
 static bool is_false(const struct yaml *y)
 {
-	return y != NULL && (y->type == YAML_NULL || (y->type == YAML_SCALAR && !y->quoted && strcmp(y->text, "false") == 0));
+	return y != NULL && (y->type == YAML_NULL ||
+			     (y->type == YAML_SCALAR && !y->quoted && strcmp(y->text, "false") == 0));
 }
 
 static int check_smoke(struct loader *ld, struct raw_service *raw)
@@ -120,7 +159,7 @@ static int check_smoke(struct loader *ld, struct raw_service *raw)
 
 /* One port of a deployment; takes the conf of the environment before where nothing in it depends on the place. */
 static int place_driver(struct loader *ld, enum port port, const struct yaml *base, const struct yaml *over,
-                        struct driver_conf *shared, struct driver_conf *ret)
+			struct driver_conf *shared, struct driver_conf *ret)
 {
 	int rc;
 
@@ -169,7 +208,7 @@ static int check_instances(struct loader *ld, const struct yaml *y, const struct
 			if (strcmp(p->instances[k].name, p->instances[i].name) != 0)
 				continue;
 			load_fail(ld, yaml_get(list->items[i], "name"), "instance %.60s is here twice",
-			          p->instances[i].name);
+				  p->instances[i].name);
 			error_hint(ld->e, "the first one is in line %d", list->items[k]->line);
 			return ERR_INVALID;
 		}
@@ -178,13 +217,15 @@ static int check_instances(struct loader *ld, const struct yaml *y, const struct
 }
 
 static int place_read(struct loader *ld, const struct raw_service *raw, int env, struct driver_conf *shared,
-                      struct deployment_conf *d)
+		      struct deployment_conf *d)
 {
 	const struct yaml *y = yaml_get(raw->envs, ld->s->envs[env].name);
 	const struct yaml *over_metrics;
 	struct raw_place place = {NULL, 0, {NULL}};
-	struct driver_conf *confs[PORT_COUNT] = {
-	    [PORT_DEPLOY] = &d->deploy, [PORT_MIGRATE] = &d->migrate, [PORT_LOGS] = &d->logs, [PORT_VARS] = &d->vars};
+	struct driver_conf *confs[PORT_COUNT] = {[PORT_DEPLOY] = &d->deploy,
+						 [PORT_MIGRATE] = &d->migrate,
+						 [PORT_LOGS] = &d->logs,
+						 [PORT_VARS] = &d->vars};
 	int rc = 0;
 
 	if (y != NULL && y->type == YAML_SCALAR && is_false(y))
@@ -196,15 +237,16 @@ static int place_read(struct loader *ld, const struct raw_service *raw, int env,
 		rc = check_instances(ld, y, &place);
 	for (int port = 0; rc == 0 && port < PORT_COUNT; port++)
 		if (confs[port] != NULL)
-			rc = place_driver(ld, (enum port)port, raw->drivers[port], place.drivers[port], &shared[port],
-			                  confs[port]);
+			rc = place_driver(ld, (enum port)port, raw->drivers[port], place.drivers[port],
+					  &shared[port], confs[port]);
 	over_metrics = place.drivers[PORT_METRICS];
 	if (rc == 0)
 		rc = place_metrics(ld, over_metrics != NULL ? over_metrics : raw->drivers[PORT_METRICS], d);
 	if (rc != 0)
 		return rc;
 	if (d->deploy.driver == NULL) {
-		load_fail(ld, y != NULL ? y : raw->node, "service %.60s has no deploy in %.60s", raw->conf.name, ld->env);
+		load_fail(ld, y != NULL ? y : raw->node, "service %.60s has no deploy in %.60s",
+			  raw->conf.name, ld->env);
 		error_hint(ld->e, "add deploy: {driver: ...}, or %s: false under environments", ld->env);
 		return ERR_INVALID;
 	}
@@ -265,7 +307,8 @@ int services_resolve(struct loader *ld)
 	struct setup *s = ld->s;
 	int rc = 0;
 
-	s->deployments = arena_alloc(ld->a, (size_t)s->n_services * (size_t)s->n_envs * sizeof(*s->deployments) + 1);
+	s->deployments =
+	    arena_alloc(ld->a, (size_t)s->n_services * (size_t)s->n_envs * sizeof(*s->deployments) + 1);
 	if (s->deployments == NULL)
 		return error_set(ld->e, ERR_NOMEM, "out of memory");
 	for (int i = 0; rc == 0 && i < s->n_services; i++)

@@ -124,7 +124,8 @@ static int read_path(struct loader *ld, const struct yaml *map, const char *wher
 }
 
 /* A small mapping with two known keys. */
-static int check_pair(struct loader *ld, const struct field *f, const struct yaml *y, const char *const *names)
+static int check_pair(struct loader *ld, const struct field *f, const struct yaml *y,
+		      const char *const *names)
 {
 	if (y->type != YAML_MAP) {
 		load_fail(ld, y, "%s must be a mapping", f->name);
@@ -158,7 +159,8 @@ static int set_json(struct loader *ld, const struct field *f, const struct yaml 
 
 static bool is_variable(const char *s)
 {
-	return *s != '\0' && strlen(s) < NAME_LEN && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(s);
+	return *s != '\0' && strlen(s) < NAME_LEN &&
+	       strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(s);
 }
 
 static int set_capture(struct loader *ld, const struct field *f, const struct yaml *y, void *base)
@@ -188,62 +190,133 @@ static int set_capture(struct loader *ld, const struct field *f, const struct ya
 
 #define STEP(member) offsetof(struct smoke_step_conf, member)
 static const struct field step_fields[] = {
-    {.name = "name", .type = FIELD_SLUG, .required = true, .at = STEP(name), .text = "Name, unique in its suite.",
+    {.name = "name",
+     .type = FIELD_SLUG,
+     .required = true,
+     .at = STEP(name),
+     .text = "Name, unique in its suite.",
      .example = "health"},
-    {.name = "url", .type = FIELD_TEXT, .at = STEP(url), .max = URL_LEN - 1,
-     .text = "Address to ask; {url} is the first instance's, ${name} a captured value.", .example = "\"{url}/health\""},
-    {.name = "command", .type = FIELD_ARGV, .at = STEP(argv),
-     .text = "Instead of url: a program and its arguments, never a shell; exit 0 passes.", .example = "[./self-test, --quick]"},
-    {.name = "method", .type = FIELD_CHOICE, .choices = method_words, .otherwise = "GET", .at = STEP(method),
+    {.name = "url",
+     .type = FIELD_TEXT,
+     .at = STEP(url),
+     .max = URL_LEN - 1,
+     .text = "Address to ask; {url} is the first instance's, ${name} a captured value.",
+     .example = "\"{url}/health\""},
+    {.name = "command",
+     .type = FIELD_ARGV,
+     .at = STEP(argv),
+     .text = "Instead of url: a program and its arguments, never a shell; exit 0 passes.",
+     .example = "[./self-test, --quick]"},
+    {.name = "method",
+     .type = FIELD_CHOICE,
+     .choices = method_words,
+     .otherwise = "GET",
+     .at = STEP(method),
      .text = "Method of the request."},
-    {.name = "headers", .type = FIELD_OTHER, .set = set_headers, .kind = "mapping of texts",
-     .schema = "{\"type\":\"object\",\"additionalProperties\":{\"type\":[\"string\",\"number\",\"boolean\"]}}",
-     .text = "Headers of the request.", .example = "{Accept: application/json}"},
-    {.name = "body", .type = FIELD_TEXT, .at = STEP(body), .text = "Body of the request.", .example = "'{\"id\": 1}'"},
-    {.name = "status", .type = FIELD_OTHER, .set = set_status, .kind = "status or range", .otherwise = "200-299",
-     .schema = "{\"type\":[\"integer\",\"string\"]}", .text = "Status that passes.", .example = "200"},
-    {.name = "json", .type = FIELD_OTHER, .set = set_json, .kind = "{path, equals}",
+    {.name = "headers",
+     .type = FIELD_OTHER,
+     .set = set_headers,
+     .kind = "mapping of texts",
+     .schema =
+	 "{\"type\":\"object\",\"additionalProperties\":{\"type\":[\"string\",\"number\",\"boolean\"]}}",
+     .text = "Headers of the request.",
+     .example = "{Accept: application/json}"},
+    {.name = "body",
+     .type = FIELD_TEXT,
+     .at = STEP(body),
+     .text = "Body of the request.",
+     .example = "'{\"id\": 1}'"},
+    {.name = "status",
+     .type = FIELD_OTHER,
+     .set = set_status,
+     .kind = "status or range",
+     .otherwise = "200-299",
+     .schema = "{\"type\":[\"integer\",\"string\"]}",
+     .text = "Status that passes.",
+     .example = "200"},
+    {.name = "json",
+     .type = FIELD_OTHER,
+     .set = set_json,
+     .kind = "{path, equals}",
      .schema = "{\"type\":\"object\",\"required\":[\"path\"],\"additionalProperties\":false,"
-               "\"properties\":{\"path\":{\"type\":\"string\"},\"equals\":true}}",
+	       "\"properties\":{\"path\":{\"type\":\"string\"},\"equals\":true}}",
      .text = "A place in the JSON reply that must exist, and be equal where equals is given.",
      .example = "{path: .status, equals: ok}"},
-    {.name = "regex", .type = FIELD_TEXT, .at = STEP(regex), .max = PATTERN_MAX - 1,
-     .text = "A regular expression (PCRE2) that the body must match.", .example = "\"version [0-9]+\""},
-    {.name = "latency", .type = FIELD_DURATION, .at = STEP(latency_us), .min = US_PER_MS, .max = US_PER_H,
-     .text = "The answer must come within this time.", .example = "500ms"},
-    {.name = "capture", .type = FIELD_OTHER, .set = set_capture, .kind = "{name, path}",
+    {.name = "regex",
+     .type = FIELD_TEXT,
+     .at = STEP(regex),
+     .max = PATTERN_MAX - 1,
+     .text = "A regular expression (PCRE2) that the body must match.",
+     .example = "\"version [0-9]+\""},
+    {.name = "latency",
+     .type = FIELD_DURATION,
+     .at = STEP(latency_us),
+     .min = US_PER_MS,
+     .max = US_PER_H,
+     .text = "The answer must come within this time.",
+     .example = "500ms"},
+    {.name = "capture",
+     .type = FIELD_OTHER,
+     .set = set_capture,
+     .kind = "{name, path}",
      .schema = "{\"type\":\"object\",\"required\":[\"name\",\"path\"],\"additionalProperties\":false,"
-               "\"properties\":{\"name\":{\"type\":\"string\"},\"path\":{\"type\":\"string\"}}}",
-     .text = "Keeps a place of the JSON reply for steps that come after this one.", .example = "{name: rev, path: .revision}"},
-    {.name = "tap", .type = FIELD_BOOL, .otherwise = "false", .at = STEP(tap),
+	       "\"properties\":{\"name\":{\"type\":\"string\"},\"path\":{\"type\":\"string\"}}}",
+     .text = "Keeps a place of the JSON reply for steps that come after this one.",
+     .example = "{name: rev, path: .revision}"},
+    {.name = "tap",
+     .type = FIELD_BOOL,
+     .otherwise = "false",
+     .at = STEP(tap),
      .text = "The command prints TAP, which decides together with the exit code."},
-    {.name = "timeout", .type = FIELD_DURATION, .otherwise = "10s", .at = STEP(timeout_us), .min = 10 * US_PER_MS,
-     .max = US_PER_H, .text = "The step errors when it takes longer."},
-    {.name = "after", .type = FIELD_LIST, .at = STEP(after),
-     .text = "Names of steps that must have passed before; others run at the same time.", .example = "[health]"},
+    {.name = "timeout",
+     .type = FIELD_DURATION,
+     .otherwise = "10s",
+     .at = STEP(timeout_us),
+     .min = 10 * US_PER_MS,
+     .max = US_PER_H,
+     .text = "The step errors when it takes longer."},
+    {.name = "after",
+     .type = FIELD_LIST,
+     .at = STEP(after),
+     .text = "Names of steps that must have passed before; others run at the same time.",
+     .example = "[health]"},
     {.name = NULL},
 };
-const struct table table_step = {.name = "step", .text = "One question of a smoke suite: a request or a command.",
-                                 .size = sizeof(struct smoke_step_conf), .fields = step_fields, .check = step_check};
+const struct table table_step = {.name = "step",
+				 .text = "One question of a smoke suite: a request or a command.",
+				 .size = sizeof(struct smoke_step_conf),
+				 .fields = step_fields,
+				 .check = step_check};
 
 static const struct field suite_fields[] = {
-    {.name = "steps", .type = FIELD_SEQ, .required = true, .sub = &table_step,
-     .at = offsetof(struct smoke_suite_conf, steps), .n_at = offsetof(struct smoke_suite_conf, n_steps), .min = 1,
-     .max = SMOKE_STEPS_MAX, .text = "The steps.", .example = "[{name: health, url: \"{url}/health\"}]"},
+    {.name = "steps",
+     .type = FIELD_SEQ,
+     .required = true,
+     .sub = &table_step,
+     .at = offsetof(struct smoke_suite_conf, steps),
+     .n_at = offsetof(struct smoke_suite_conf, n_steps),
+     .min = 1,
+     .max = SMOKE_STEPS_MAX,
+     .text = "The steps.",
+     .example = "[{name: health, url: \"{url}/health\"}]"},
     {.name = NULL},
 };
-const struct table table_suite = {.name = "smoke suite", .text = "Questions that tell whether a release works.",
-                                  .size = sizeof(struct smoke_suite_conf), .fields = suite_fields,
-                                  .check = suite_check};
+const struct table table_suite = {.name = "smoke suite",
+				  .text = "Questions that tell whether a release works.",
+				  .size = sizeof(struct smoke_suite_conf),
+				  .fields = suite_fields,
+				  .check = suite_check};
 
 int step_check(struct loader *ld, const struct yaml *y, void *base)
 {
-	static const char *const http_only[] = {"method", "headers", "body", "status", "json", "regex", "latency", "capture"};
+	static const char *const http_only[] = {"method", "headers", "body",    "status",
+						"json",   "regex",   "latency", "capture"};
 	const struct smoke_step_conf *step = base;
 	const struct yaml *v;
 
 	if ((step->url != NULL) == (step->argv != NULL)) {
-		load_fail(ld, y, "step %.60s has %s", step->name, step->url != NULL ? "both url and command" : "neither url nor command");
+		load_fail(ld, y, "step %.60s has %s", step->name,
+			  step->url != NULL ? "both url and command" : "neither url nor command");
 		error_hint(ld->e, "give one of them");
 		return ERR_INVALID;
 	}
@@ -293,7 +366,7 @@ static bool walk(const struct smoke_suite_conf *s, int i, int goal, bool *seen)
 
 /* Every ${name} in text must be captured by a step before this one. */
 static int check_captures(struct loader *ld, const struct yaml *at, const struct smoke_suite_conf *s,
-                          const bool *before, const char *text)
+			  const bool *before, const char *text)
 {
 	for (const char *p = text; p != NULL && (p = strstr(p, "${")) != NULL; p += 2) {
 		size_t n = strcspn(p + 2, "}");
@@ -306,11 +379,15 @@ static int check_captures(struct loader *ld, const struct yaml *at, const struct
 		if (!is_variable(name))
 			continue;
 		for (int i = 0; i < s->n_steps && !found; i++)
-			found = before[i] && s->steps[i].capture_name != NULL && strcmp(s->steps[i].capture_name, name) == 0;
+			found = before[i] && s->steps[i].capture_name != NULL &&
+				strcmp(s->steps[i].capture_name, name) == 0;
 		if (found)
 			continue;
 		load_fail(ld, at, "${%s} is captured by no step before this one", name);
-		error_hint(ld->e, "name the step that captures it in after:, and capture: {name: %s, path: ...} there", name);
+		error_hint(
+		    ld->e,
+		    "name the step that captures it in after:, and capture: {name: %s, path: ...} there",
+		    name);
 		return ERR_INVALID;
 	}
 	return 0;
@@ -323,7 +400,8 @@ static const struct yaml *after_node(const struct yaml *step, int k)
 	return after != NULL && k < after->n ? after->items[k] : step;
 }
 
-static int check_step_order(struct loader *ld, const struct yaml *node, const struct smoke_suite_conf *s, int i)
+static int check_step_order(struct loader *ld, const struct yaml *node, const struct smoke_suite_conf *s,
+			    int i)
 {
 	static const char *const texts[] = {"url", "body"};
 	const struct smoke_step_conf *step = &s->steps[i];
@@ -366,7 +444,8 @@ int suite_check(struct loader *ld, const struct yaml *y, void *base)
 
 		if (first == i)
 			continue;
-		load_fail(ld, yaml_get(steps->items[i], "name"), "step %.60s is here twice", s->steps[i].name);
+		load_fail(ld, yaml_get(steps->items[i], "name"), "step %.60s is here twice",
+			  s->steps[i].name);
 		error_hint(ld->e, "the first one is in line %d", steps->items[first]->line);
 		return ERR_INVALID;
 	}

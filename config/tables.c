@@ -19,7 +19,8 @@ static int set_short(struct loader *ld, const struct field *f, const struct yaml
 		return rc;
 	if (strlen(s) >= SHORT_LEN || !text_is_slug(s)) {
 		load_fail(ld, y, "short %.60s is no valid token", s);
-		error_hint(ld->e, "1 to %d small letters, digits or '-': people type it to confirm", SHORT_LEN - 1);
+		error_hint(ld->e, "1 to %d small letters, digits or '-': people type it to confirm",
+			   SHORT_LEN - 1);
 		return ERR_INVALID;
 	}
 	str_copy(env->short_name, sizeof(env->short_name), s);
@@ -70,8 +71,8 @@ static int set_zone(struct loader *ld, const struct field *f, const struct yaml 
 		return 0;
 	load_fail(ld, y, "zone %.60s is not known on this machine", fr->zone_name);
 	error_hint(ld->e, file_exists("/usr/share/zoneinfo/Europe/Berlin")
-	                      ? "an IANA name such as Europe/Berlin, or UTC"
-	                      : "install the package tzdata, or use UTC");
+			      ? "an IANA name such as Europe/Berlin, or UTC"
+			      : "install the package tzdata, or use UTC");
 	return ERR_INVALID;
 }
 
@@ -101,8 +102,8 @@ static int check_thresholds(struct loader *ld, const struct yaml *y, void *base)
 {
 	const struct thresholds *t = base;
 	const char *key = t->error_pct_warn > t->error_pct_fail ? "errors"
-	                  : t->p99_ms_warn > t->p99_ms_fail     ? "p99"
-	                                                        : NULL;
+			  : t->p99_ms_warn > t->p99_ms_fail     ? "p99"
+								: NULL;
 	char name[32];
 	const struct yaml *at;
 
@@ -146,107 +147,247 @@ static const char *const failure_words[] = {"abort", "pause", "rollback", NULL};
 static const char *const glyph_words[] = {"auto", "ascii", "line", "rich", NULL};
 
 static const struct field instance_fields[] = {
-    {.name = "name", .type = FIELD_SLUG, .required = true, .at = offsetof(struct instance_conf, name),
-     .text = "Name of the instance, unique in its deployment.", .example = "web-1"},
-    {.name = "url", .type = FIELD_URL, .at = offsetof(struct instance_conf, url),
-     .text = "Its base address; drivers and smoke tests know it as {url}.", .example = "\"http://127.0.0.1:8080\""},
+    {.name = "name",
+     .type = FIELD_SLUG,
+     .required = true,
+     .at = offsetof(struct instance_conf, name),
+     .text = "Name of the instance, unique in its deployment.",
+     .example = "web-1"},
+    {.name = "url",
+     .type = FIELD_URL,
+     .at = offsetof(struct instance_conf, url),
+     .text = "Its base address; drivers and smoke tests know it as {url}.",
+     .example = "\"http://127.0.0.1:8080\""},
     {.name = NULL},
 };
-const struct table table_instance = {.name = "instance", .text = "One process or host of a deployment.",
-                                     .size = sizeof(struct instance_conf), .fields = instance_fields};
+const struct table table_instance = {.name = "instance",
+				     .text = "One process or host of a deployment.",
+				     .size = sizeof(struct instance_conf),
+				     .fields = instance_fields};
 
 static const struct field freeze_fields[] = {
-    {.name = "reason", .type = FIELD_TEXT, .required = true, .at = offsetof(struct freeze_window, reason), .max = 200,
-     .text = "Why; shown to whoever is held by it.", .example = "weekend"},
-    {.name = "window", .type = FIELD_OTHER, .required = true, .set = set_window, .kind = "window",
+    {.name = "reason",
+     .type = FIELD_TEXT,
+     .required = true,
+     .at = offsetof(struct freeze_window, reason),
+     .max = 200,
+     .text = "Why; shown to whoever is held by it.",
+     .example = "weekend"},
+    {.name = "window",
+     .type = FIELD_OTHER,
+     .required = true,
+     .set = set_window,
+     .kind = "window",
      .schema = "{\"type\":\"string\"}",
      .text = "Days and times of day, local to the zone; to before from runs over midnight.",
      .example = "\"Fri-Sun 16:00-24:00\""},
-    {.name = "zone", .type = FIELD_OTHER, .set = set_zone, .kind = "zone", .otherwise = "UTC",
-     .schema = "{\"type\":\"string\"}", .text = "IANA name of the time zone.", .example = "Europe/Berlin"},
+    {.name = "zone",
+     .type = FIELD_OTHER,
+     .set = set_zone,
+     .kind = "zone",
+     .otherwise = "UTC",
+     .schema = "{\"type\":\"string\"}",
+     .text = "IANA name of the time zone.",
+     .example = "Europe/Berlin"},
     {.name = NULL},
 };
-const struct table table_freeze = {.name = "freeze", .text = "A weekly time in which nothing may be promoted.",
-                                   .size = sizeof(struct freeze_window), .fields = freeze_fields,
-                                   .check = check_freeze};
+const struct table table_freeze = {.name = "freeze",
+				   .text = "A weekly time in which nothing may be promoted.",
+				   .size = sizeof(struct freeze_window),
+				   .fields = freeze_fields,
+				   .check = check_freeze};
 
 #define GATE(kind) offsetof(struct policy, gate_on[kind])
 static const struct field gates_fields[] = {
-    {.name = "image", .type = FIELD_BOOL, .otherwise = "on", .at = GATE(GATE_IMAGE),
+    {.name = "image",
+     .type = FIELD_BOOL,
+     .otherwise = "on",
+     .at = GATE(GATE_IMAGE),
      .text = "The image is in the registry and its bytes match their digests."},
-    {.name = "migrations", .type = FIELD_BOOL, .otherwise = "on", .at = GATE(GATE_MIGRATIONS),
+    {.name = "migrations",
+     .type = FIELD_BOOL,
+     .otherwise = "on",
+     .at = GATE(GATE_MIGRATIONS),
      .text = "Migrations can be read and nothing blocks them."},
-    {.name = "config", .type = FIELD_BOOL, .otherwise = "on", .at = GATE(GATE_CONFIG),
+    {.name = "config",
+     .type = FIELD_BOOL,
+     .otherwise = "on",
+     .at = GATE(GATE_CONFIG),
      .text = "Required configuration keys are present."},
-    {.name = "smoke", .type = FIELD_BOOL, .otherwise = "on", .at = GATE(GATE_SMOKE),
+    {.name = "smoke",
+     .type = FIELD_BOOL,
+     .otherwise = "on",
+     .at = GATE(GATE_SMOKE),
      .text = "The smoke suite was green on the previous environment for this very release."},
-    {.name = "soak", .type = FIELD_DURATION, .otherwise = "off", .at = offsetof(struct policy, soak_us),
-     .max = 60 * US_PER_DAY, .text = "How long the release must have run on the previous environment, or off.",
+    {.name = "soak",
+     .type = FIELD_DURATION,
+     .otherwise = "off",
+     .at = offsetof(struct policy, soak_us),
+     .max = 60 * US_PER_DAY,
+     .text = "How long the release must have run on the previous environment, or off.",
      .example = "1h"},
-    {.name = "freeze", .type = FIELD_BOOL, .otherwise = "on", .at = GATE(GATE_FREEZE), .text = "No freeze holds."},
-    {.name = "approvals", .type = FIELD_INT, .otherwise = "0", .at = offsetof(struct policy, approvals), .min = 0,
-     .max = 10, .text = "How many people other than the requester must approve the plan.", .example = "1"},
-    {.name = "smoke_max_age", .type = FIELD_DURATION, .otherwise = "0",
-     .at = offsetof(struct policy, smoke_max_age_us), .max = 365 * US_PER_DAY,
-     .text = "Oldest smoke result that counts; 0 is any age.", .example = "1h"},
-    {.name = "approval_valid", .type = FIELD_DURATION, .otherwise = "0",
-     .at = offsetof(struct policy, approval_valid_us), .max = 365 * US_PER_DAY,
-     .text = "How long an approval counts; 0 is until the plan changes.", .example = "4h"},
+    {.name = "freeze",
+     .type = FIELD_BOOL,
+     .otherwise = "on",
+     .at = GATE(GATE_FREEZE),
+     .text = "No freeze holds."},
+    {.name = "approvals",
+     .type = FIELD_INT,
+     .otherwise = "0",
+     .at = offsetof(struct policy, approvals),
+     .min = 0,
+     .max = 10,
+     .text = "How many people other than the requester must approve the plan.",
+     .example = "1"},
+    {.name = "smoke_max_age",
+     .type = FIELD_DURATION,
+     .otherwise = "0",
+     .at = offsetof(struct policy, smoke_max_age_us),
+     .max = 365 * US_PER_DAY,
+     .text = "Oldest smoke result that counts; 0 is any age.",
+     .example = "1h"},
+    {.name = "approval_valid",
+     .type = FIELD_DURATION,
+     .otherwise = "0",
+     .at = offsetof(struct policy, approval_valid_us),
+     .max = 365 * US_PER_DAY,
+     .text = "How long an approval counts; 0 is until the plan changes.",
+     .example = "4h"},
     {.name = NULL},
 };
-const struct table table_gates = {.name = "gates", .text = "Conditions that must hold before a plan may run.",
-                                  .size = sizeof(struct policy), .fields = gates_fields, .check = check_gates};
+const struct table table_gates = {.name = "gates",
+				  .text = "Conditions that must hold before a plan may run.",
+				  .size = sizeof(struct policy),
+				  .fields = gates_fields,
+				  .check = check_gates};
 
 #define POLICY(member) offsetof(struct env_conf, policy.member)
 static const struct field env_fields[] = {
-    {.name = "name", .type = FIELD_SLUG, .required = true, .at = offsetof(struct env_conf, name),
-     .text = "Name of the environment.", .example = "prod"},
-    {.name = "short", .type = FIELD_OTHER, .set = set_short, .kind = "name", .schema = "{\"type\":\"string\",\"maxLength\":7}",
+    {.name = "name",
+     .type = FIELD_SLUG,
+     .required = true,
+     .at = offsetof(struct env_conf, name),
+     .text = "Name of the environment.",
+     .example = "prod"},
+    {.name = "short",
+     .type = FIELD_OTHER,
+     .set = set_short,
+     .kind = "name",
+     .schema = "{\"type\":\"string\",\"maxLength\":7}",
      .text = "Token of at most 7 characters that people type to confirm; the first 7 of the name by default.",
      .example = "prod"},
-    {.name = "production", .type = FIELD_BOOL, .otherwise = "false", .at = offsetof(struct env_conf, production),
+    {.name = "production",
+     .type = FIELD_BOOL,
+     .otherwise = "false",
+     .at = offsetof(struct env_conf, production),
      .text = "Marks it on every screen and asks for the full confirmation."},
-    {.name = "tier", .type = FIELD_OTHER, .set = set_tier, .kind = "1, 2 or 3", .min = 1, .max = 3,
+    {.name = "tier",
+     .type = FIELD_OTHER,
+     .set = set_tier,
+     .kind = "1, 2 or 3",
+     .min = 1,
+     .max = 3,
      .schema = "{\"type\":\"integer\",\"minimum\":1,\"maximum\":3}",
-     .text = "Friction of a promotion: 1 a key, 2 two keys, 3 a typed name. By default 3 in production, 1 for the "
-             "first environment, else 2."},
-    {.name = "gates", .type = FIELD_MAP, .sub = &table_gates, .at = offsetof(struct env_conf, policy),
+     .text = "Friction of a promotion: 1 a key, 2 two keys, 3 a typed name. By default 3 in production, 1 "
+	     "for the "
+	     "first environment, else 2."},
+    {.name = "gates",
+     .type = FIELD_MAP,
+     .sub = &table_gates,
+     .at = offsetof(struct env_conf, policy),
      .text = "What must hold before a promotion into it."},
-    {.name = "on_failure", .type = FIELD_CHOICE, .as_index = true, .choices = failure_words, .otherwise = "pause",
-     .at = POLICY(on_failure), .text = "What a rollout does when a step fails."},
-    {.name = "verify", .type = FIELD_DURATION, .otherwise = "20s", .at = POLICY(verify_us), .min = 0, .max = US_PER_DAY,
+    {.name = "on_failure",
+     .type = FIELD_CHOICE,
+     .as_index = true,
+     .choices = failure_words,
+     .otherwise = "pause",
+     .at = POLICY(on_failure),
+     .text = "What a rollout does when a step fails."},
+    {.name = "verify",
+     .type = FIELD_DURATION,
+     .otherwise = "20s",
+     .at = POLICY(verify_us),
+     .min = 0,
+     .max = US_PER_DAY,
      .text = "How long health is given to become and stay green after a deploy."},
-    {.name = "rollback_exempt", .type = FIELD_BOOL, .otherwise = "true", .at = POLICY(rollback_exempt),
+    {.name = "rollback_exempt",
+     .type = FIELD_BOOL,
+     .otherwise = "true",
+     .at = POLICY(rollback_exempt),
      .text = "Rollbacks skip freeze, soak, smoke and approvals, and are audited."},
-    {.name = "freezes", .type = FIELD_SEQ, .sub = &table_freeze, .at = offsetof(struct env_conf, freezes),
-     .n_at = offsetof(struct env_conf, n_freezes), .max = 64, .text = "Weekly times without promotions."},
+    {.name = "freezes",
+     .type = FIELD_SEQ,
+     .sub = &table_freeze,
+     .at = offsetof(struct env_conf, freezes),
+     .n_at = offsetof(struct env_conf, n_freezes),
+     .max = 64,
+     .text = "Weekly times without promotions."},
     {.name = NULL},
 };
-const struct table table_env = {.name = "environment", .text = "A place in the promotion path.",
-                                .size = sizeof(struct env_conf), .fields = env_fields, .check = check_env};
+const struct table table_env = {.name = "environment",
+				.text = "A place in the promotion path.",
+				.size = sizeof(struct env_conf),
+				.fields = env_fields,
+				.check = check_env};
 
 static const struct field thresholds_fields[] = {
-    {.name = "errors_warn", .type = FIELD_NUM, .otherwise = "1", .at = offsetof(struct thresholds, error_pct_warn),
-     .max = 100, .text = "Per cent of failed requests that degrades."},
-    {.name = "errors_fail", .type = FIELD_NUM, .otherwise = "5", .at = offsetof(struct thresholds, error_pct_fail),
-     .max = 100, .text = "Per cent of failed requests that fails."},
-    {.name = "p99_warn", .type = FIELD_NUM, .unit_ms = true, .otherwise = "500ms",
-     .at = offsetof(struct thresholds, p99_ms_warn), .min = 1, .max = US_PER_H, .text = "99th percentile of latency that degrades."},
-    {.name = "p99_fail", .type = FIELD_NUM, .unit_ms = true, .otherwise = "2s",
-     .at = offsetof(struct thresholds, p99_ms_fail), .min = 1, .max = US_PER_H, .text = "99th percentile of latency that fails."},
-    {.name = "stale", .type = FIELD_DURATION, .otherwise = "30s", .at = offsetof(struct thresholds, stale_us),
-     .min = US_PER_S, .max = US_PER_DAY, .text = "Older values count as unknown."},
+    {.name = "errors_warn",
+     .type = FIELD_NUM,
+     .otherwise = "1",
+     .at = offsetof(struct thresholds, error_pct_warn),
+     .max = 100,
+     .text = "Per cent of failed requests that degrades."},
+    {.name = "errors_fail",
+     .type = FIELD_NUM,
+     .otherwise = "5",
+     .at = offsetof(struct thresholds, error_pct_fail),
+     .max = 100,
+     .text = "Per cent of failed requests that fails."},
+    {.name = "p99_warn",
+     .type = FIELD_NUM,
+     .unit_ms = true,
+     .otherwise = "500ms",
+     .at = offsetof(struct thresholds, p99_ms_warn),
+     .min = 1,
+     .max = US_PER_H,
+     .text = "99th percentile of latency that degrades."},
+    {.name = "p99_fail",
+     .type = FIELD_NUM,
+     .unit_ms = true,
+     .otherwise = "2s",
+     .at = offsetof(struct thresholds, p99_ms_fail),
+     .min = 1,
+     .max = US_PER_H,
+     .text = "99th percentile of latency that fails."},
+    {.name = "stale",
+     .type = FIELD_DURATION,
+     .otherwise = "30s",
+     .at = offsetof(struct thresholds, stale_us),
+     .min = US_PER_S,
+     .max = US_PER_DAY,
+     .text = "Older values count as unknown."},
     {.name = NULL},
 };
-const struct table table_thresholds = {.name = "thresholds", .text = "When numbers turn a deployment yellow or red.",
-                                       .size = sizeof(struct thresholds), .fields = thresholds_fields,
-                                       .check = check_thresholds};
+const struct table table_thresholds = {.name = "thresholds",
+				       .text = "When numbers turn a deployment yellow or red.",
+				       .size = sizeof(struct thresholds),
+				       .fields = thresholds_fields,
+				       .check = check_thresholds};
 
 static const struct field ui_fields[] = {
-    {.name = "theme", .type = FIELD_TEXT, .otherwise = "dark", .at = offsetof(struct setup, theme), .max = 1000,
-     .text = "dark, light, mono, classic, or the path of a theme file.", .example = "light"},
-    {.name = "glyphs", .type = FIELD_CHOICE, .choices = glyph_words, .otherwise = "auto",
-     .at = offsetof(struct setup, glyphs), .text = "Characters for borders, states and graphs."},
+    {.name = "theme",
+     .type = FIELD_TEXT,
+     .otherwise = "dark",
+     .at = offsetof(struct setup, theme),
+     .max = 1000,
+     .text = "dark, light, mono, classic, or the path of a theme file.",
+     .example = "light"},
+    {.name = "glyphs",
+     .type = FIELD_CHOICE,
+     .choices = glyph_words,
+     .otherwise = "auto",
+     .at = offsetof(struct setup, glyphs),
+     .text = "Characters for borders, states and graphs."},
     {.name = NULL},
 };
 const struct table table_ui = {.name = "ui", .text = "How the console looks.", .fields = ui_fields};
@@ -269,17 +410,20 @@ static int check_environments(struct loader *ld, const struct yaml *y)
 			const struct env_conf *o = &s->envs[k];
 
 			if (strcmp(o->name, env->name) == 0 || strcmp(o->short_name, env->name) == 0) {
-				load_fail(ld, yaml_get(node, "name"), "environment %.60s is here twice", env->name);
-				error_hint(ld->e, "names and short tokens are unique; the other is in line %d",
-				           y->items[k]->line);
+				load_fail(ld, yaml_get(node, "name"), "environment %.60s is here twice",
+					  env->name);
+				error_hint(ld->e,
+					   "names and short tokens are unique; the other is in line %d",
+					   y->items[k]->line);
 				return ERR_INVALID;
 			}
-			if (strcmp(o->short_name, env->short_name) == 0 || strcmp(o->name, env->short_name) == 0) {
+			if (strcmp(o->short_name, env->short_name) == 0 ||
+			    strcmp(o->name, env->short_name) == 0) {
 				load_fail(ld, at != NULL ? at : yaml_get(node, "name"),
-				          "short token %s of %.60s is also that of %.60s", env->short_name, env->name,
-				          o->name);
+					  "short token %s of %.60s is also that of %.60s", env->short_name,
+					  env->name, o->name);
 				error_hint(ld->e, "add short: with another token of at most %d characters",
-				           SHORT_LEN - 1);
+					   SHORT_LEN - 1);
 				return ERR_INVALID;
 			}
 		}
@@ -303,26 +447,58 @@ static int set_store(struct loader *ld, const struct field *f, const struct yaml
 }
 
 static const struct field top_fields[] = {
-    {.name = "name", .type = FIELD_TEXT, .required = true, .at = offsetof(struct setup, name), .max = NAME_LEN - 1,
-     .text = "Name of the organisation; stands in the first line of every screen.", .example = "acme"},
-    {.name = "store", .type = FIELD_DRIVER, .port = PORT_STORE, .set = set_store,
+    {.name = "name",
+     .type = FIELD_TEXT,
+     .required = true,
+     .at = offsetof(struct setup, name),
+     .max = NAME_LEN - 1,
+     .text = "Name of the organisation; stands in the first line of every screen.",
+     .example = "acme"},
+    {.name = "store",
+     .type = FIELD_DRIVER,
+     .port = PORT_STORE,
+     .set = set_store,
      .text = "Where plans, rollouts, decisions and the audit are kept."},
-    {.name = "poll", .type = FIELD_DURATION, .otherwise = "2s", .at = offsetof(struct setup, poll_us),
-     .min = 100 * US_PER_MS, .max = US_PER_H, .text = "How often deployments and health are observed."},
+    {.name = "poll",
+     .type = FIELD_DURATION,
+     .otherwise = "2s",
+     .at = offsetof(struct setup, poll_us),
+     .min = 100 * US_PER_MS,
+     .max = US_PER_H,
+     .text = "How often deployments and health are observed."},
     {.name = "ui", .type = FIELD_MAP, .sub = &table_ui, .text = "How the console looks."},
-    {.name = "environments", .type = FIELD_SEQ, .required = true, .sub = &table_env, .set = set_environments,
-     .at = offsetof(struct setup, envs), .n_at = offsetof(struct setup, n_envs), .min = 1, .max = ENVIRONMENTS_MAX,
-     .text = "All environments; their order is the promotion path.", .example = "[{name: dev}, {name: prod, production: true}]"},
-    {.name = "smoke", .type = FIELD_DICT, .sub = &table_suite, .at = offsetof(struct setup, suites),
-     .n_at = offsetof(struct setup, n_suites), .key_at = offsetof(struct smoke_suite_conf, name),
-     .max = SMOKE_SUITES_MAX, .text = "Smoke suites by name."},
-    {.name = "services", .type = FIELD_SEQ, .required = true, .sub = &table_service,
-     .set = set_services, .text = "All services.", .example = "[{name: web, deploy: {driver: host, root: ...}}]",
-     .min = 1, .max = SERVICES_MAX},
+    {.name = "environments",
+     .type = FIELD_SEQ,
+     .required = true,
+     .sub = &table_env,
+     .set = set_environments,
+     .at = offsetof(struct setup, envs),
+     .n_at = offsetof(struct setup, n_envs),
+     .min = 1,
+     .max = ENVIRONMENTS_MAX,
+     .text = "All environments; their order is the promotion path.",
+     .example = "[{name: dev}, {name: prod, production: true}]"},
+    {.name = "smoke",
+     .type = FIELD_DICT,
+     .sub = &table_suite,
+     .at = offsetof(struct setup, suites),
+     .n_at = offsetof(struct setup, n_suites),
+     .key_at = offsetof(struct smoke_suite_conf, name),
+     .max = SMOKE_SUITES_MAX,
+     .text = "Smoke suites by name."},
+    {.name = "services",
+     .type = FIELD_SEQ,
+     .required = true,
+     .sub = &table_service,
+     .set = set_services,
+     .text = "All services.",
+     .example = "[{name: web, deploy: {driver: host, root: ...}}]",
+     .min = 1,
+     .max = SERVICES_MAX},
     {.name = NULL},
 };
 const struct table table_top = {.name = "towpath.yaml", .text = "The file as a whole.", .fields = top_fields};
 
-const struct table *const tables[] = {&table_top, &table_ui, &table_env, &table_gates, &table_freeze, &table_suite,
-                                      &table_step, &table_service, &table_thresholds, &table_place,
-                                      &table_instance, NULL};
+const struct table *const tables[] = {&table_top,        &table_ui,    &table_env,      &table_gates,
+				      &table_freeze,     &table_suite, &table_step,     &table_service,
+				      &table_thresholds, &table_place, &table_instance, NULL};

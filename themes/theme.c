@@ -23,34 +23,27 @@ static const struct role_row roles[ROLE_COUNT] = {
 const char *const theme_names[] = {"dark", "light", "mono", "classic", NULL};
 
 static const char *const colour_words[16] = {
-    "black",        "red",        "green",        "yellow",        "blue",        "magenta",        "cyan",
-    "white",        "bright-black", "bright-red", "bright-green",  "bright-yellow", "bright-blue",
-    "bright-magenta", "bright-cyan", "bright-white"};
+    "black",        "red",           "green",       "yellow",         "blue",
+    "magenta",      "cyan",          "white",       "bright-black",   "bright-red",
+    "bright-green", "bright-yellow", "bright-blue", "bright-magenta", "bright-cyan",
+    "bright-white"};
 
 /* The usual RGB of the 16; terminals may show others. */
-static const uint32_t colour_rgb[16] = {0x000000, 0xcd0000, 0x00cd00, 0xcdcd00, 0x0000ee, 0xcd00cd, 0x00cdcd, 0xe5e5e5,
-                                        0x7f7f7f, 0xff0000, 0x00ff00, 0xffff00, 0x5c5cff, 0xff00ff, 0x00ffff, 0xffffff};
+static const uint32_t colour_rgb[16] = {0x000000, 0xcd0000, 0x00cd00, 0xcdcd00, 0x0000ee, 0xcd00cd,
+					0x00cdcd, 0xe5e5e5, 0x7f7f7f, 0xff0000, 0x00ff00, 0xffff00,
+					0x5c5cff, 0xff00ff, 0x00ffff, 0xffffff};
 
 static const struct {
 	const char *word;
 	unsigned attr;
 } attr_words[] = {{"bold", ATTR_BOLD},       {"dim", ATTR_DIM},       {"underline", ATTR_UNDERLINE},
-                  {"reverse", ATTR_REVERSE}, {"italic", ATTR_ITALIC}, {"plain", 0}};
+		  {"reverse", ATTR_REVERSE}, {"italic", ATTR_ITALIC}, {"plain", 0}};
 
-const char *role_name(enum role r)
-{
-	return (unsigned)r < ROLE_COUNT ? roles[r].name : "?";
-}
+const char *role_name(enum role r) { return (unsigned)r < ROLE_COUNT ? roles[r].name : "?"; }
 
-const char *role_meaning(enum role r)
-{
-	return (unsigned)r < ROLE_COUNT ? roles[r].meaning : "?";
-}
+const char *role_meaning(enum role r) { return (unsigned)r < ROLE_COUNT ? roles[r].meaning : "?"; }
 
-const char *role_carrier(enum role r)
-{
-	return (unsigned)r < ROLE_COUNT ? roles[r].carrier : "";
-}
+const char *role_carrier(enum role r) { return (unsigned)r < ROLE_COUNT ? roles[r].carrier : ""; }
 
 int role_find(const char *name)
 {
@@ -99,7 +92,8 @@ static int32_t nearest_256(int32_t rgb)
 	if (rgb < 0)
 		return -1;
 	for (int i = 17; i < 256; i++)
-		if (square_distance((uint32_t)rgb, rgb_of_256(i)) < square_distance((uint32_t)rgb, rgb_of_256(best)))
+		if (square_distance((uint32_t)rgb, rgb_of_256(i)) <
+		    square_distance((uint32_t)rgb, rgb_of_256(best)))
 			best = i;
 	return best;
 }
@@ -111,7 +105,8 @@ static int32_t nearest_16(int32_t rgb)
 	if (rgb < 0)
 		return -1;
 	for (int i = 1; i < 16; i++)
-		if (square_distance((uint32_t)rgb, colour_rgb[i]) < square_distance((uint32_t)rgb, colour_rgb[best]))
+		if (square_distance((uint32_t)rgb, colour_rgb[i]) <
+		    square_distance((uint32_t)rgb, colour_rgb[best]))
 			best = i;
 	return best;
 }
@@ -124,7 +119,8 @@ struct reader {
 	struct theme *t;
 };
 
-static int refuse(struct reader *r, const struct yaml *y, const char *hint, const char *what, const char *word)
+static int refuse(struct reader *r, const struct yaml *y, const char *hint, const char *what,
+		  const char *word)
 {
 	yaml_error(y, r->name, r->e, "%s %.60s", what, word);
 	error_hint(r->e, "%s", hint);
@@ -145,7 +141,9 @@ static bool parse_colour(const char *w, enum depth d, int32_t *ret)
 		v = strtol(w + 1, &end, 16);
 		if (strlen(w) != 7 || *end != '\0' || v < 0)
 			return false;
-		*ret = d == DEPTH_RGB ? (int32_t)v : d == DEPTH_256 ? nearest_256((int32_t)v) : nearest_16((int32_t)v);
+		*ret = d == DEPTH_RGB   ? (int32_t)v
+		       : d == DEPTH_256 ? nearest_256((int32_t)v)
+					: nearest_16((int32_t)v);
 		return true;
 	}
 	for (int i = 0; i < 16; i++) {
@@ -164,8 +162,9 @@ static bool parse_colour(const char *w, enum depth d, int32_t *ret)
 /* "#6EACED bold", "220 on black", "bright-red reverse", "plain". */
 static int parse_style(struct reader *r, const struct yaml *y, enum depth d, struct style *ret)
 {
-	static const char hint[] = "a colour (#RRGGBB, a name such as bright-red, or a number), then on COLOUR, bold, dim, "
-	                           "underline, reverse, italic, plain, default";
+	static const char hint[] =
+	    "a colour (#RRGGBB, a name such as bright-red, or a number), then on COLOUR, bold, dim, "
+	    "underline, reverse, italic, plain, default";
 	struct style s = {-1, -1, 0};
 	bool back = false, coloured = false;
 	const char *p;
@@ -190,7 +189,8 @@ static int parse_style(struct reader *r, const struct yaml *y, enum depth d, str
 			continue;
 		}
 		if (d == DEPTH_MONO)
-			return refuse(r, y, "only bold, dim, underline, reverse, italic, plain", "mono has no", w);
+			return refuse(r, y, "only bold, dim, underline, reverse, italic, plain",
+				      "mono has no", w);
 		if (!parse_colour(w, d, &colour) || (coloured && !back))
 			return refuse(r, y, hint, "no colour or attribute:", w);
 		if (back)
@@ -218,15 +218,18 @@ static int read_role(struct reader *r, int role, const struct yaml *y)
 		return rc;
 	}
 	if (y->type != YAML_MAP)
-		return refuse(r, y, "such as \"#6EACED\" or {rgb: \"#6EACED\", \"256\": \"75\", \"16\": bright-blue, mono: plain}",
-		              "no style for the role", role_name((enum role)role));
+		return refuse(r, y,
+			      "such as \"#6EACED\" or {rgb: \"#6EACED\", \"256\": \"75\", \"16\": "
+			      "bright-blue, mono: plain}",
+			      "no style for the role", role_name((enum role)role));
 	for (int i = 0; i < y->n; i++) {
 		int d = 0;
 
 		while (d < DEPTH_COUNT && strcmp(depth_name((enum depth)d), y->keys[i]) != 0)
 			d++;
 		if (d == DEPTH_COUNT)
-			return refuse(r, y->key_at[i], "one of rgb, \"256\", \"16\", mono", "no colour depth:", y->keys[i]);
+			return refuse(r, y->key_at[i], "one of rgb, \"256\", \"16\", mono",
+				      "no colour depth:", y->keys[i]);
 	}
 	if (yaml_get(y, "rgb") != NULL) {
 		const struct yaml *rgb = yaml_get(y, "rgb");
@@ -253,7 +256,8 @@ static int read_roles(struct reader *r, const struct yaml *y)
 		int role = role_find(y->keys[i]);
 
 		if (role < 0)
-			return refuse(r, y->key_at[i], "towpath-theme(5) lists all roles", "no role is called", y->keys[i]);
+			return refuse(r, y->key_at[i], "towpath-theme(5) lists all roles",
+				      "no role is called", y->keys[i]);
 		rc = read_role(r, role, y->items[i]);
 	}
 	return rc;
@@ -267,7 +271,8 @@ static void theme_defaults(struct theme *t)
 			t->style[d][i] = (struct style){-1, -1, roles[i].mono};
 }
 
-static int parse_at(const char *name, const char *bytes, size_t n, int depth, struct theme *ret, struct error *e);
+static int parse_at(const char *name, const char *bytes, size_t n, int depth, struct theme *ret,
+		    struct error *e);
 
 static int read_inherits(struct reader *r, const struct yaml *y, int depth)
 {
@@ -276,13 +281,15 @@ static int read_inherits(struct reader *r, const struct yaml *y, int depth)
 	int rc;
 
 	if (y->type != YAML_SCALAR)
-		return refuse(r, y, "one of dark, light, mono, classic", "inherits must be", "the name of a theme");
+		return refuse(r, y, "one of dark, light, mono, classic", "inherits must be",
+			      "the name of a theme");
 	snprintf(path, sizeof(path), "themes/%.40s.theme", y->text);
 	b = baked_find(path);
 	if (b == NULL)
 		return refuse(r, y, "one of dark, light, mono, classic", "no theme is called", y->text);
 	if (depth >= INHERIT_MAX)
-		return refuse(r, y, "name a theme that does not inherit", "too many themes inherit:", y->text);
+		return refuse(r, y, "name a theme that does not inherit",
+			      "too many themes inherit:", y->text);
 	rc = parse_at(path, (const char *)b->bytes, b->n, depth + 1, r->t, r->e);
 	return rc;
 }
@@ -303,20 +310,23 @@ static int read_top(struct reader *r, const struct yaml *y, int depth)
 	int rc = 0;
 
 	if (y->type != YAML_MAP)
-		return refuse(r, y, "it has name, inherits, background and roles", "a theme must be", "a mapping");
+		return refuse(r, y, "it has name, inherits, background and roles", "a theme must be",
+			      "a mapping");
 	for (int i = 0; i < y->n; i++) {
 		size_t k = 0;
 
 		while (k < ARRAY_LEN(keys) && strcmp(keys[k], y->keys[i]) != 0)
 			k++;
 		if (k == ARRAY_LEN(keys))
-			return refuse(r, y->key_at[i], "one of name, inherits, background, roles", "no such key:", y->keys[i]);
+			return refuse(r, y->key_at[i], "one of name, inherits, background, roles",
+				      "no such key:", y->keys[i]);
 	}
 	v = yaml_get(y, "inherits");
 	if (v != NULL)
 		rc = read_inherits(r, v, depth);
 	v = yaml_get(y, "name");
-	if (rc == 0 && v != NULL && (v->type != YAML_SCALAR || strlen(v->text) >= NAME_LEN || v->text[0] == '\0'))
+	if (rc == 0 && v != NULL &&
+	    (v->type != YAML_SCALAR || strlen(v->text) >= NAME_LEN || v->text[0] == '\0'))
 		rc = refuse(r, v, "one short text", "name must be", "a text");
 	else if (rc == 0 && v != NULL)
 		str_copy(r->t->name, sizeof(r->t->name), v->text);
@@ -327,7 +337,8 @@ static int read_top(struct reader *r, const struct yaml *y, int depth)
 	return rc == 0 && v != NULL ? read_roles(r, v) : rc;
 }
 
-static int parse_at(const char *name, const char *bytes, size_t n, int depth, struct theme *ret, struct error *e)
+static int parse_at(const char *name, const char *bytes, size_t n, int depth, struct theme *ret,
+		    struct error *e)
 {
 	struct arena a;
 	struct theme t;

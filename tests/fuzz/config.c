@@ -1,6 +1,6 @@
 /* towpath.yaml from any bytes: a setup, or an error with a place. */
-#include "backends/drivers.h"
 #include "config/config.h"
+#include "backends/drivers.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,7 +1,7 @@
 /* Themes and keymaps from any bytes: the first byte chooses which. */
+#include "themes/theme.h"
 #include "config/keymap.h"
 #include "tests/fuzz/fuzz.h"
-#include "themes/theme.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

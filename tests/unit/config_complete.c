@@ -1,11 +1,11 @@
 /* Completion scripts and the manual's tables, from a small command table. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "config/complete.h"
 #include "config/docs.h"
@@ -23,10 +23,15 @@ static const struct arg_desc completion_args[] = {
     {.name = "shell", .type = ARG_WORD, .required = true, .choices = shells, .text = "which"},
     {.name = NULL},
 };
-static const struct command promote = {.name = "promote", .summary = "promote a release", .args = promote_args,
-                                       .details = "First. 'Second'. .Third", .json = "plan", .example = "towpath promote web --to prod"};
+static const struct command promote = {.name = "promote",
+				       .summary = "promote a release",
+				       .args = promote_args,
+				       .details = "First. 'Second'. .Third",
+				       .json = "plan",
+				       .example = "towpath promote web --to prod"};
 static const struct command verify = {.name = "audit verify", .summary = "check the chain"};
-static const struct command completion = {.name = "completion", .summary = "a script", .args = completion_args};
+static const struct command completion = {
+    .name = "completion", .summary = "a script", .args = completion_args};
 static const struct command hidden = {.name = "__rollout", .summary = "internal", .flags = COMMAND_HIDDEN};
 static const struct command *const list[] = {&promote, &verify, &completion, &hidden, NULL};
 
@@ -89,9 +94,9 @@ static void manual_has_keys_and_options(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(scripts_name_what_there_is),
-	                                   cmocka_unit_test(other_shells_are_refused), cmocka_unit_test(manual_has_commands),
-	                                   cmocka_unit_test(manual_has_keys_and_options)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(scripts_name_what_there_is), cmocka_unit_test(other_shells_are_refused),
+	    cmocka_unit_test(manual_has_commands), cmocka_unit_test(manual_has_keys_and_options)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

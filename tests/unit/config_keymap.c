@@ -1,27 +1,28 @@
 /* The keymap: default, refusals with their places, the user's file over it. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "config/keymap.h"
 #include "core/baked.h"
 
-static const char *const actions[] = {"move down", "move up", "open", "plan", "execute", "rollback", "back",
-                                      "cancel",    "copy value", "copy digest", "refresh", NULL};
+static const char *const actions[] = {"move down",  "move up",     "open",    "plan",
+				      "execute",    "rollback",    "back",    "cancel",
+				      "copy value", "copy digest", "refresh", NULL};
 
 static const char base[] = "global:\n"
-                           "  - {keys: \"j Down\", action: move down, note: next, group: move}\n"
-                           "  - {keys: yy, action: copy value, note: copy, group: read}\n"
-                           "  - {keys: q, action: back, note: back, group: open}\n"
-                           "  - {keys: P, action: plan, note: promote, group: act, footer: true}\n"
-                           "board:\n"
-                           "  - {keys: Enter, action: open, note: open, group: open}\n"
-                           "plan:\n"
-                           "  - {keys: x, action: execute, note: execute, group: plan}\n";
+			   "  - {keys: \"j Down\", action: move down, note: next, group: move}\n"
+			   "  - {keys: yy, action: copy value, note: copy, group: read}\n"
+			   "  - {keys: q, action: back, note: back, group: open}\n"
+			   "  - {keys: P, action: plan, note: promote, group: act, footer: true}\n"
+			   "board:\n"
+			   "  - {keys: Enter, action: open, note: open, group: open}\n"
+			   "plan:\n"
+			   "  - {keys: x, action: execute, note: execute, group: plan}\n";
 
 static void default_has_rows(void **state)
 {
@@ -52,7 +53,8 @@ struct refusal {
 };
 
 static const struct refusal refusals[] = {
-    {"nowhere:\n  - {keys: a, action: open, group: open}\n", 1, 1, "the context nowhere is not known", "towpath-keys", 0},
+    {"nowhere:\n  - {keys: a, action: open, group: open}\n", 1, 1, "the context nowhere is not known",
+     "towpath-keys", 0},
     {"bord:\n  - {keys: a, action: open, group: open}\n", 1, 1, "the context bord", "did you mean board?", 0},
     {"board:\n  - {keys: a, action: opne, group: open}\n", 2, 23, "the action opne", "did you mean open?", 0},
     {"board:\n  - {keys: a, action: open, group: zzz}\n", 2, 36, "the group zzz", "", 0},
@@ -63,9 +65,10 @@ static const struct refusal refusals[] = {
     {"board:\n  - open\n", 2, 5, "must be a mapping", "", 0},
     {"board: open\n", 1, 8, "must be a list", "", 0},
     {"- open\n", 1, 1, "mapping of contexts", "", 0},
-    {"board:\n  - {keys: \"a b a\", action: open, group: open}\n", 2, 12, "a is bound twice in board", "line 2", 0},
-    {"board:\n  - {keys: a, action: open, group: open}\n  - {keys: \"b a\", action: plan, group: read}\n", 3, 12,
-     "a is bound twice in board", "line 2: open", 0},
+    {"board:\n  - {keys: \"a b a\", action: open, group: open}\n", 2, 12, "a is bound twice in board",
+     "line 2", 0},
+    {"board:\n  - {keys: a, action: open, group: open}\n  - {keys: \"b a\", action: plan, group: read}\n", 3,
+     12, "a is bound twice in board", "line 2: open", 0},
     {"board:\n  - {keys: yy, action: open, group: open}\n  - {keys: y, action: plan, group: read}\n", 3, 12,
      "y starts or is started", "line 2", 0},
     {"board:\n  - {keys: C-s, action: open, group: open}\n", 2, 12, "C-s belongs to the terminal", "", 0},
@@ -84,7 +87,8 @@ static const struct refusal refusals[] = {
     {"board:\n  - {keys: p, action: plan, group: act}\n", 2, 12, "p cannot open a plan", "upper-case", 0},
     {"board:\n  - {keys: F5, action: plan, group: act}\n", 2, 12, "F5 cannot open a plan", "upper-case", 0},
     {"board:\n  - {keys: x, action: open, group: open}\n", 2, 12, "x cannot be bound", "", 0},
-    {"board:\n  - {keys: x, action: execute, group: plan}\n", 2, 12, "execute has no meaning in board", "", 0},
+    {"board:\n  - {keys: x, action: execute, group: plan}\n", 2, 12, "execute has no meaning in board", "",
+     0},
     {"plan:\n  - {keys: e, action: execute, group: plan}\n", 2, 12, "e cannot execute", "", 0},
     {"board:\n  - {keys: a, action: open, group: open, footer: maybe}\n", 2, 50, "footer must be", "", 0},
     {"board:\n  - {keys: q, action: none}\n", 2, 12, "q cannot be changed", "another key", 1},
@@ -113,9 +117,10 @@ static void refuses(void **state)
 		} else {
 			rc = keymap_parse(&km, "file", c->text, strlen(c->text), actions, &e);
 		}
-		if (rc != ERR_INVALID || e.line != c->line || e.col != c->col || strstr(e.text, c->says) == NULL ||
-		    strstr(e.hint, c->hint) == NULL)
-			fail_msg("case %zu: %d at %d:%d: %s (%s)\n%s", i, rc, e.line, e.col, e.text, e.hint, c->text);
+		if (rc != ERR_INVALID || e.line != c->line || e.col != c->col ||
+		    strstr(e.text, c->says) == NULL || strstr(e.hint, c->hint) == NULL)
+			fail_msg("case %zu: %d at %d:%d: %s (%s)\n%s", i, rc, e.line, e.col, e.text, e.hint,
+				 c->text);
 		assert_string_equal(e.where, c->user ? "user" : "file");
 	}
 }
@@ -123,11 +128,11 @@ static void refuses(void **state)
 static void user_file_wins(void **state)
 {
 	static const char user[] = "global:\n"
-	                           "  - {keys: j, action: refresh, note: mine}\n"
-	                           "  - {keys: n, action: move down}\n"
-	                           "  - {keys: N, action: plan}\n"
-	                           "  - {keys: yy, action: none}\n"
-	                           "  - {keys: y, action: copy digest}\n";
+				   "  - {keys: j, action: refresh, note: mine}\n"
+				   "  - {keys: n, action: move down}\n"
+				   "  - {keys: N, action: plan}\n"
+				   "  - {keys: yy, action: none}\n"
+				   "  - {keys: y, action: copy digest}\n";
 	struct keymap km;
 	struct error e = {0};
 	const struct binding *b;
@@ -165,7 +170,8 @@ static void empty_user_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(default_has_rows), cmocka_unit_test(refuses),
-	                                   cmocka_unit_test(user_file_wins), cmocka_unit_test(empty_user_file)};
+					   cmocka_unit_test(user_file_wins),
+					   cmocka_unit_test(empty_user_file)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* towpath.yaml: what a good file becomes, and for each mistake its line, column and what would be right. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "backends/drivers.h"
 #include "config/config.h"
@@ -16,37 +16,38 @@
 #include "core/baked.h"
 #include "tests/lib/config_drivers.h"
 
-static const char good[] = "name: acme\n"
-                           "store: {driver: sqlite, path: state/store.db}\n"
-                           "environments:\n"
-                           "  - {name: dev, tier: 1, gates: {smoke: off}}\n"
-                           "  - name: staging\n"
-                           "  - name: production\n"
-                           "    production: true\n"
-                           "    gates: {soak: 30s, approvals: 1, approval_valid: 4h}\n"
-                           "    freezes:\n"
-                           "      - {reason: weekend, window: \"Fri-Sun 16:00-24:00\", zone: Europe/Berlin}\n"
-                           "smoke:\n"
-                           "  basics:\n"
-                           "    steps:\n"
-                           "      - {name: version, url: \"{url}/v\", capture: {name: rev, path: .revision}}\n"
-                           "      - {name: page, url: \"{url}/${rev}\", status: 200-204, after: [version]}\n"
-                           "      - {name: own, command: [\"true\"], tap: true, json: null}\n"
-                           "services:\n"
-                           "  - name: web\n"
-                           "    smoke: basics\n"
-                           "    forge: {driver: git, path: repo}\n"
-                           "    deploy: {driver: host, root: \"hosts/{env}/{service}\", restart: [run, \"{env}\", \"{instance}\"]}\n"
-                           "    logs: {driver: file, path: \"/log/{instance}.log\"}\n"
-                           "    metrics: [{driver: probe, url: \"{url}/health\"}]\n"
-                           "    environments:\n"
-                           "      dev: {instances: [{name: web-1, url: \"http://127.0.0.1:1\"}]}\n"
-                           "      staging: false\n"
-                           "      production:\n"
-                           "        instances: [{name: web-1}, {name: web-2}]\n"
-                           "        deploy: {keep: 9, token: {file: \"secrets/{env}\"}}\n"
-                           "        logs: false\n"
-                           "        metrics: [{driver: text, url: \"{url}/m\"}, {driver: probe, url: \"{url}/h\"}]\n";
+static const char good[] =
+    "name: acme\n"
+    "store: {driver: sqlite, path: state/store.db}\n"
+    "environments:\n"
+    "  - {name: dev, tier: 1, gates: {smoke: off}}\n"
+    "  - name: staging\n"
+    "  - name: production\n"
+    "    production: true\n"
+    "    gates: {soak: 30s, approvals: 1, approval_valid: 4h}\n"
+    "    freezes:\n"
+    "      - {reason: weekend, window: \"Fri-Sun 16:00-24:00\", zone: Europe/Berlin}\n"
+    "smoke:\n"
+    "  basics:\n"
+    "    steps:\n"
+    "      - {name: version, url: \"{url}/v\", capture: {name: rev, path: .revision}}\n"
+    "      - {name: page, url: \"{url}/${rev}\", status: 200-204, after: [version]}\n"
+    "      - {name: own, command: [\"true\"], tap: true, json: null}\n"
+    "services:\n"
+    "  - name: web\n"
+    "    smoke: basics\n"
+    "    forge: {driver: git, path: repo}\n"
+    "    deploy: {driver: host, root: \"hosts/{env}/{service}\", restart: [run, \"{env}\", \"{instance}\"]}\n"
+    "    logs: {driver: file, path: \"/log/{instance}.log\"}\n"
+    "    metrics: [{driver: probe, url: \"{url}/health\"}]\n"
+    "    environments:\n"
+    "      dev: {instances: [{name: web-1, url: \"http://127.0.0.1:1\"}]}\n"
+    "      staging: false\n"
+    "      production:\n"
+    "        instances: [{name: web-1}, {name: web-2}]\n"
+    "        deploy: {keep: 9, token: {file: \"secrets/{env}\"}}\n"
+    "        logs: false\n"
+    "        metrics: [{driver: text, url: \"{url}/m\"}, {driver: probe, url: \"{url}/h\"}]\n";
 
 static int parse(const char *text, size_t n, struct setup **ret, struct error *e)
 {
@@ -134,7 +135,8 @@ static void fills_the_setup(void **state)
 	assert_string_equal(d->instances[0].url, "");
 	assert_int_equal(jv_get_num(d->deploy.options, "keep", 0), 9);
 	assert_string_equal(jv_get_text(d->deploy.options, "root", ""), "/base/hosts/production/web");
-	assert_string_equal(jv_get_text(jv_get(d->deploy.options, "token"), "file", ""), "/base/secrets/production");
+	assert_string_equal(jv_get_text(jv_get(d->deploy.options, "token"), "file", ""),
+			    "/base/secrets/production");
 	assert_null(d->logs.driver);
 	assert_int_equal(d->n_metrics, 2);
 	setup_free(s);
@@ -144,9 +146,10 @@ static void fills_the_setup(void **state)
 /* An environment's own driver shares no option with the service's. */
 static void another_driver_starts_afresh(void **state)
 {
-	struct setup *s = parse_good("name: a\nstore: {driver: sqlite, path: s}\nenvironments: [{name: dev}]\n"
-	                             "services:\n  - name: web\n    deploy: {driver: host, root: x}\n"
-	                             "    environments: {dev: {deploy: {driver: \"null\"}}}\n");
+	struct setup *s =
+	    parse_good("name: a\nstore: {driver: sqlite, path: s}\nenvironments: [{name: dev}]\n"
+		       "services:\n  - name: web\n    deploy: {driver: host, root: x}\n"
+		       "    environments: {dev: {deploy: {driver: \"null\"}}}\n");
 
 	(void)state;
 	assert_string_equal(setup_deployment(s, 0, 0)->deploy.driver, "null");
@@ -157,7 +160,7 @@ static void another_driver_starts_afresh(void **state)
 /* A mistake in the good file: a piece of it is replaced, and the error must be at mark (in the new piece). */
 struct mistake {
 	const char *was, *is;
-	const char *mark;          /* the place is where this text starts, after the start of the change */
+	const char *mark; /* the place is where this text starts, after the start of the change */
 	const char *says, *hint;
 };
 static const struct mistake mistakes[] = {
@@ -166,7 +169,8 @@ static const struct mistake mistakes[] = {
     {"name: acme", "name: [acme]", "[acme]", "name must be a text", ""},
     {"name: acme", "name: {acme}", "{acme}", "name must be a text", "quotes"},
     {"driver: sqlite", "driver: sqlit", "sqlit,", "the driver sqlit is not known", "did you mean sqlite?"},
-    {"driver: sqlite, path: state/store.db", "path: state/store.db", "{path", "store has no driver", "add driver: sqlite"},
+    {"driver: sqlite, path: state/store.db", "path: state/store.db", "{path", "store has no driver",
+     "add driver: sqlite"},
     {", path: state/store.db", "", "{driver", "the driver sqlite needs path", "state/store.db"},
     {"path: state/store.db", "path: \"s/{env}\"", "{env}", "{env} has no meaning here", "deployment"},
     {"path: state/store.db", "path: ~/x", "~/x", "not a path", "folder of this file"},
@@ -181,12 +185,16 @@ static const struct mistake mistakes[] = {
     {"tier: 1", "tier: 4", "4", "tier is 4", "from 1 to 3"},
     {"tier: 1", "tier: one", "one", "tier must be a whole number", "from 1 to 3"},
     {"tier: 1", "tier: \"1\"", "\"1\"", "tier must be a whole number", ""},
-    {"production: true", "production: true\n    tier: 1", "1", "a production environment has tier 3", "tier: 3"},
+    {"production: true", "production: true\n    tier: 1", "1", "a production environment has tier 3",
+     "tier: 3"},
     {"production: true", "production: maybe", "maybe", "production must be true or false", "on, off"},
-    {"production: true", "production: \"true\"", "\"true\"", "production must be true or false", "without quotes"},
+    {"production: true", "production: \"true\"", "\"true\"", "production must be true or false",
+     "without quotes"},
     {"production: true", "short: toolongs", "toolongs", "short toolongs is no valid token", "1 to 7"},
-    {"production: true", "short: dev", "dev", "short token dev of production is also that of dev", "another token"},
-    {"production: true", "on_failure: rolback", "rolback", "on_failure rolback is not known", "did you mean rollback?"},
+    {"production: true", "short: dev", "dev", "short token dev of production is also that of dev",
+     "another token"},
+    {"production: true", "on_failure: rolback", "rolback", "on_failure rolback is not known",
+     "did you mean rollback?"},
     {"production: true", "verify: x", "x", "verify must be a duration", ""},
     {"approvals: 1", "approvals: 11", "11", "approvals is 11", "from 0 to 10"},
     {"approvals: 1", "approvals: -1", "-1", "approvals is -1", "from 0 to 10"},
@@ -194,13 +202,16 @@ static const struct mistake mistakes[] = {
     {"soak: 30s", "soak: yes", "yes", "soak must be a duration", ""},
     {"reason: weekend, ", "", "{window", "freeze has no reason", "add reason: weekend"},
     {"Fri-Sun 16:00-24:00", "Fri-Son 16:00", "\"Fri-Son", "window Fri-Son 16:00", ""},
-    {"zone: Europe/Berlin", "zone: Europe/Berlim", "Europe/Berlim", "zone Europe/Berlim is not known", "IANA"},
+    {"zone: Europe/Berlin", "zone: Europe/Berlim", "Europe/Berlim", "zone Europe/Berlim is not known",
+     "IANA"},
     {"zone: Europe/Berlin", "zone: ../../../etc/passwd", "../", "is not known", "IANA"},
     {"zone: Europe/Berlin", "zone: /etc/passwd", "/etc", "is not known", "IANA"},
     {"zone: Europe/Berlin", "zone: Europe", "Europe", "is not known", "IANA"},
     {"  basics:", "  Basics:", "Basics", "name Basics is no valid name", "small letters"},
-    {"{name: version, url: \"{url}/v\"", "{name: version", "{name: version", "neither url nor command", "one of them"},
-    {"command: [\"true\"]", "command: [\"true\"], url: \"{url}/\"", "{name: own", "both url and command", "one of them"},
+    {"{name: version, url: \"{url}/v\"", "{name: version", "{name: version", "neither url nor command",
+     "one of them"},
+    {"command: [\"true\"]", "command: [\"true\"], url: \"{url}/\"", "{name: own", "both url and command",
+     "one of them"},
     {"tap: true", "status: 200", "200", "status has no meaning beside command", "url instead"},
     {"status: 200-204", "tap: true", "true", "tap has no meaning beside url", ""},
     {"status: 200-204", "status: 99", "99", "status must be an HTTP status", "200-299"},
@@ -217,51 +228,76 @@ static const struct mistake mistakes[] = {
     {"name: rev", "name: Rev", "Rev", "name Rev is no valid variable", ""},
     {"${rev}", "${rve}", "\"{url}/${rve}", "${rve} is captured by no step before", "capture"},
     {"after: [version]", "after: []", NULL, "${rev} is captured by no step before", "after"},
-    {"after: [version]", "after: [versoin]", "versoin", "the step versoin is not known", "did you mean version?"},
+    {"after: [version]", "after: [versoin]", "versoin", "the step versoin is not known",
+     "did you mean version?"},
     {"after: [version]", "after: [page]", "[page]", "step page comes after itself", "circle"},
-    {"path: .revision}}", "path: .revision}, after: [page]}", "[page]", "step version comes after itself", "circle"},
+    {"path: .revision}}", "path: .revision}, after: [page]}", "[page]", "step version comes after itself",
+     "circle"},
     {"name: page", "name: version", "version", "step version is here twice", "line 14"},
     {"url: \"{url}/v\"", "url: \"ftp://x\"", "\"ftp", "must start with http:// or https://", "{url}/health"},
     {"url: \"{url}/v\"", "url: \"http://u:p@h/\"", "\"http", "carries a user name or password", "reference"},
     {"url: \"{url}/v\"", "url: \"http://\"", "\"http", "has no host", ""},
     {"url: \"{url}/v\"", "url: \"http://a b\"", "\"http", "no valid URL", ""},
-    {"smoke: basics", "smoke: basic", "basic\n", "the smoke suite basic is not known", "did you mean basics?"},
+    {"smoke: basics", "smoke: basic", "basic\n", "the smoke suite basic is not known",
+     "did you mean basics?"},
     {"smoke: basics", "owners: x", "owners", "the key owners", "did you mean owner?"},
     {"smoke: basics", "thresholds: {errors_warn: 9}", "9", "errors_warn is above errors_fail", "comes first"},
     {"smoke: basics", "thresholds: {p99_fail: 1ms}", "1ms", "p99_warn is above p99_fail", ""},
-    {"smoke: basics", "thresholds: {errors_warn: 101}", "101", "errors_warn must be a number", "from 0 to 100"},
+    {"smoke: basics", "thresholds: {errors_warn: 101}", "101", "errors_warn must be a number",
+     "from 0 to 100"},
     {"driver: git", "driver: gti", "gti", "the driver gti", "did you mean git?"},
-    {"driver: git, path: repo", "driver: git, path: \"{env}/repo\"", "{env}", "{env} has no meaning here", ""},
+    {"driver: git, path: repo", "driver: git, path: \"{env}/repo\"", "{env}", "{env} has no meaning here",
+     ""},
     {"hosts/{env}", "hosts/{envi}", "{envi}", "the placeholder envi is not known", "did you mean env?"},
     {"\"{instance}\"]", "\"{digest}\"]", "{digest}", "the placeholder digest is not known", "instance"},
     {"root: \"hosts/{env}/{service}\", ", "", "{driver: host", "the driver host needs root", "add root"},
-    {"restart: [run, \"{env}\", \"{instance}\"]", "restart: run", "run", "restart must be a list", "[first, second]"},
+    {"restart: [run, \"{env}\", \"{instance}\"]", "restart: run", "run", "restart must be a list",
+     "[first, second]"},
     {"restart: [run, \"{env}\", \"{instance}\"]", "restart: []", "[]", "restart is empty", "at least 1"},
-    {"restart: [run, \"{env}\", \"{instance}\"]", "restart: ['']", "''", "restart names no program", "arguments"},
-    {"restart: [run, \"{env}\", \"{instance}\"]", "mode: roling", "roling", "mode roling is not known", "did you mean rolling?"},
+    {"restart: [run, \"{env}\", \"{instance}\"]", "restart: ['']", "''", "restart names no program",
+     "arguments"},
+    {"restart: [run, \"{env}\", \"{instance}\"]", "mode: roling", "roling", "mode roling is not known",
+     "did you mean rolling?"},
     {"restart: [run, \"{env}\", \"{instance}\"]", "keep: 0", "0", "keep is 0", "from 1 to 100"},
     {"restart: [run, \"{env}\", \"{instance}\"]", "drain: 2h", "2h", "drain is 2h", "to 1h"},
     {"restart: [run, \"{env}\", \"{instance}\"]", "force: 1", "1", "force must be true or false", ""},
     {"restart: [run, \"{env}\", \"{instance}\"]", "labels: [a]", "[a]", "labels must be a mapping", ""},
     {"restart: [run, \"{env}\", \"{instance}\"]", "labels: {a: [b]}", "[b]", "a must be a text", ""},
-    {"restart: [run, \"{env}\", \"{instance}\"]", "version_url: x", "x", "must start with http:// or https://", ""},
-    {"restart: [run, \"{env}\", \"{instance}\"]", "token: hunter2", "hunter2", "token must be a reference, never the secret", "{env: NAME}"},
-    {"restart: [run, \"{env}\", \"{instance}\"]", "token: {value: hunter2}", "value", "the secret source value", "env, file, command"},
-    {"restart: [run, \"{env}\", \"{instance}\"]", "token: {env: A, file: b}", "{env: A", "token must be a reference", ""},
-    {"restart: [run, \"{env}\", \"{instance}\"]", "token: {env: \"a-b\"}", "\"a-b\"", "no name of an environment variable", "DATABASE_URL"},
-    {"restart: [run, \"{env}\", \"{instance}\"]", "token: {command: pass}", "pass", "command must be a list", ""},
-    {"metrics: [{driver: probe", "metrics: [{driver: prob", "prob,", "the driver prob ", "did you mean probe?"},
-    {"metrics: [{driver: probe, url: \"{url}/health\"}]", "metrics: {driver: probe, url: \"{url}/h\"}", "{driver", "metrics must be a list", "[{driver: probe"},
-    {"deploy: {driver: host, root: \"hosts/{env}/{service}\"", "migrate: {driver: django, path: \"x\"", NULL, NULL, NULL},
-    {"      staging: false", "      stagin: false", "stagin", "the environment stagin is not known", "did you mean staging?"},
+    {"restart: [run, \"{env}\", \"{instance}\"]", "version_url: x", "x",
+     "must start with http:// or https://", ""},
+    {"restart: [run, \"{env}\", \"{instance}\"]", "token: hunter2", "hunter2",
+     "token must be a reference, never the secret", "{env: NAME}"},
+    {"restart: [run, \"{env}\", \"{instance}\"]", "token: {value: hunter2}", "value",
+     "the secret source value", "env, file, command"},
+    {"restart: [run, \"{env}\", \"{instance}\"]", "token: {env: A, file: b}", "{env: A",
+     "token must be a reference", ""},
+    {"restart: [run, \"{env}\", \"{instance}\"]", "token: {env: \"a-b\"}", "\"a-b\"",
+     "no name of an environment variable", "DATABASE_URL"},
+    {"restart: [run, \"{env}\", \"{instance}\"]", "token: {command: pass}", "pass", "command must be a list",
+     ""},
+    {"metrics: [{driver: probe", "metrics: [{driver: prob", "prob,", "the driver prob ",
+     "did you mean probe?"},
+    {"metrics: [{driver: probe, url: \"{url}/health\"}]", "metrics: {driver: probe, url: \"{url}/h\"}",
+     "{driver", "metrics must be a list", "[{driver: probe"},
+    {"deploy: {driver: host, root: \"hosts/{env}/{service}\"", "migrate: {driver: django, path: \"x\"", NULL,
+     NULL, NULL},
+    {"      staging: false", "      stagin: false", "stagin", "the environment stagin is not known",
+     "did you mean staging?"},
     {"      staging: false", "      staging: true", "true", "environment of a service must be a mapping", ""},
-    {"      staging: false", "      staging: {instances: [{name: a}, {name: a}]}", "a}]", "instance a is here twice", "line 26"},
-    {"      staging: false", "      staging: {instances: [{url: x}]}", "{url", "instance has no name", "web-1"},
-    {"      staging: false", "      staging: {instances: [{name: a, url: \"file:///x\"}]}", "\"file", "url must start with http", ""},
-    {"      staging: false", "      staging: {deploy: false}", "{deploy", "service web has no deploy in staging", "staging: false"},
-    {"      staging: false", "      staging: {deploy: {kep: 1}}", "kep", "the option kep", "did you mean keep?"},
-    {"      staging: false", "      staging: {deploy: host}", "host", "deploy must be a mapping with a driver", "false for none"},
-    {"      staging: false", "      staging: {migrate: {path: x}}", "{path", "migrate has no driver", "add driver: django"},
+    {"      staging: false", "      staging: {instances: [{name: a}, {name: a}]}", "a}]",
+     "instance a is here twice", "line 26"},
+    {"      staging: false", "      staging: {instances: [{url: x}]}", "{url", "instance has no name",
+     "web-1"},
+    {"      staging: false", "      staging: {instances: [{name: a, url: \"file:///x\"}]}", "\"file",
+     "url must start with http", ""},
+    {"      staging: false", "      staging: {deploy: false}", "{deploy",
+     "service web has no deploy in staging", "staging: false"},
+    {"      staging: false", "      staging: {deploy: {kep: 1}}", "kep", "the option kep",
+     "did you mean keep?"},
+    {"      staging: false", "      staging: {deploy: host}", "host",
+     "deploy must be a mapping with a driver", "false for none"},
+    {"      staging: false", "      staging: {migrate: {path: x}}", "{path", "migrate has no driver",
+     "add driver: django"},
     {"logs: false\n", "logs: &a {}\n", "&a", "anchors are not allowed", ""},
 };
 
@@ -305,11 +341,13 @@ static void mistakes_have_places(void **state)
 		mark = m->mark != NULL ? strstr(text + (before > 20 ? before - 20 : 0), m->mark) : NULL;
 		if (mark != NULL)
 			place_of(text, (size_t)(mark - text), &line, &col);
-		if (rc != ERR_INVALID || e.line < 1 || e.col < 1 || e.hint[0] == '\0' || (mark == NULL && m->mark != NULL) ||
+		if (rc != ERR_INVALID || e.line < 1 || e.col < 1 || e.hint[0] == '\0' ||
+		    (mark == NULL && m->mark != NULL) ||
 		    (m->says != NULL && mark != NULL && (e.line != line || e.col != col)) ||
-		    (m->says != NULL && (strstr(e.text, m->says) == NULL || strstr(e.hint, m->hint) == NULL))) {
-			fprintf(stderr, "case %zu (%s): %d at %d:%d, wanted %d:%d: %s (%s)\n", i, m->is, rc, e.line, e.col, line,
-			        col, e.text, e.hint);
+		    (m->says != NULL &&
+		     (strstr(e.text, m->says) == NULL || strstr(e.hint, m->hint) == NULL))) {
+			fprintf(stderr, "case %zu (%s): %d at %d:%d, wanted %d:%d: %s (%s)\n", i, m->is, rc,
+				e.line, e.col, line, col, e.text, e.hint);
 			wrong++;
 		}
 		assert_string_equal(e.where, "f.yaml");
@@ -320,8 +358,12 @@ static void mistakes_have_places(void **state)
 
 static void empty_files(void **state)
 {
-	static const char *const texts[] = {"", "# nothing\n", "[]\n", "x\n", "name: a\nenvironments: []\nservices: []\n",
-	                                    "name: a\nenvironments: [{name: d}]\nservices: []\n"};
+	static const char *const texts[] = {"",
+					    "# nothing\n",
+					    "[]\n",
+					    "x\n",
+					    "name: a\nenvironments: []\nservices: []\n",
+					    "name: a\nenvironments: [{name: d}]\nservices: []\n"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -379,7 +421,8 @@ static void mutations_never_crash(void **state)
 			}
 			refused++;
 			if (e.line < 1 || e.col < 1 || e.text[0] == '\0')
-				fail_msg("no place at %zu kind %d: %d:%d %s", at, kind, e.line, e.col, e.text);
+				fail_msg("no place at %zu kind %d: %d:%d %s", at, kind, e.line, e.col,
+					 e.text);
 		}
 	}
 	free(text);
@@ -505,11 +548,15 @@ static void nearest_names(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(fills_the_setup),      cmocka_unit_test(another_driver_starts_afresh),
-	    cmocka_unit_test(mistakes_have_places), cmocka_unit_test(empty_files),
-	    cmocka_unit_test(mutations_never_crash), cmocka_unit_test(examples_load), cmocka_unit_test(files_that_others_may_write_are_refused),
-	    cmocka_unit_test(finds_the_file),       cmocka_unit_test(nearest_names)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(fills_the_setup),
+					   cmocka_unit_test(another_driver_starts_afresh),
+					   cmocka_unit_test(mistakes_have_places),
+					   cmocka_unit_test(empty_files),
+					   cmocka_unit_test(mutations_never_crash),
+					   cmocka_unit_test(examples_load),
+					   cmocka_unit_test(files_that_others_may_write_are_refused),
+					   cmocka_unit_test(finds_the_file),
+					   cmocka_unit_test(nearest_names)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,11 @@
 /* The JSON Schema: shape, and that it knows every key that the loader knows. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "config/config.h"
 #include "config/field.h"
@@ -79,8 +79,9 @@ static void rows_are_documented(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(has_every_key), cmocka_unit_test(has_every_driver_option),
-	                                   cmocka_unit_test(rows_are_documented)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(has_every_key),
+					   cmocka_unit_test(has_every_driver_option),
+					   cmocka_unit_test(rows_are_documented)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* Secrets by reference: sources, modes, links, limits; the value never in an error. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +10,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "config/config.h"
 
@@ -42,7 +42,8 @@ static const char *put(const char *name, const char *bytes, size_t n, mode_t mod
 	return path;
 }
 
-static int read_ref(enum secret_source source, const char *name, const char *const *argv, struct str *s, struct error *e)
+static int read_ref(enum secret_source source, const char *name, const char *const *argv, struct str *s,
+		    struct error *e)
 {
 	struct secret_ref ref = {.source = source, .name = name, .argv = argv};
 
@@ -227,11 +228,15 @@ static void by_option(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(from_environment), cmocka_unit_test(from_file),     cmocka_unit_test(file_modes),
-	    cmocka_unit_test(file_kinds),       cmocka_unit_test(file_contents), cmocka_unit_test(from_command),
-	    cmocka_unit_test(command_in_the_files_folder), cmocka_unit_test(command_is_bounded),
-	    cmocka_unit_test(by_option)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(from_environment),
+					   cmocka_unit_test(from_file),
+					   cmocka_unit_test(file_modes),
+					   cmocka_unit_test(file_kinds),
+					   cmocka_unit_test(file_contents),
+					   cmocka_unit_test(from_command),
+					   cmocka_unit_test(command_in_the_files_folder),
+					   cmocka_unit_test(command_is_bounded),
+					   cmocka_unit_test(by_option)};
 
 	return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

@@ -1,4 +1,5 @@
 /* The strict YAML: what it refuses, and where it says so. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "config/yaml.h"
 
@@ -106,7 +106,8 @@ static void refuses(void **state)
 
 		if (rc != ERR_INVALID || e.line != refusals[i].line || e.col != refusals[i].col ||
 		    strstr(e.text, refusals[i].says) == NULL || e.hint[0] == '\0')
-			fail_msg("case %zu: %d at %d:%d: %s (%s)\n%s", i, rc, e.line, e.col, e.text, e.hint, refusals[i].text);
+			fail_msg("case %zu: %d at %d:%d: %s (%s)\n%s", i, rc, e.line, e.col, e.text, e.hint,
+				 refusals[i].text);
 		assert_string_equal(e.where, "f.yaml");
 		arena_release(&a);
 	}
@@ -119,9 +120,17 @@ static void syntax_has_a_place(void **state)
 		const char *text;
 		int line, col;
 	} cases[] = {
-	    {"a: [1, 2\nb: 3\n", 3, 1}, {"a: 'x\n", 1, 5},        {"a: 1\n  b: 2\n", 1, 4}, {"a: {b: s/{e}.x}\n", 1, 10},
-	    {"a:\n\t- b\n", 2, 1},      {"a: 1\n- b\n", 2, 1},    {"a: \"\\q\"\n", 1, 5},   {"%YAML 9.9\n---\na: 1\n", 1, 1},
-	    {"a: }\n", 1, 4},           {"a: b: c\n", 1, 5},      {"@x\n", 1, 1},
+	    {"a: [1, 2\nb: 3\n", 3, 1},
+	    {"a: 'x\n", 1, 5},
+	    {"a: 1\n  b: 2\n", 1, 4},
+	    {"a: {b: s/{e}.x}\n", 1, 10},
+	    {"a:\n\t- b\n", 2, 1},
+	    {"a: 1\n- b\n", 2, 1},
+	    {"a: \"\\q\"\n", 1, 5},
+	    {"%YAML 9.9\n---\na: 1\n", 1, 1},
+	    {"a: }\n", 1, 4},
+	    {"a: b: c\n", 1, 5},
+	    {"@x\n", 1, 1},
 	};
 	int saved, out[2];
 	char noise[64], wrong[400] = "";
@@ -137,8 +146,10 @@ static void syntax_has_a_place(void **state)
 		const struct yaml *y = NULL;
 		int rc = parse(&a, cases[i].text, strlen(cases[i].text), &y, &e);
 
-		if (wrong[0] == '\0' && (rc != ERR_INVALID || e.line != cases[i].line || e.col != cases[i].col || e.text[0] == '\0'))
-			snprintf(wrong, sizeof(wrong), "case %zu: %d at %d:%d: %.200s", i, rc, e.line, e.col, e.text);
+		if (wrong[0] == '\0' && (rc != ERR_INVALID || e.line != cases[i].line ||
+					 e.col != cases[i].col || e.text[0] == '\0'))
+			snprintf(wrong, sizeof(wrong), "case %zu: %d at %d:%d: %.200s", i, rc, e.line, e.col,
+				 e.text);
 		arena_release(&a);
 	}
 	fflush(stderr);
@@ -154,7 +165,7 @@ static void syntax_has_a_place(void **state)
 static void bomb_is_refused_at_its_first_anchor(void **state)
 {
 	static const char text[] = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\n"
-	                           "c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n";
+				   "c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n";
 	struct arena a;
 	struct error e;
 	const struct yaml *y = NULL;
@@ -227,11 +238,14 @@ static void many_keys_are_bounded(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(reads_all_kinds),    cmocka_unit_test(empty_is_null),
-	    cmocka_unit_test(refuses),            cmocka_unit_test(syntax_has_a_place),
-	    cmocka_unit_test(bomb_is_refused_at_its_first_anchor), cmocka_unit_test(size_is_bounded),
-	    cmocka_unit_test(depth_is_bounded),   cmocka_unit_test(many_keys_are_bounded)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(reads_all_kinds),
+					   cmocka_unit_test(empty_is_null),
+					   cmocka_unit_test(refuses),
+					   cmocka_unit_test(syntax_has_a_place),
+					   cmocka_unit_test(bomb_is_refused_at_its_first_anchor),
+					   cmocka_unit_test(size_is_bounded),
+					   cmocka_unit_test(depth_is_bounded),
+					   cmocka_unit_test(many_keys_are_bounded)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* Themes: what a file compiles to, refusals with their places, and that ours can be read by everybody. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "themes/theme.h"
 
@@ -45,7 +45,8 @@ static void ours_pass_the_check(void **state)
 /* The reason why classic is not the default. */
 static void check_finds_red_and_green(void **state)
 {
-	static const char bad[] = "roles: {ok: \"#00AA00\", warn: \"#B0A000\", err: \"#AA5500\", dim: \"#333333\"}\n";
+	static const char bad[] =
+	    "roles: {ok: \"#00AA00\", warn: \"#B0A000\", err: \"#AA5500\", dim: \"#333333\"}\n";
 	struct theme t;
 	struct error e;
 	struct str out;
@@ -136,7 +137,8 @@ static void refuses(void **state)
 
 		if (rc != ERR_INVALID || e.line != refusals[i].line || e.col != refusals[i].col ||
 		    strstr(e.text, refusals[i].says) == NULL)
-			fail_msg("case %zu: %d at %d:%d: %s\n%s", i, rc, e.line, e.col, e.text, refusals[i].text);
+			fail_msg("case %zu: %d at %d:%d: %s\n%s", i, rc, e.line, e.col, e.text,
+				 refusals[i].text);
 	}
 }
 
@@ -179,11 +181,14 @@ static void measures(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(ours_load),         cmocka_unit_test(ours_pass_the_check),
-	    cmocka_unit_test(check_finds_red_and_green), cmocka_unit_test(compiles_by_depth),
-	    cmocka_unit_test(one_text_serves_all_depths), cmocka_unit_test(refuses),
-	    cmocka_unit_test(loads_by_path),     cmocka_unit_test(measures)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(ours_load),
+					   cmocka_unit_test(ours_pass_the_check),
+					   cmocka_unit_test(check_finds_red_and_green),
+					   cmocka_unit_test(compiles_by_depth),
+					   cmocka_unit_test(one_text_serves_all_depths),
+					   cmocka_unit_test(refuses),
+					   cmocka_unit_test(loads_by_path),
+					   cmocka_unit_test(measures)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
