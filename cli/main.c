@@ -148,7 +148,7 @@ static int run_command(struct cli *c)
 	command = command_find(cli_commands, c->argc, (const char *const *)c->argv, &used);
 	if (command != NULL && (command->flags & COMMAND_NO_SETUP) == 0) {
 		if (app_open(&o, &a, &e) != 0) {
-			print_error(&e);
+			print_failure(&e);
 			return EXIT_USAGE;
 		}
 		p.loop = app_loop(a);
@@ -173,7 +173,7 @@ static int run_executor(struct cli *c)
 	if (c->argc != 2)
 		return usage("__rollout takes the id of a rollout", "");
 	if (app_open(&o, &a, &e) != 0) {
-		print_error(&e);
+		print_failure(&e);
 		return EXIT_USAGE;
 	}
 	code = run_rollout(a, c->argv[1]);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-void print_error(const struct error *e)
+void print_failure(const struct error *e)
 {
 	char text[PATH_LEN + 3 * TEXT_LEN];
 

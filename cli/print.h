@@ -15,6 +15,6 @@ struct printer {
 struct command_sink printer_sink(struct printer *p);
 
 /* "towpath: ..." on stderr, with place and hint. */
-void print_error(const struct error *e);
+void print_failure(const struct error *e);
 
 #endif
