@@ -1,11 +1,12 @@
 /* Completion scripts and the manual's tables, from a small command table. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "config/complete.h"
 #include "config/docs.h"

@@ -1,11 +1,12 @@
 /* The keymap: default, refusals with their places, the user's file over it. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "config/keymap.h"
 #include "core/baked.h"

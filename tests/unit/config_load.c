@@ -1,5 +1,4 @@
 /* towpath.yaml: what a good file becomes, and for each mistake its line, column and what would be right. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "backends/drivers.h"
 #include "config/config.h"

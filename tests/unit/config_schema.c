@@ -1,11 +1,12 @@
 /* The JSON Schema: shape, and that it knows every key that the loader knows. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "config/config.h"
 #include "config/field.h"

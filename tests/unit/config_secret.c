@@ -1,5 +1,4 @@
 /* Secrets by reference: sources, modes, links, limits; the value never in an error. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +9,8 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "config/config.h"
 

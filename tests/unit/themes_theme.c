@@ -1,5 +1,4 @@
 /* Themes: what a file compiles to, refusals with their places, and that ours can be read by everybody. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "themes/theme.h"
 
