@@ -1,0 +1,892 @@
+/* The store port: laws for every driver, then what sqlite keeps, refuses and notices, also across processes. */
+#include "backends/drivers.h"
+#include "core/port/store.h"
+#include "io/proc.h"
+#include "tests/lib/cm.h"
+#include "tests/lib/porttest.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct world {
+	struct loop *loop;
+	char dir[PATH_LEN], path[PATH_LEN];
+	struct opened o;
+	struct rollout *r;
+	struct plan *plan;
+};
+
+static const struct store_driver *S(const struct world *w) { return (const struct store_driver *)(const void *)w->o.driver; }
+
+static void open_store(struct world *w, const char *times)
+{
+	char options[PATH_LEN + 256];
+
+	snprintf(options, sizeof(options), "{\"path\": \"%.900s\", \"busy\": 300000%s%s}", w->path, times[0] != '\0' ? ", " : "",
+	         times);
+	driver_open(&w->o, w->loop, &store_sqlite.base, options, NULL);
+}
+
+static struct plan *plan_make(const char *to)
+{
+	static struct instance_conf instances[] = {{"web-1", ""}};
+	struct deployment_conf dep = {.present = true, .instances = instances, .n_instances = 1};
+	struct plan *p = plan_new();
+
+	assert_non_null(p);
+	str_copy(p->service, sizeof(p->service), "web");
+	str_copy(p->env, sizeof(p->env), "prod");
+	str_copy(p->from.digest, sizeof(p->from.digest), "sha256:old");
+	str_copy(p->to.digest, sizeof(p->to.digest), to);
+	str_copy(p->to.tag, sizeof(p->to.tag), "2.0.0");
+	p->policy.approvals = 1;
+	plan_make_steps(p, &dep, false, NULL);
+	assert_int_equal(plan_seal(p, NULL), 0);
+	return p;
+}
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	assert_non_null(w);
+	w->loop = loop_new(NULL);
+	folder_make(w->dir);
+	snprintf(w->path, sizeof(w->path), "%.900s/state/store.db", w->dir);
+	open_store(w, "");
+	w->plan = plan_make("sha256:new");
+	w->r = calloc(1, sizeof(*w->r));
+	assert_non_null(w->r);
+	rollout_init(w->r, "r1", w->plan, "anna", loop_wall_us());
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	if (w->o.driver != NULL)
+		driver_close(&w->o);
+	loop_free(w->loop);
+	folder_remove(w->dir);
+	plan_free(w->plan);
+	free(w->r);
+	free(w);
+	return 0;
+}
+
+/* --- calls that are awaited ------------------------------------------------------------------------------ */
+
+static struct op *begin(struct world *w, struct answer *a)
+{
+	struct op *op;
+
+	op = answer_op(a, w->loop, 10 * US_PER_S);
+	a->keep = true;
+	return op;
+}
+
+static enum outcome_kind create(struct world *w, const struct rollout *r, char *text)
+{
+	struct answer a;
+
+	S(w)->rollout_create(w->o.priv, r, "anna", begin(w, &a));
+	answer_wait(&a);
+	if (text != NULL)
+		str_copy(text, TEXT_LEN, a.outcome.text);
+	return a.outcome.kind;
+}
+
+static struct lease *claim(struct world *w, const char *holder, int64_t pid, int64_t started, bool force)
+{
+	struct lease want = {.pid = pid, .pid_start = started};
+	struct answer a;
+
+	str_copy(want.key, sizeof(want.key), "web/prod");
+	str_copy(want.holder, sizeof(want.holder), holder);
+	str_copy(want.rollout, sizeof(want.rollout), "r1");
+	S(w)->lease_claim(w->o.priv, &want, force, begin(w, &a));
+	answer_wait(&a);
+	assert_true(a.outcome.kind == OUTCOME_OK || a.outcome.kind == OUTCOME_FAILED);
+	return a.result;
+}
+
+static enum outcome_kind lease_do(struct world *w, int64_t epoch, bool release)
+{
+	struct answer a;
+
+	(release ? S(w)->lease_release : S(w)->lease_renew)(w->o.priv, "web/prod", epoch, begin(w, &a));
+	answer_wait(&a);
+	free(a.result);
+	return a.outcome.kind;
+}
+
+static enum outcome_kind write_at(struct world *w, int64_t epoch)
+{
+	struct answer a;
+
+	S(w)->rollout_write(w->o.priv, w->r, epoch, begin(w, &a));
+	answer_wait(&a);
+	return a.outcome.kind;
+}
+
+static struct store_snapshot *snapshot(struct world *w)
+{
+	struct answer a;
+
+	S(w)->snapshot(w->o.priv, begin(w, &a));
+	answer_wait(&a);
+	if (a.outcome.kind != OUTCOME_OK)
+		fail_msg("snapshot: %s", a.outcome.text);
+	return a.result;
+}
+
+static struct outcome decide(struct world *w, enum decision_kind kind, const char *actor, const char *reason)
+{
+	struct decision d = {.kind = kind};
+	struct answer a;
+
+	str_copy(d.actor, sizeof(d.actor), actor);
+	str_copy(d.reason, sizeof(d.reason), reason);
+	str_copy(d.rollout, sizeof(d.rollout), "r1");
+	str_copy(d.service, sizeof(d.service), "web");
+	str_copy(d.env, sizeof(d.env), "prod");
+	S(w)->decide(w->o.priv, &d, begin(w, &a));
+	answer_wait(&a);
+	free(a.result);
+	return a.outcome;
+}
+
+static struct audit_verdict verify(struct world *w)
+{
+	struct audit_verdict v = {.bad_seq = -1};
+	struct answer a;
+
+	S(w)->audit_verify(w->o.priv, begin(w, &a));
+	answer_wait(&a);
+	assert_int_equal(a.outcome.kind, OUTCOME_OK);
+	v = *(struct audit_verdict *)a.result;
+	free(a.result);
+	return v;
+}
+
+static void sql(struct world *w, const char *text)
+{
+	sqlite3 *db;
+	char *err = NULL;
+
+	assert_int_equal(sqlite3_open(w->path, &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, 2000);
+	if (sqlite3_exec(db, text, NULL, NULL, &err) != SQLITE_OK)
+		fail_msg("%s: %s", text, err);
+	sqlite3_close(db);
+}
+
+/* --- laws ------------------------------------------------------------------------------------------------------ */
+
+static struct rollout law_rollout;
+static struct plan *law_plan;
+static struct smoke_result *law_smoke;
+
+#define CALL(name, ...) \
+	static void call_##name(void *priv, struct op *op) { law_driver->name(priv, ##__VA_ARGS__, op); }
+static const struct store_driver *law_driver;
+static const struct lease law_lease = {.key = "web/prod", .holder = "1@x", .pid = 1};
+static const struct outcome law_outcome = {.kind = OUTCOME_OK};
+static const struct deploy_row law_row = {.service = "web", .env = "prod"};
+static const struct decision law_decision = {.kind = DECISION_NOTE, .actor = "anna"};
+static const char *const law_operators[] = {"anna", "ben"};
+static void call_snapshot(void *priv, struct op *op) { law_driver->snapshot(priv, op); }
+static void call_audit_verify(void *priv, struct op *op) { law_driver->audit_verify(priv, op); }
+static void call_observe_get(void *priv, struct op *op) { law_driver->observe_get(priv, op); }
+CALL(plan_put, law_plan, "anna")
+CALL(plan_get, "sha256:none")
+CALL(rollout_create, &law_rollout, "anna")
+CALL(rollout_get, "none")
+CALL(lease_claim, &law_lease, false)
+CALL(lease_renew, "web/prod", 1)
+CALL(lease_release, "web/prod", 1)
+CALL(step_intent, &law_rollout, 0, "", 1)
+CALL(step_result, &law_rollout, 0, &law_outcome, 1)
+CALL(rollout_write, &law_rollout, 1)
+CALL(deploy_note, &law_row)
+CALL(decide, &law_decision)
+CALL(smoke_put, law_smoke)
+CALL(history, 0, 10)
+CALL(observe_put, "deploy/web/prod", 1, "{}")
+CALL(mark_demo, law_operators, 2)
+
+static void laws_of(struct world *w, const struct store_driver *driver, void *priv, bool unsupported)
+{
+	static const struct slot_call calls[] = {
+	    {"snapshot", call_snapshot}, {"plan_put", call_plan_put}, {"plan_get", call_plan_get},
+	    {"rollout_create", call_rollout_create}, {"rollout_get", call_rollout_get}, {"lease_claim", call_lease_claim},
+	    {"lease_renew", call_lease_renew}, {"lease_release", call_lease_release}, {"step_intent", call_step_intent},
+	    {"step_result", call_step_result}, {"rollout_write", call_rollout_write}, {"deploy_note", call_deploy_note},
+	    {"decide", call_decide}, {"smoke_put", call_smoke_put}, {"history", call_history},
+	    {"audit_verify", call_audit_verify}, {"observe_put", call_observe_put}, {"observe_get", call_observe_get},
+	    {"mark_demo", call_mark_demo}};
+
+	law_driver = driver;
+	law_plan = w->plan;
+	law_rollout = *w->r;
+	law_smoke = smoke_result_new(1);
+	assert_non_null(law_smoke);
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+		slot_laws(w->loop, priv, &calls[i], unsupported);
+	smoke_result_free(law_smoke);
+	assert_non_null(driver->times(priv));
+}
+
+static void laws(void **state)
+{
+	struct world *w = *state;
+	struct opened null;
+
+	laws_of(w, &store_sqlite, w->o.priv, false);
+	driver_open(&null, w->loop, &store_null.base, "{}", NULL);
+	laws_of(w, &store_null, null.priv, true);
+	driver_close(&null);
+}
+
+/* --- plans, rollouts, decisions ------------------------------------------------------------------------------ */
+
+static void plans_keep_their_digest(void **state)
+{
+	struct world *w = *state;
+	struct answer a;
+	struct arena arena;
+	struct jv *v;
+	struct plan *back;
+	struct error e;
+
+	for (int i = 0; i < 2; i++) {
+		S(w)->plan_put(w->o.priv, w->plan, "anna", begin(w, &a));
+		answer_wait(&a);
+		assert_int_equal(a.outcome.kind, OUTCOME_OK);
+	}
+	assert_int_equal(verify(w).n_rows, 1);
+	S(w)->plan_get(w->o.priv, w->plan->digest, begin(w, &a));
+	answer_wait(&a);
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	assert_int_equal(jv_parse(&arena, a.result, strlen(a.result), &v, &e), 0);
+	assert_int_equal(plan_from_jv(v, &back, &e), 0);
+	assert_string_equal(back->digest, w->plan->digest);
+	plan_free(back);
+	arena_release(&arena);
+	free(a.result);
+	S(w)->plan_get(w->o.priv, "sha256:none", begin(w, &a));
+	answer_wait(&a);
+	assert_int_equal(a.outcome.kind, OUTCOME_FAILED);
+}
+
+static void one_live_rollout(void **state)
+{
+	struct world *w = *state;
+	struct rollout *other = malloc(sizeof(*other));
+	struct store_snapshot *s;
+	struct lease *l;
+	char text[TEXT_LEN];
+
+	assert_non_null(other);
+	assert_int_equal(create(w, w->r, NULL), OUTCOME_OK);
+	*other = *w->r;
+	str_copy(other->id, sizeof(other->id), "r2");
+	assert_int_equal(create(w, other, text), OUTCOME_FAILED);
+	assert_non_null(strstr(text, "is running"));
+	/* Another place is free; the same one once it has ended. */
+	str_copy(other->env, sizeof(other->env), "dev");
+	assert_int_equal(create(w, other, NULL), OUTCOME_OK);
+	l = claim(w, "1@x", 1, 1, false);
+	assert_non_null(l);
+	w->r->state = ROLLOUT_ENDED;
+	w->r->at_step = w->r->n_steps;
+	assert_int_equal(write_at(w, l->epoch), OUTCOME_OK);
+	str_copy(other->env, sizeof(other->env), "prod");
+	str_copy(other->id, sizeof(other->id), "r3");
+	assert_int_equal(create(w, other, NULL), OUTCOME_OK);
+	s = snapshot(w);
+	assert_int_equal(s->n_rollouts, 3);
+	assert_true(rollout_is_live(&s->rollouts[0]) && rollout_is_live(&s->rollouts[1]));
+	store_snapshot_free(s);
+	free(l);
+	free(other);
+}
+
+static void decisions_show_as_wanted(void **state)
+{
+	struct world *w = *state;
+	struct answer a;
+	struct rollout *r;
+	struct store_snapshot *s;
+
+	assert_int_equal(create(w, w->r, NULL), OUTCOME_OK);
+	assert_int_equal(decide(w, DECISION_HOLD, "olga", "look first").kind, OUTCOME_OK);
+	S(w)->rollout_get(w->o.priv, "r1", begin(w, &a));
+	answer_wait(&a);
+	r = a.result;
+	assert_true(r->hold_wanted);
+	assert_false(r->abort_wanted);
+	free(r);
+	decide(w, DECISION_CONTINUE, "olga", "");
+	decide(w, DECISION_ABORT, "olga", "no");
+	decide(w, DECISION_FREEZE, "olga", "audit");
+	s = snapshot(w);
+	assert_int_equal(s->n_decisions, 4);
+	assert_string_equal(s->decisions[0].reason, "look first");
+	assert_true(s->decisions[0].seq < s->decisions[3].seq);
+	assert_false(s->rollouts[0].hold_wanted);
+	assert_true(s->rollouts[0].abort_wanted);
+	store_snapshot_free(s);
+}
+
+static void deploys_and_marks(void **state)
+{
+	struct world *w = *state;
+	struct deploy_row row = {.service = "web", .env = "prod", .by = "anna", .good = true, .since_us = 1000};
+	struct decision bad = {.kind = DECISION_MARK_BAD, .actor = "ben", .service = "web", .env = "prod", .release = "sha256:a"};
+	static const char *const digests[] = {"sha256:a", "sha256:a", "sha256:b"};
+	struct store_snapshot *s;
+	struct answer a;
+
+	for (size_t i = 0; i < ARRAY_LEN(digests); i++) {
+		str_copy(row.release.digest, sizeof(row.release.digest), digests[i]);
+		row.since_us += 1000;
+		S(w)->deploy_note(w->o.priv, &row, begin(w, &a));
+		answer_wait(&a);
+		assert_int_equal(a.outcome.kind, OUTCOME_OK);
+	}
+	S(w)->decide(w->o.priv, &bad, begin(w, &a));
+	answer_wait(&a);
+	free(a.result);
+	s = snapshot(w);
+	assert_int_equal(s->n_deploys, 2);
+	assert_string_equal(s->deploys[0].release.digest, "sha256:b");
+	assert_int_equal(s->deploys[0].until_us, 0);
+	assert_false(s->deploys[0].bad);
+	assert_int_equal(s->deploys[1].since_us, 2000);
+	assert_int_equal(s->deploys[1].until_us, 4000);
+	assert_true(s->deploys[1].bad && s->deploys[1].good);
+	store_snapshot_free(s);
+}
+
+static void smokes_newest_per_release(void **state)
+{
+	struct world *w = *state;
+	struct smoke_result *r = smoke_result_new(2);
+	struct store_snapshot *s;
+	struct answer a;
+
+	assert_non_null(r);
+	str_copy(r->suite, sizeof(r->suite), "basics");
+	str_copy(r->service, sizeof(r->service), "web");
+	str_copy(r->env, sizeof(r->env), "dev");
+	str_copy(r->actor, sizeof(r->actor), "anna");
+	str_copy(r->release.digest, sizeof(r->release.digest), "sha256:a");
+	str_copy(r->steps[1].text, sizeof(r->steps[1].text), "status 500");
+	for (int i = 0; i < 2; i++) {
+		r->state = i == 0 ? SMOKE_FAILED : SMOKE_PASSED;
+		r->ended_us = 1000 + i;
+		S(w)->smoke_put(w->o.priv, r, begin(w, &a));
+		answer_wait(&a);
+		assert_int_equal(a.outcome.kind, OUTCOME_OK);
+	}
+	s = snapshot(w);
+	assert_int_equal(s->n_smokes, 1);
+	assert_int_equal(s->smokes[0]->state, SMOKE_PASSED);
+	assert_string_equal(s->smokes[0]->steps[1].text, "status 500");
+	store_snapshot_free(s);
+	smoke_result_free(r);
+}
+
+/* --- leases -------------------------------------------------------------------------------------------------------- */
+
+static void leases(void **state)
+{
+	struct world *w = *state;
+	struct lease *a, *b;
+	int64_t epoch;
+
+	driver_close(&w->o);
+	open_store(w, "\"lease_ttl\": 200000, \"lease_safe\": 100000, \"lease_renew\": 40000");
+	assert_int_equal(create(w, w->r, NULL), OUTCOME_OK);
+	a = claim(w, "1@x", 1, 1, false);
+	assert_non_null(a);
+	assert_null(claim(w, "2@x", 2, 2, false));
+	assert_null(claim(w, "2@x", 2, 2, true));
+	assert_int_equal(write_at(w, a->epoch), OUTCOME_OK);
+	assert_int_equal(write_at(w, a->epoch + 1), OUTCOME_FAILED);
+	/* Renewed it lives on past its first end. */
+	for (int i = 0; i < 4; i++) {
+		poll(NULL, 0, 100);
+		assert_int_equal(lease_do(w, a->epoch, false), OUTCOME_OK);
+	}
+	assert_null(claim(w, "2@x", 2, 2, false));
+	poll(NULL, 0, 250);
+	b = claim(w, "2@x", 2, 2, false);
+	assert_non_null(b);
+	assert_int_equal(b->epoch, a->epoch + 1);
+	/* The old holder is refused everything. */
+	assert_int_equal(lease_do(w, a->epoch, false), OUTCOME_FAILED);
+	assert_int_equal(lease_do(w, a->epoch, true), OUTCOME_FAILED);
+	assert_int_equal(write_at(w, a->epoch), OUTCOME_FAILED);
+	assert_int_equal(write_at(w, b->epoch), OUTCOME_OK);
+	epoch = b->epoch;
+	assert_int_equal(lease_do(w, epoch, true), OUTCOME_OK);
+	assert_int_equal(write_at(w, epoch), OUTCOME_FAILED);
+	free(a);
+	a = claim(w, "3@x", 3, 3, false);
+	assert_non_null(a);
+	assert_int_equal(a->epoch, epoch + 1);
+	free(a);
+	free(b);
+}
+
+static void dead_holder_is_replaced(void **state)
+{
+	struct world *w = *state;
+	char host[NAME_LEN] = "", holder[NAME_LEN * 2];
+	struct lease *a;
+	int64_t started;
+	int status;
+	pid_t pid;
+
+	assert_int_equal(create(w, w->r, NULL), OUTCOME_OK);
+	gethostname(host, sizeof(host) - 1);
+	pid = fork();
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	started = proc_start_time((int)pid);
+	snprintf(holder, sizeof(holder), "%d@%.40s", (int)pid, host);
+	a = claim(w, holder, pid, started, false);
+	assert_non_null(a);
+	free(a);
+	assert_null(claim(w, "2@x", 2, 2, true));
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	/* Nobody takes it by accident, who asks for it gets it at once. */
+	assert_null(claim(w, "2@x", 2, 2, false));
+	a = claim(w, "2@x", 2, 2, true);
+	assert_non_null(a);
+	assert_int_equal(a->epoch, 2);
+	free(a);
+}
+
+static void orphans_are_shown(void **state)
+{
+	struct world *w = *state;
+	struct store_snapshot *s;
+	struct lease *l;
+
+	driver_close(&w->o);
+	open_store(w, "\"lease_ttl\": 100000, \"lease_safe\": 60000, \"lease_renew\": 30000");
+	w->r->state = ROLLOUT_RUNNING;
+	assert_int_equal(create(w, w->r, NULL), OUTCOME_OK);
+	l = claim(w, "1@x", 1, 1, false);
+	s = snapshot(w);
+	assert_false(s->rollouts[0].orphaned);
+	assert_string_equal(s->rollouts[0].holder, "1@x");
+	assert_int_equal(s->rollouts[0].epoch, l->epoch);
+	store_snapshot_free(s);
+	poll(NULL, 0, 150);
+	s = snapshot(w);
+	assert_true(s->rollouts[0].orphaned);
+	store_snapshot_free(s);
+	free(l);
+}
+
+/* --- several processes ------------------------------------------------------------------------------------------ */
+
+/* In a child: its own loop and store; exit code 0 when fn says so. */
+static pid_t other_process(struct world *w, bool (*fn)(struct world *w, int n), int n)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct world mine = *w;
+		bool ok;
+
+		alarm(60);
+		mine.loop = loop_new(NULL);
+		open_store(&mine, "");
+		ok = fn(&mine, n);
+		driver_close(&mine.o);
+		_exit(ok ? 0 : 1);
+	}
+	return pid;
+}
+
+static bool create_there(struct world *w, int n)
+{
+	snprintf(w->r->id, sizeof(w->r->id), "p%d", n);
+	return create(w, w->r, NULL) == OUTCOME_OK;
+}
+
+static void one_wins(void **state)
+{
+	struct world *w = *state;
+	pid_t pids[8];
+	int winners = 0;
+
+	/* No handle of this process may be shared by a fork. */
+	driver_close(&w->o);
+	for (int i = 0; i < (int)ARRAY_LEN(pids); i++)
+		pids[i] = other_process(w, create_there, i);
+	for (size_t i = 0; i < ARRAY_LEN(pids); i++) {
+		int status;
+
+		waitpid(pids[i], &status, 0);
+		assert_true(WIFEXITED(status));
+		winners += WEXITSTATUS(status) == 0;
+	}
+	assert_int_equal(winners, 1);
+	open_store(w, "");
+	assert_int_equal(verify(w).bad_seq, 0);
+	assert_int_equal(verify(w).n_rows, 1);
+}
+
+static bool decide_there(struct world *w, int n)
+{
+	bool ok = true;
+
+	for (int i = 0; i < n && ok; i++)
+		ok = decide(w, DECISION_NOTE, "ben", "from afar").kind == OUTCOME_OK;
+	return ok;
+}
+
+static void on_change(void *ctx) { ++*(int *)ctx; }
+
+static void watch_sees_others(void **state)
+{
+	struct world *w = *state;
+	int fired = 0, before, status;
+	bool never = false;
+	int64_t until;
+	pid_t pid;
+
+	driver_close(&w->o);
+	pid = other_process(w, decide_there, 1);
+	waitpid(pid, &status, 0);
+	open_store(w, "");
+	S(w)->watch(w->o.priv, on_change, &fired);
+	loop_until(w->loop, &never, loop_mono_us() + 300 * US_PER_MS);
+	/* Quiet as long as nobody writes; observations are no change. */
+	before = fired;
+	loop_until(w->loop, &never, loop_mono_us() + 200 * US_PER_MS);
+	assert_int_equal(fired, before);
+	pid = other_process(w, decide_there, 1);
+	until = loop_mono_us() + 4 * US_PER_S;
+	while (fired == before && loop_mono_us() < until)
+		loop_until(w->loop, &never, loop_mono_us() + 10 * US_PER_MS);
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+	/* Sooner than the fallback: the folder said so. */
+	assert_true(fired > before);
+	before = fired;
+	assert_int_equal(decide(w, DECISION_NOTE, "anna", "own").kind, OUTCOME_OK);
+	until = loop_mono_us() + 4 * US_PER_S;
+	while (fired == before && loop_mono_us() < until)
+		loop_until(w->loop, &never, loop_mono_us() + 10 * US_PER_MS);
+	assert_true(fired > before);
+	S(w)->watch(w->o.priv, NULL, NULL);
+}
+
+static void chains_of_many_writers_hold(void **state)
+{
+	struct world *w = *state;
+	pid_t pids[4];
+
+	driver_close(&w->o);
+	for (size_t i = 0; i < ARRAY_LEN(pids); i++)
+		pids[i] = other_process(w, decide_there, 10);
+	for (size_t i = 0; i < ARRAY_LEN(pids); i++) {
+		int status;
+
+		waitpid(pids[i], &status, 0);
+		assert_int_equal(status, 0);
+	}
+	open_store(w, "");
+	assert_int_equal(verify(w).n_rows, 40);
+	assert_int_equal(verify(w).bad_seq, 0);
+}
+
+/* --- the audit chain ------------------------------------------------------------------------------------------------ */
+
+#define NO_TRIGGERS "DROP TRIGGER IF EXISTS audit_is_append_only_1; DROP TRIGGER IF EXISTS audit_is_append_only_2;"
+
+static void tampering_shows(void **state)
+{
+	static const struct {
+		const char *sql;
+		int64_t bad;
+	} cases[] = {
+	    {NO_TRIGGERS "UPDATE audit SET text = 'b1 changed' WHERE seq = 2", 2},
+	    {NO_TRIGGERS "UPDATE audit SET actor = 'eve' WHERE seq = 3", 3},
+	    {NO_TRIGGERS "DELETE FROM audit WHERE seq = 2", 2},
+	    {NO_TRIGGERS "DELETE FROM audit WHERE seq = 5", 5},
+	    {NO_TRIGGERS "UPDATE audit SET seq = 100 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 3;"
+	                 "UPDATE audit SET seq = 3 WHERE seq = 100", 2},
+	    {"INSERT INTO audit SELECT 6, at_us, actor, host, verb, target, result, text, hash, hash FROM audit WHERE seq = 5", 6},
+	    {NO_TRIGGERS "DELETE FROM audit", 1},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct world *w;
+
+		setup(state);
+		w = *state;
+		for (int n = 0; n < 5; n++)
+			assert_int_equal(decide(w, DECISION_NOTE, "anna", "as it was").kind, OUTCOME_OK);
+		assert_int_equal(verify(w).bad_seq, 0);
+		sql(w, cases[i].sql);
+		if (verify(w).bad_seq != cases[i].bad)
+			fail_msg("%s: row %lld is called bad: %s", cases[i].sql, (long long)verify(w).bad_seq, verify(w).text);
+		teardown(state);
+	}
+}
+
+static void audit_is_append_only(void **state)
+{
+	struct world *w = *state;
+	sqlite3 *db;
+
+	decide(w, DECISION_NOTE, "anna", "kept");
+	assert_int_equal(sqlite3_open(w->path, &db), SQLITE_OK);
+	assert_int_not_equal(sqlite3_exec(db, "DELETE FROM audit", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_not_equal(sqlite3_exec(db, "UPDATE audit SET text = 'x'", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(verify(w).n_rows, 1);
+}
+
+static void history_pages(void **state)
+{
+	struct world *w = *state;
+	struct audit_page *page;
+	struct answer a;
+
+	for (int n = 0; n < 7; n++)
+		decide(w, DECISION_NOTE, "anna", "x");
+	S(w)->history(w->o.priv, 0, 3, begin(w, &a));
+	answer_wait(&a);
+	page = a.result;
+	assert_int_equal(page->n_rows, 3);
+	assert_int_equal(page->rows[0].seq, 7);
+	audit_page_free(page);
+	S(w)->history(w->o.priv, 5, 100, begin(w, &a));
+	answer_wait(&a);
+	page = a.result;
+	assert_int_equal(page->n_rows, 4);
+	assert_int_equal(page->rows[0].seq, 4);
+	assert_string_equal(page->rows[0].verb, "note");
+	audit_page_free(page);
+}
+
+/* --- when it cannot be written ------------------------------------------------------------------------------------------ */
+
+static void locked_by_another(void **state)
+{
+	struct world *w = *state;
+	struct outcome o;
+	sqlite3 *db;
+
+	assert_int_equal(decide(w, DECISION_NOTE, "anna", "before").kind, OUTCOME_OK);
+	assert_int_equal(sqlite3_open(w->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	o = decide(w, DECISION_NOTE, "anna", "meanwhile");
+	assert_int_equal(o.kind, OUTCOME_ERRORED);
+	assert_non_null(strstr(o.text, "locked"));
+	assert_true(o.hint[0] != '\0');
+	/* Reading goes on. */
+	store_snapshot_free(snapshot(w));
+	sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	sqlite3_close(db);
+	assert_int_equal(decide(w, DECISION_NOTE, "anna", "after").kind, OUTCOME_OK);
+	assert_int_equal(verify(w).n_rows, 2);
+}
+
+/* In a child with a limit on file sizes: what is called saved is there afterwards, what is not is not. */
+static bool fill_there(struct world *w, int n)
+{
+	struct rlimit limit = {(rlim_t)n, (rlim_t)n};
+	int saved = 0;
+	struct outcome o = decide(w, DECISION_NOTE, "ben", "first");
+	char reason[TEXT_LEN], path[PATH_LEN + 16];
+	FILE *f;
+
+	memset(reason, 'x', sizeof(reason) - 1);
+	reason[sizeof(reason) - 1] = '\0';
+	saved += o.kind == OUTCOME_OK;
+	if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+		return false;
+	for (int i = 0; i < 400 && o.kind == OUTCOME_OK; i++) {
+		o = decide(w, DECISION_NOTE, "ben", reason);
+		saved += o.kind == OUTCOME_OK;
+	}
+	if (o.kind != OUTCOME_ERRORED || strstr(o.text, "nothing was saved") == NULL || o.hint[0] == '\0')
+		return false;
+	snprintf(path, sizeof(path), "%s/saved", w->dir);
+	f = fopen(path, "we");
+	if (f == NULL)
+		return false;
+	fprintf(f, "%d\n", saved);
+	return fclose(f) == 0;
+}
+
+static void disk_full(void **state)
+{
+	struct world *w = *state;
+	int status;
+	pid_t pid;
+
+	driver_close(&w->o);
+	pid = other_process(w, fill_there, 600 * 1024);
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+	open_store(w, "");
+	assert_int_equal(verify(w).bad_seq, 0);
+	assert_int_equal(verify(w).n_rows, atoi(file_text(w->dir, "saved")));
+}
+
+static void refused_stores(void **state)
+{
+	static const struct {
+		const char *sql;
+		const char *says;
+	} cases[] = {{"PRAGMA user_version = 99", "schema 99"}, {"PRAGMA user_version = 0", "something else"}};
+	struct world *w = *state;
+
+	decide(w, DECISION_NOTE, "anna", "x");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct outcome o;
+
+		driver_close(&w->o);
+		sql(w, cases[i].sql);
+		open_store(w, "");
+		o = decide(w, DECISION_NOTE, "anna", "y");
+		assert_int_equal(o.kind, OUTCOME_ERRORED);
+		assert_non_null(strstr(o.text, cases[i].says));
+		assert_true(o.hint[0] != '\0');
+	}
+	driver_close(&w->o);
+	sql(w, "PRAGMA user_version = 1");
+	assert_int_equal(chmod(w->path, 0644), 0);
+	open_store(w, "");
+	assert_int_equal(decide(w, DECISION_NOTE, "anna", "y").kind, OUTCOME_ERRORED);
+	/* It tries again with each call. */
+	assert_int_equal(chmod(w->path, 0600), 0);
+	assert_int_equal(decide(w, DECISION_NOTE, "anna", "y").kind, OUTCOME_OK);
+	driver_close(&w->o);
+	file_put(w->dir, "state/store.db", "no database, but long enough to look like one to anybody who looks at the size "
+	                                   "of it only and not at the first bytes of the file");
+	assert_int_equal(chmod(w->path, 0600), 0);
+	open_store(w, "");
+	assert_int_equal(decide(w, DECISION_NOTE, "anna", "y").kind, OUTCOME_ERRORED);
+}
+
+static void modes_are_private(void **state)
+{
+	struct world *w = *state;
+	char path[PATH_LEN + 16];
+	struct stat st;
+
+	decide(w, DECISION_NOTE, "anna", "x");
+	assert_int_equal(stat(w->path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	snprintf(path, sizeof(path), "%s-wal", w->path);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	snprintf(path, sizeof(path), "%s/state", w->dir);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+}
+
+static void observations_are_disposable(void **state)
+{
+	struct world *w = *state;
+	struct observation_list *list;
+	struct answer a;
+
+	for (int i = 0; i < 2; i++) {
+		char name[32];
+
+		S(w)->observe_put(w->o.priv, "deploy/web/prod", 42, "{\"a\":1}", begin(w, &a));
+		answer_wait(&a);
+		assert_int_equal(a.outcome.kind, OUTCOME_OK);
+		S(w)->observe_get(w->o.priv, begin(w, &a));
+		answer_wait(&a);
+		list = a.result;
+		assert_int_equal(list->n_items, 1);
+		assert_int_equal(list->items[0].at_us, 42);
+		assert_string_equal(list->items[0].json, "{\"a\":1}");
+		observation_list_free(list);
+		driver_close(&w->o);
+		/* Damaged: it is thrown away, the store is not touched by it. */
+		snprintf(name, sizeof(name), "state/store.db-seen");
+		file_put(w->dir, name, "garbage garbage garbage garbage garbage garbage garbage garbage garbage garbage garbage "
+		                       "garbage garbage garbage garbage");
+		open_store(w, "");
+	}
+	assert_int_equal(decide(w, DECISION_NOTE, "anna", "x").kind, OUTCOME_OK);
+}
+
+static void demo_marker(void **state)
+{
+	static const char *const operators[] = {"anna", "ben"};
+	struct world *w = *state;
+	struct store_snapshot *s;
+	struct answer a;
+
+	S(w)->mark_demo(w->o.priv, operators, 2, begin(w, &a));
+	answer_wait(&a);
+	assert_int_equal(a.outcome.kind, OUTCOME_OK);
+	s = snapshot(w);
+	assert_true(s->is_demo);
+	assert_int_equal(s->n_operators, 2);
+	assert_string_equal(s->operators[1], "ben");
+	store_snapshot_free(s);
+	/* A store that is in use never becomes one. */
+	S(w)->mark_demo(w->o.priv, operators, 2, begin(w, &a));
+	answer_wait(&a);
+	assert_int_equal(a.outcome.kind, OUTCOME_FAILED);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(laws),
+	    TEST(plans_keep_their_digest),
+	    TEST(one_live_rollout),
+	    TEST(decisions_show_as_wanted),
+	    TEST(deploys_and_marks),
+	    TEST(smokes_newest_per_release),
+	    TEST(leases),
+	    TEST(dead_holder_is_replaced),
+	    TEST(orphans_are_shown),
+	    TEST(one_wins),
+	    TEST(watch_sees_others),
+	    TEST(chains_of_many_writers_hold),
+	    cmocka_unit_test(tampering_shows),
+	    TEST(audit_is_append_only),
+	    TEST(history_pages),
+	    TEST(locked_by_another),
+	    TEST(disk_full),
+	    TEST(refused_stores),
+	    TEST(modes_are_private),
+	    TEST(observations_are_disposable),
+	    TEST(demo_marker),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
