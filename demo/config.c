@@ -190,7 +190,8 @@ static void put_env(const struct world *w, int service, int env, struct str *out
 		if (env < DEMO_ENVS - 1)
 			str_add(out, "REMINDER_FROM=billing@shop.example\n");
 	}
-	str_add(out, "DATABASE_URL=\n");
+	if (service != SERVICE_WEB)
+		str_add(out, "DATABASE_URL=none\n");
 }
 
 /* Replaces the value of DATABASE_URL; all else in the file is its owner's. */
@@ -210,7 +211,7 @@ static void set_database(const char *text, const char *url, struct str *out)
 static int write_env(const struct world *w, int service, int env, struct error *e)
 {
 	bool database = w->has_databases && service != SERVICE_WEB && (service != SERVICE_ORDERS || w->has_django);
-	char path[PATH_LEN], url[URL_LEN] = "";
+	char path[PATH_LEN], url[URL_LEN] = "none";
 	struct str before, after;
 	int rc = ERR_OK;
 

@@ -72,7 +72,7 @@ static bool find_python(struct world *w)
 
 	for (int i = 0; candidates[i]; i++) {
 		const char *const argv[] = {candidates[i], "-c",
-		                            "import sys, django, psycopg2; print(sys.executable)", NULL};
+		                            "import sys, django.core.management, psycopg2; print(sys.executable)", NULL};
 		const char *const env[] = {"PYTHONDONTWRITEBYTECODE=1", NULL};
 		struct tool t = {.argv = argv, .env = env, .keep_stderr = true};
 		struct error e;

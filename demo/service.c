@@ -178,7 +178,7 @@ static void read_env(struct service *s)
 		if (line[0] == '#' || !eq)
 			continue;
 		*eq = '\0';
-		if (!strcmp(line, "DATABASE_URL"))
+		if (!strcmp(line, "DATABASE_URL") && !strncmp(eq + 1, "postgres", 8))
 			str_copy(s->database_url, sizeof(s->database_url), eq + 1);
 		for (int i = 0; i < s->n_needs; i++)
 			if (!strcmp(line, s->needs[i]) && eq[1])
