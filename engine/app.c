@@ -482,6 +482,9 @@ void app_free(struct app *a)
 		op_settle(a->loop, 5 * US_PER_S);
 	if (a->store.driver != NULL)
 		close_driver(&a->store);
+	/* It counts by the setup that the last generation owns. */
+	model_free(a->model);
+	a->model = NULL;
 	for (int i = 0; i < a->n_generations; i++)
 		generation_free(a->generations[i]);
 	if (a->loop != NULL)
@@ -489,7 +492,6 @@ void app_free(struct app *a)
 	for (size_t i = 0; i < a->n_queue; i++)
 		event_free(a->queue[i]);
 	free(a->queue);
-	model_free(a->model);
 	free(a);
 }
 
