@@ -20,7 +20,7 @@ static const double rates[DEMO_SERVICES][DEMO_ENVS] = {{4, 6, 14}, {3, 4, 9}, {2
 struct traffic {
 	const struct world *w;
 	CURLM *multi;
-	CURL *idle[CALLS_MAX];
+	CURL *made[CALLS_MAX], *idle[CALLS_MAX];
 	int n_idle, n_made;
 	int64_t due_ms[DEMO_SERVICES][DEMO_ENVS];
 	unsigned turn[DEMO_SERVICES][DEMO_ENVS];
@@ -54,17 +54,12 @@ struct traffic *traffic_new(const struct world *w)
 
 void traffic_free(struct traffic *t)
 {
-	CURLMsg *m;
-	int left;
-
 	if (!t)
 		return;
-	while ((m = curl_multi_info_read(t->multi, &left)))
-		if (m->msg == CURLMSG_DONE)
-			curl_multi_remove_handle(t->multi, m->easy_handle);
-	for (int i = 0; i < t->n_idle; i++)
-		curl_easy_cleanup(t->idle[i]);
-	/* Calls that still run end with the process: this is its last act. */
+	for (int i = 0; i < t->n_made; i++) {
+		curl_multi_remove_handle(t->multi, t->made[i]);
+		curl_easy_cleanup(t->made[i]);
+	}
 	curl_multi_cleanup(t->multi);
 	free(t);
 }
@@ -86,7 +81,7 @@ static CURL *take_call(struct traffic *t)
 	c = curl_easy_init();
 	if (!c)
 		return NULL;
-	t->n_made++;
+	t->made[t->n_made++] = c;
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, swallow);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)CALL_TIMEOUT_MS);
 	curl_easy_setopt(c, CURLOPT_PROXY, "");
