@@ -185,8 +185,12 @@ void migration_set_count(struct migration_set *set)
 {
 	int count[MIGRATION_STATE_COUNT] = {0};
 
+	set->n_external = 0;
 	for (int i = 0; i < set->n_items; i++)
-		count[set->items[i].state]++;
+		if (set->items[i].external)
+			set->n_external++;
+		else
+			count[set->items[i].state]++;
 	set->n_applied = count[MIGRATION_APPLIED];
 	set->n_pending = count[MIGRATION_PENDING];
 	set->n_failed = count[MIGRATION_FAILED];

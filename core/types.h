@@ -100,6 +100,7 @@ struct migration_set {
 	struct migration *items;
 	int n_items;
 	int n_applied, n_pending, n_failed, n_running, n_modified, n_missing, n_unknown;
+	int n_external;                  /* counted apart, whatever their state */
 	bool blocked;                    /* the tool itself would refuse to run */
 	char block_text[TEXT_LEN];
 	char lock_text[TEXT_LEN];        /* who holds the tool's lock, "" nobody */

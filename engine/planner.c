@@ -6,6 +6,7 @@
 #include "engine/planner.h"
 
 #include "core/gate.h"
+#include "core/ladder.h"
 #include "core/text.h"
 #include "core/verdict.h"
 
@@ -173,7 +174,8 @@ static void ask_migrate(struct gather *g)
 	op = ask(g, Q_MIGRATIONS, ASK_US, migration_set_free);
 	if (op != NULL)
 		MIGRATE_OF(migrate)->inspect(migrate->priv, g->plan->to.revision, op);
-	if (g->plan->kind != PLAN_ROLLBACK || g->plan->from.revision[0] == '\0')
+	/* What runs now: for the verdict on the schema, and to see files that changed after they were applied. */
+	if (g->plan->from.revision[0] == '\0')
 		return;
 	op = ask(g, Q_OLD_MIGRATIONS, ASK_US, migration_set_free);
 	if (op != NULL)
@@ -246,6 +248,8 @@ static void take_migrations(struct gather *g)
 		str_copy(p->migrations_text, sizeof(p->migrations_text), g->answers[Q_MIGRATIONS].o.text);
 		return;
 	}
+	if (p->kind == PLAN_PROMOTE)
+		ladder_mark_modified(g->answers[Q_MIGRATIONS].result, got(g, Q_OLD_MIGRATIONS));
 	str_copy(p->migrate_tool, sizeof(p->migrate_tool), set->tool);
 	if (set->blocked)
 		str_copy(p->migrations_text, sizeof(p->migrations_text), set->block_text);

@@ -72,6 +72,9 @@ static void order_without_names(void **state)
 	assert_int_equal(set->items[4].state, MIGRATION_MISSING);
 	assert_true(set->items[4].external);
 	assert_string_equal(set->items[4].text, "harmless");
+	assert_int_equal(set->n_external, 2);
+	assert_int_equal(set->n_missing, 1);
+	assert_int_equal(set->n_applied, 1);
 	migration_set_free(set);
 }
 
