@@ -90,8 +90,7 @@ void service_log(struct service *s, const char *level, const char *extra, const 
 	str_addf(&line, "{\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ\",\"level\":\"%s\",\"msg\":", tm.tm_year + 1900,
 	         tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, t.tv_nsec / 1000000, level);
 	tool_json_string(&line, msg);
-	str_addf(&line, "%s%s,\"service\":\"%s\",\"env\":\"%s\",\"instance\":\"%s\",\"version\":\"%s\"}\n",
-	         extra[0] ? "," : "", extra, s->name, s->env, s->instance, s->version);
+	str_addf(&line, "%s%s,\"version\":\"%s\"}\n", extra[0] ? "," : "", extra, s->version);
 	if (!line.failed)
 		log_bytes(s, line.data, line.len);
 	str_release(&line);

@@ -166,14 +166,17 @@ static void count(struct service *s, struct service_route *r, bool failed, doubl
 
 static enum MHD_Result get_route(struct service *s, struct service_route *r, struct MHD_Connection *c)
 {
-	struct timespec a, z;
+	struct timespec a, z, pause;
 	char extra[160];
 	bool faulty, failed;
-	double took_s;
+	double took_s, work;
 	struct str b;
 
 	clock_gettime(CLOCK_MONOTONIC, &a);
-	tool_sleep_ms((int)work_ms(s));
+	work = work_ms(s);
+	pause.tv_sec = (time_t)(work / 1000);
+	pause.tv_nsec = (long)((work - (double)pause.tv_sec * 1000) * 1e6);
+	nanosleep(&pause, NULL);
 	pthread_mutex_lock(&s->lock);
 	faulty = s->fault_errors;
 	pthread_mutex_unlock(&s->lock);
