@@ -74,27 +74,32 @@ help:                             ## this list
 debug asan tsan clang:            ## build a variant into build/NAME
 	@$(MAKE) --no-print-directory VARIANT=$@ build/$@/towpath
 
+# Short lines; V=1 shows the commands.
+Q := $(if $(V),,@)
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(if $(V),,@echo "  CC $<")
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(B)/libtowpath.a: $(OBJ) $(B)/baked.o
 	@rm -f $@
 	@ar rcs $@ $^
 
 $(B)/towpath: $(MAINS:%.c=$(B)/%.o) $(B)/libtowpath.a
-	$(CC) $(LDFLAGS_$(VARIANT)) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm -lpthread
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(LDFLAGS_$(VARIANT)) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm -lpthread
 
 $(B)/baked.c: $(BAKED) core/bake.sh
 	@mkdir -p $(@D)
 	@sh core/bake.sh $(BAKED) > $@
 $(B)/baked.o: $(B)/baked.c
-	$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c -o $@ $<
 
 # --- tests: every test program prints TAP; tests/run counts -------------------------------------
 $(B)/tests/%: $(B)/tests/%.o $(TESTLIB) $(B)/libtowpath.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_$(VARIANT)) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka -lvterm -lutil -lm -lpthread
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(LDFLAGS_$(VARIANT)) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka -lvterm -lutil -lm -lpthread
 
 tests-build: $(B)/towpath $(addprefix $(B)/tests/,$(TESTS))
 ifeq ($(VARIANT),release)
@@ -140,7 +145,7 @@ deps-test:                        ## install what the tests need as well
 
 # Set up, build, and open the console on the demo world; without a terminal run its story headless.
 demo: deps                        ## the demo world
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$$(nproc 2>/dev/null || echo 2) all
 	@sh demo/start
 
 docs: $(B)/towpath                ## write the manual's tables from the program's own
