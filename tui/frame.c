@@ -54,21 +54,21 @@ static void header(const struct model *m, const struct ui *u, struct area a)
 	(void)snprintf(text, sizeof text, "%.5s%s", clock, u->local_time && u->zone ? "" : "Z");
 	if (a.cols >= 60)
 		end = area_right(a, 0, end - 1, ROLE_DIM, text) - 2;
+	/* Who one is and how the store does stand before the trail, in that order of need. */
 	const struct source *store = &m->store_source;
-	if (a.cols >= 76) {
-		if (store->failing_since_us)
-			end = area_right(a, 0, end, ROLE_ERR, "X store") - 2;
-		else
-			end = area_right(a, 0, end, m->store ? ROLE_DIM : ROLE_UNKNOWN, m->store ? "store ok" : "? store") - 2;
-	}
+	int trail_cells = text_width(trail) + 2;
 	(void)snprintf(text, sizeof text, "%s@%s %s", m->actor, m->host, m->read_only ? "ro" : "rw");
-	int width = text_width(text), used = 1 + text_width(trail);
-	if (used + width + 2 <= end)
-		area_right(a, 0, end, m->read_only ? ROLE_WARN : ROLE_DIM, text);
+	int who = text_width(text) + 2;
+	bool has_who = trail_cells + who <= end;
+	const char *store_text = store->failing_since_us ? "X store" : m->store ? "store ok" : "? store";
+	bool has_store = trail_cells + (has_who ? who : 0) + text_width(store_text) + 2 <= end || store->failing_since_us;
+	if (has_store)
+		end = area_right(a, 0, end, store->failing_since_us ? ROLE_ERR : m->store ? ROLE_DIM : ROLE_UNKNOWN, store_text) - 2;
+	if (has_who)
+		end = area_right(a, 0, end, m->read_only ? ROLE_WARN : ROLE_DIM, text) - 2;
 	char clipped[TEXT_LEN];
-	text_clip(clipped, sizeof clipped, trail, MAX(0, (used + width + 2 <= end ? end - width : end) - 2));
+	text_clip(clipped, sizeof clipped, trail, MAX(0, end - 1));
 	area_text(a, 0, 1, ROLE_TITLE, clipped);
-	area_paint(a, 0, 0, a.cols, -1, 0);
 }
 
 static int filter_field(const struct ui *u, struct area a, int row, const struct list *l, bool typing)

@@ -227,6 +227,8 @@ static void act_problem(struct ui *u, const struct model *m, const char *how)
 		str_copy(u->service, sizeof u->service, m->setup->services[k / m->setup->n_envs].name);
 		str_copy(u->env, sizeof u->env, m->setup->envs[k % m->setup->n_envs].name);
 		str_copy(u->lists[SCREEN_BOARD].cursor, sizeof u->lists[SCREEN_BOARD].cursor, u->service);
+		if (i == n)
+			ui_notice(u, MESSAGE_INFO, "no other problem than this one");
 		return;
 	}
 	ui_notice(u, MESSAGE_OK, "nothing is failed, degraded or drifting");

@@ -120,6 +120,29 @@ static enum role cell_role(enum state s)
 	return s == STATE_OK || s == STATE_NOT_STARTED ? ROLE_TEXT : state_role(s);
 }
 
+/* Requests and latency in a cell with room: the numbers first, the graph in what is left. */
+static void cell_metrics(const struct model *m, const struct ui *u, struct area a, int row, int col, int end,
+                         const struct deployment *d)
+{
+	static const struct {
+		const char *name, *label;
+	} shown[] = {{"rps", "rps"}, {"p99_ms", "p99"}};
+	for (size_t i = 0; i < ARRAY_LEN(shown) && end - col >= 24; i++) {
+		const struct series *s = deployment_series(d, shown[i].name);
+		const struct point *p = s ? series_last(s) : NULL;
+		char value[32];
+		if (!p)
+			continue;
+		number_text(value, sizeof value, p->v, strcmp(shown[i].name, "rps") == 0 ? "" : s->unit);
+		area_printf(a, row, col + 1, ROLE_DIM, "%s", shown[i].label);
+		area_printf(a, row, col + 5, ROLE_TEXT, "%s", value);
+		col += 11;
+	}
+	if (end - col >= 6)
+		spark(a, row, col + 1, MIN(end - col - 1, 24), deployment_series(d, "rps"), m->now_us - u->window_us, m->now_us,
+		      0, u->glyphs, ROLE_GRAPH);
+}
+
 static void draw_cell(const struct model *m, const struct ui *u, struct area a, int row, int col, int cells, int service,
                       int env, bool selected)
 {
@@ -173,8 +196,7 @@ static void draw_cell(const struct model *m, const struct ui *u, struct area a, 
 			rollout_progress(r, &done, &all);
 			bar(a, row, at + 1, MIN(left, 12), all ? (double)done / all : 0, u->glyphs, ROLE_RUN);
 		} else if (left >= 8 && !u->plain_columns) {
-			spark(a, row, at + 1, MIN(left, 20), deployment_series(d, "rps"), m->now_us - u->window_us,
-			      m->now_us, 0, u->glyphs, ROLE_GRAPH);
+			cell_metrics(m, u, a, row, at + 1, end - 1, d);
 		}
 	}
 	if (selected)
@@ -255,7 +277,7 @@ static void draw_list(const struct model *m, const struct ui *u, struct area a)
 				            release_text(&src->release, tag, sizeof tag), u->glyphs->arrow,
 				            m->setup->envs[env].short_name);
 			else
-				area_text(a, row, a.cols - next_cells + 1, ROLE_DIM, "same");
+				area_text(a, row, a.cols - next_cells + 1, ROLE_DIM, src && dst ? "same" : "?");
 		}
 	}
 }
@@ -294,7 +316,7 @@ static void draw_wide(const struct model *m, const struct ui *u, struct area a, 
 		deployment_detail(m, u, left, r->n_steps + 2, service, env);
 	} else {
 		detail_title(m, u, left, 0, service, env, "", u->pane == 0);
-		deployment_detail(m, u, left, 1, service, env);
+		(void)deployment_full(m, u, left, 1, service, env);
 	}
 	log_title(m, u, mid, 0, service, env);
 	log_lines(m, u, area_part(mid, 1, 0, -1, -1), service, env, u->pane == 1, false);

@@ -96,6 +96,15 @@ static int deploys(const struct model *m, const struct ui *u, struct area a, int
 	return row + 1;
 }
 
+int deployment_full(const struct model *m, const struct ui *u, struct area a, int row, int service, int env)
+{
+	row = deployment_detail(m, u, a, row, service, env) + 1;
+	row = instances(m, u, a, row, service, env);
+	row = migrations(m, u, a, row, service, env);
+	row = deploys(m, u, a, row, service, env);
+	return sources(m, u, a, row, service, env);
+}
+
 static int info_flow(const struct model *m, const struct ui *u, struct area a, int row)
 {
 	int service = -1, env = -1;
@@ -103,11 +112,7 @@ static int info_flow(const struct model *m, const struct ui *u, struct area a, i
 		area_text(a, row, 1, ROLE_DIM, "no deployment selected: 1 goes to the board");
 		return row + 1;
 	}
-	row = deployment_detail(m, u, a, row, service, env) + 1;
-	row = instances(m, u, a, row, service, env);
-	row = migrations(m, u, a, row, service, env);
-	row = deploys(m, u, a, row, service, env);
-	row = sources(m, u, a, row, service, env);
+	row = deployment_full(m, u, a, row, service, env);
 	area_text(a, row, 1, ROLE_DIM, "$");
 	area_printf(a, row++, 3, ROLE_LINK, "towpath why %s %s", u->service, u->env);
 	return row;

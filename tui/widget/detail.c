@@ -91,9 +91,11 @@ static int image_line(const struct model *m, const struct ui *u, struct area a, 
 	const struct deploy_row *by = deploy_of(m, service, env, false);
 	if (d->deployed->since_us > 0) {
 		char age[16];
-		clock_text(u, clock, sizeof clock, d->deployed->since_us, false);
 		age_text(age, sizeof age, m->now_us, d->deployed->since_us);
-		col = area_printf(a, row, col + 2, ROLE_DIM, "deployed %s, %s ago", clock, age);
+		clock_text(u, clock, sizeof clock, d->deployed->since_us, false);
+		col = area_printf(a, row, col + 2, ROLE_DIM, "deployed %s ago", age);
+		if (m->now_us - d->deployed->since_us < US_PER_DAY)
+			col = area_printf(a, row, col + 1, ROLE_DIM, "at %s", clock);
 	}
 	if (by && by->by[0])
 		col = area_printf(a, row, col + 1, ROLE_DIM, "by %s", by->by);
@@ -140,7 +142,7 @@ static int migration_line(const struct model *m, const struct ui *u, struct area
 		return row + 1;
 	}
 	col = area_printf(a, row, col + 1, ROLE_TEXT, "%d applied", set->n_applied);
-	if (b.text[0] && strcmp(b.text, "=") != 0)
+	if (b.text[0] && (b.state == STATE_FAILED || b.state == STATE_UNKNOWN || b.state == STATE_DEGRADED))
 		col = area_printf(a, row, col + 2, state_role(b.state), "%s %s", u->glyphs->state[b.state], b.text);
 	if (set->n_pending > 0) {
 		col = area_printf(a, row, col + 2, ROLE_TEXT, "%d would run:", set->n_pending);

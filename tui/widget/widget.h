@@ -58,5 +58,7 @@ void log_lines(const struct model *m, const struct ui *u, struct area a, int ser
 void metric_rows(const struct model *m, const struct ui *u, struct area a, int service, int env, bool full);
 void rollout_steps(const struct model *m, const struct ui *u, struct area a, const struct rollout *r);
 int deployment_detail(const struct model *m, const struct ui *u, struct area a, int row, int service, int env);
+/* The same with instances, pending migrations, what ran here and the sources. */
+int deployment_full(const struct model *m, const struct ui *u, struct area a, int row, int service, int env);
 
 #endif

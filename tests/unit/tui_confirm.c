@@ -1,0 +1,329 @@
+/* What stands between a key and an effect: tiers, arming, pastes, and a ground that moves. */
+#include "tests/lib/cm.h"
+#include "tests/lib/world.h"
+
+static int mutations(const struct world *w)
+{
+	return world_effects(w, DO_EXECUTE) + world_effects(w, DO_REQUEST) + world_effects(w, DO_DECIDE) +
+	       world_effects(w, DO_RESUME) + world_effects(w, DO_COMMAND);
+}
+
+/* On the plan of checkout in an environment, ready to run. */
+static struct world *at_plan(const char *env, bool open)
+{
+	struct world *w = world_new(24, 80, GLYPHS_ASCII, 0);
+	str_copy(w->ui->service, sizeof w->ui->service, "checkout");
+	str_copy(w->ui->env, sizeof w->ui->env, env);
+	str_copy(w->ui->lists[SCREEN_BOARD].cursor, sizeof w->ui->lists[SCREEN_BOARD].cursor, "checkout");
+	w->ui->touched = true;
+	world_key(w, "P");
+	assert_int_equal(world_effects(w, DO_PLAN), 1);
+	assert_int_equal(w->ui->screen, SCREEN_PLAN);
+	world_plan(w, PLAN_PROMOTE, open);
+	world_clear(w);
+	return w;
+}
+
+static void test_tier1_x(void **state)
+{
+	UNUSED(state);
+	struct world *w = at_plan("dev", true);
+	/* The plan has just come up: this x was meant for something else. */
+	world_key(w, "x");
+	assert_int_equal(mutations(w), 0);
+	world_wait(w, US_PER_S);
+	world_key(w, "Enter");
+	world_key(w, "P");
+	world_plan(w, PLAN_PROMOTE, true);
+	world_clear(w);
+	assert_int_equal(mutations(w), 0);
+	world_wait(w, US_PER_S);
+	world_key(w, "x");
+	assert_int_equal(world_effects(w, DO_EXECUTE), 1);
+	assert_string_equal(w->ui->effects[w->ui->n_effects - 1].digest, w->model->plan->digest);
+	world_free(w);
+}
+
+static void test_tier2_x_then_y(void **state)
+{
+	UNUSED(state);
+	struct world *w = at_plan("staging", true);
+	world_wait(w, US_PER_S);
+	world_key(w, "x");
+	assert_int_equal(w->ui->ask.kind, ASK_EXECUTE);
+	world_key(w, "y");   /* 200 ms: too soon */
+	world_key(w, "x");   /* the same key does not confirm */
+	world_key(w, "Enter");
+	assert_int_equal(mutations(w), 0);
+	world_wait(w, US_PER_S);
+	world_key(w, "y");
+	assert_int_equal(world_effects(w, DO_EXECUTE), 1);
+	world_free(w);
+}
+
+static void test_tier3_token(void **state)
+{
+	UNUSED(state);
+	struct world *w = at_plan("prod", true);
+	world_wait(w, US_PER_S);
+	world_key(w, "x");
+	world_keys(w, "pr");   /* deaf for its first moments */
+	assert_string_equal(w->ui->ask.typed, "");
+	world_wait(w, US_PER_S);
+	world_keys(w, "prod");
+	world_key(w, "Enter");
+	world_keys(w, "/checkou");
+	world_key(w, "Enter");
+	assert_int_equal(mutations(w), 0);
+	world_keys(w, "x");
+	world_key(w, "Enter");
+	assert_int_equal(mutations(w), 0);
+	world_key(w, "Backspace");
+	world_keys(w, "t");
+	assert_int_equal(mutations(w), 0);
+	world_key(w, "Enter");
+	assert_int_equal(world_effects(w, DO_EXECUTE), 1);
+	assert_string_equal(w->ui->effects[w->ui->n_effects - 1].token, "prod/checkout");
+	assert_int_equal(w->ui->ask.kind, ASK_NONE);
+	world_free(w);
+}
+
+static void test_rollback_token_is_short(void **state)
+{
+	UNUSED(state);
+	struct world *w = at_plan("prod", true);
+	world_key(w, "Esc");
+	world_key(w, "R");
+	world_plan(w, PLAN_ROLLBACK, true);
+	world_clear(w);
+	world_wait(w, US_PER_S);
+	world_key(w, "x");
+	world_wait(w, US_PER_S);
+	world_keys(w, "prod");
+	world_key(w, "Enter");
+	assert_int_equal(world_effects(w, DO_EXECUTE), 1);
+	world_free(w);
+}
+
+static void test_blocked(void **state)
+{
+	UNUSED(state);
+	struct world *w = at_plan("prod", false);
+	world_wait(w, US_PER_S);
+	world_key(w, "x");
+	assert_int_equal(w->ui->ask.kind, ASK_NONE);
+	assert_non_null(strstr(w->ui->notice, "blocked by approval"));
+	assert_int_equal(mutations(w), 0);
+	world_free(w);
+}
+
+static void test_read_only(void **state)
+{
+	UNUSED(state);
+	struct world *w = at_plan("dev", true);
+	model_set_read_only(w->model, true, "no right to decide");
+	world_wait(w, US_PER_S);
+	world_key(w, "x");
+	assert_int_equal(mutations(w), 0);
+	assert_non_null(strstr(w->ui->notice, "read only"));
+	world_free(w);
+}
+
+static struct world *asked(void)
+{
+	struct world *w = at_plan("prod", true);
+	world_wait(w, US_PER_S);
+	world_key(w, "x");
+	world_wait(w, US_PER_S);
+	world_keys(w, "prod/check");
+	assert_string_equal(w->ui->ask.typed, "prod/check");
+	return w;
+}
+
+static void input(struct world *w, enum input_kind kind, uint32_t cp)
+{
+	struct input in = {.kind = kind, .cp = cp};
+	struct ui_event e = {.kind = UI_INPUT, .input = &in, .mono_us = w->mono_us};
+	ui_apply(w->ui, w->model, &e);
+}
+
+static void test_paste_refused(void **state)
+{
+	UNUSED(state);
+	struct world *w = asked();
+	input(w, INPUT_PASTE_BEGIN, 0);
+	for (const char *s = "prod/checkout"; *s; s++)
+		input(w, INPUT_PASTED, (uint32_t)*s);
+	input(w, INPUT_PASTED, '\r');
+	input(w, INPUT_PASTE_END, 0);
+	assert_string_equal(w->ui->ask.typed, "");
+	world_key(w, "Enter");
+	assert_int_equal(mutations(w), 0);
+	world_free(w);
+}
+
+static void test_ground_moves(void **state)
+{
+	UNUSED(state);
+	/* Another plan. */
+	struct world *w = asked();
+	str_copy(w->ui->env, sizeof w->ui->env, "prod");
+	w->model->plan->digest[10] ^= 1;
+	world_resize(w, 24, 80);
+	ui_settle(w->ui, w->model);
+	assert_int_equal(w->ui->ask.kind, ASK_NONE);
+	assert_non_null(strstr(w->ui->notice, "the plan changed"));
+	world_free(w);
+	/* Other bytes run there. */
+	w = asked();
+	struct event *e = world_event(w, EV_DEPLOYED, 1, 2);
+	e->deployed = deployed_new(0);
+	str_copy(e->deployed->release.digest, DIGEST_LEN, "sha256:0000");
+	world_apply(w, e);
+	assert_int_equal(w->ui->ask.kind, ASK_NONE);
+	world_free(w);
+	/* The terminal lost focus. */
+	w = asked();
+	input(w, INPUT_FOCUS_OUT, 0);
+	assert_int_equal(w->ui->ask.kind, ASK_NONE);
+	world_free(w);
+	/* A resize keeps the question but not what was typed. */
+	w = asked();
+	world_resize(w, 30, 100);
+	assert_int_equal(w->ui->ask.kind, ASK_EXECUTE);
+	assert_string_equal(w->ui->ask.typed, "");
+	world_free(w);
+}
+
+static void test_escape_sends_nothing(void **state)
+{
+	UNUSED(state);
+	struct world *w = asked();
+	world_keys(w, "out");
+	world_key(w, "Esc");
+	assert_int_equal(w->ui->ask.kind, ASK_NONE);
+	world_key(w, "Enter");
+	assert_int_equal(mutations(w), 0);
+	world_free(w);
+}
+
+/* Stopping harm is cheap: hold and abort take x, no name; going on in production takes the name. */
+static void test_hold_abort(void **state)
+{
+	UNUSED(state);
+	struct world *w = world_new(24, 80, GLYPHS_ASCII, 0);
+	world_key(w, "4");
+	world_key(w, "H");
+	assert_int_equal(w->ui->ask.kind, ASK_DECIDE);
+	world_key(w, "x");
+	assert_int_equal(mutations(w), 0);   /* deaf */
+	world_wait(w, US_PER_S);
+	world_key(w, "Enter");
+	world_key(w, "H");
+	assert_int_equal(mutations(w), 0);
+	world_key(w, "x");
+	assert_int_equal(world_effects(w, DO_DECIDE), 1);
+	const struct ui_effect *e = &w->ui->effects[w->ui->n_effects - 1];
+	assert_int_equal(e->decision.kind, DECISION_HOLD);
+	assert_string_equal(e->decision.rollout, "91ac");
+	world_clear(w);
+	world_key(w, "X");
+	world_wait(w, US_PER_S);
+	world_key(w, "x");
+	assert_int_equal(w->ui->effects[w->ui->n_effects - 1].decision.kind, DECISION_ABORT);
+	world_free(w);
+}
+
+static void test_freeze_and_unfreeze(void **state)
+{
+	UNUSED(state);
+	struct world *w = world_new(24, 80, GLYPHS_ASCII, 0);
+	w->ui->touched = true;
+	str_copy(w->ui->service, sizeof w->ui->service, "checkout");
+	str_copy(w->ui->lists[SCREEN_BOARD].cursor, sizeof w->ui->lists[SCREEN_BOARD].cursor, "checkout");
+	str_copy(w->ui->env, sizeof w->ui->env, "prod");
+	world_key(w, "F");
+	world_keys(w, "quarter end");
+	world_key(w, "Enter");
+	assert_int_equal(mutations(w), 0);
+	world_wait(w, US_PER_S);
+	world_key(w, "x");
+	assert_int_equal(world_effects(w, DO_DECIDE), 1);
+	assert_int_equal(w->ui->effects[w->ui->n_effects - 1].decision.kind, DECISION_FREEZE);
+	world_clear(w);
+	/* billing is frozen in prod: lifting that asks for its name. */
+	str_copy(w->ui->service, sizeof w->ui->service, "billing");
+	str_copy(w->ui->lists[SCREEN_BOARD].cursor, sizeof w->ui->lists[SCREEN_BOARD].cursor, "billing");
+	world_key(w, "F");
+	world_wait(w, US_PER_S);
+	world_key(w, "x");
+	world_key(w, "Enter");
+	assert_int_equal(mutations(w), 0);
+	world_key(w, "Backspace");
+	world_keys(w, "prod/billing");
+	world_key(w, "Enter");
+	assert_int_equal(world_effects(w, DO_DECIDE), 1);
+	assert_int_equal(w->ui->effects[w->ui->n_effects - 1].decision.kind, DECISION_UNFREEZE);
+	world_free(w);
+}
+
+static void test_approve(void **state)
+{
+	UNUSED(state);
+	struct world *w = world_new(24, 80, GLYPHS_ASCII, 0);
+	world_key(w, "5");
+	world_key(w, "Enter");
+	assert_int_equal(world_effects(w, DO_RECHECK), 1);
+	assert_string_equal(w->ui->service, "payments");
+	assert_int_equal(w->ui->screen, SCREEN_PLAN);
+	world_plan(w, PLAN_PROMOTE, false);
+	/* The stored plan is the one on screen. */
+	str_copy(w->model->store->plans[0].digest, DIGEST_LEN, w->model->plan->digest);
+	world_clear(w);
+	world_key(w, "A");
+	assert_int_equal(w->ui->ask.kind, ASK_DECIDE);
+	world_wait(w, US_PER_S);
+	world_keys(w, "prod/payments");
+	world_key(w, "Enter");
+	assert_int_equal(world_effects(w, DO_DECIDE), 1);
+	const struct ui_effect *e = &w->ui->effects[w->ui->n_effects - 1];
+	assert_int_equal(e->decision.kind, DECISION_APPROVE);
+	assert_string_equal(e->decision.plan, w->model->plan->digest);
+	world_clear(w);
+	/* Who asked cannot sign. */
+	str_copy(w->model->store->plans[0].requester, NAME_LEN, "ann");
+	world_key(w, "A");
+	assert_int_equal(w->ui->ask.kind, ASK_NONE);
+	assert_int_equal(mutations(w), 0);
+	/* Reject needs a reason and its own x. */
+	str_copy(w->model->store->plans[0].requester, NAME_LEN, "bo");
+	world_key(w, "A");
+	world_wait(w, US_PER_S);
+	world_key(w, "Tab");
+	world_keys(w, "not today");
+	world_key(w, "Enter");
+	world_wait(w, US_PER_S);
+	world_key(w, "x");
+	assert_int_equal(w->ui->effects[w->ui->n_effects - 1].decision.kind, DECISION_REJECT);
+	assert_string_equal(w->ui->effects[w->ui->n_effects - 1].decision.reason, "not today");
+	world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_tier1_x),
+	    cmocka_unit_test(test_tier2_x_then_y),
+	    cmocka_unit_test(test_tier3_token),
+	    cmocka_unit_test(test_rollback_token_is_short),
+	    cmocka_unit_test(test_blocked),
+	    cmocka_unit_test(test_read_only),
+	    cmocka_unit_test(test_paste_refused),
+	    cmocka_unit_test(test_ground_moves),
+	    cmocka_unit_test(test_escape_sends_nothing),
+	    cmocka_unit_test(test_hold_abort),
+	    cmocka_unit_test(test_freeze_and_unfreeze),
+	    cmocka_unit_test(test_approve),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
