@@ -48,6 +48,7 @@ struct keeper {
 	struct unit units[DEMO_SERVICES * DEMO_ENVS * DEMO_INSTANCES];
 	int n_units;
 	pid_t postgres;
+	int64_t postgres_revive_ms;
 	int lock_fd;
 	int64_t used_ms, looked_ms;
 	struct traffic *traffic;
@@ -368,6 +369,7 @@ static void reap(struct keeper *k)
 			fprintf(stderr, "PostgreSQL ended\n");
 			note_pid(&k->w, "postgres", 0);
 			k->postgres = 0;
+			k->postgres_revive_ms = tool_now_ms() + REVIVE_MS;
 		}
 		for (int i = 0; i < k->n_units; i++)
 			if (k->units[i].pid == pid)
@@ -380,6 +382,16 @@ static void revive(struct keeper *k)
 	int64_t now = tool_now_ms();
 	struct error e;
 
+	if (k->w.has_databases && k->postgres == 0 && k->postgres_revive_ms <= now) {
+		k->postgres = postgres_start(&k->w, &e);
+		if (k->postgres < 0) {
+			fprintf(stderr, "%s\n", e.text);
+			k->postgres = 0;
+			k->postgres_revive_ms = tool_now_ms() + REVIVE_MS;
+		} else {
+			note_pid(&k->w, "postgres", k->postgres);
+		}
+	}
 	for (int i = 0; i < k->n_units; i++) {
 		struct unit *u = &k->units[i];
 
