@@ -87,11 +87,9 @@ static int teardown(void **state)
 
 static struct op *begin(struct world *w, struct answer *a)
 {
-	struct op *op;
-
-	op = answer_op(a, w->loop, 10 * US_PER_S);
+	memset(a, 0, sizeof(*a));
 	a->keep = true;
-	return op;
+	return answer_op(a, w->loop, 10 * US_PER_S);
 }
 
 static enum outcome_kind create(struct world *w, const struct rollout *r, char *text)
