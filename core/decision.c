@@ -6,11 +6,10 @@
 #include <string.h>
 
 static const char *const names[DECISION_KIND_COUNT] = {
-    [DECISION_APPROVE] = "approve",     [DECISION_REJECT] = "reject",
-    [DECISION_HOLD] = "hold",           [DECISION_CONTINUE] = "continue",
-    [DECISION_ABORT] = "abort",         [DECISION_TAKE_OVER] = "take-over",
-    [DECISION_FREEZE] = "freeze",       [DECISION_UNFREEZE] = "unfreeze",
-    [DECISION_NOTE] = "note",           [DECISION_MARK_BAD] = "mark-bad",
+    [DECISION_APPROVE] = "approve",   [DECISION_REJECT] = "reject",     [DECISION_HOLD] = "hold",
+    [DECISION_CONTINUE] = "continue", [DECISION_ABORT] = "abort",       [DECISION_TAKE_OVER] = "take-over",
+    [DECISION_FREEZE] = "freeze",     [DECISION_UNFREEZE] = "unfreeze", [DECISION_NOTE] = "note",
+    [DECISION_MARK_BAD] = "mark-bad",
 };
 
 const char *decision_kind_name(enum decision_kind k)

@@ -36,7 +36,7 @@ struct audit_row {
 	char prev[DIGEST_LEN], hash[DIGEST_LEN];
 };
 
-/* Computes the hash over canonical JSON of all fields but hash; "" when memory ran out (then nothing may be written). */
+/* Hash over canonical JSON of all fields but hash; "" when memory ran out (then nothing may be written). */
 void audit_hash(const struct audit_row *row, char ret_hash[DIGEST_LEN]);
 
 struct jv *audit_to_jv(struct arena *a, const struct audit_row *row);

@@ -50,7 +50,7 @@ static void image_eval(struct gate *g, const struct plan *p, const struct gate_f
 	switch (f->image.kind) {
 	case OUTCOME_OK:
 		gate_say(g, GATE_OPEN, "image %s is in the registry, every byte matches its digest",
-		         short_digest(p->to.digest, hex));
+			 short_digest(p->to.digest, hex));
 		return;
 	case OUTCOME_FAILED:
 		gate_say(g, GATE_CLOSED, "%s", f->image.text);
@@ -66,8 +66,9 @@ static void image_eval(struct gate *g, const struct plan *p, const struct gate_f
 	case OUTCOME_COUNT: break;
 	}
 	gate_say(g, GATE_UNKNOWN, "the image could not be checked: %s",
-	         f->image.text[0] != '\0' ? f->image.text : "no answer");
-	gate_next(g, "%s", f->image.hint[0] != '\0' ? f->image.hint : "make the registry reachable and plan again");
+		 f->image.text[0] != '\0' ? f->image.text : "no answer");
+	gate_next(g, "%s",
+		  f->image.hint[0] != '\0' ? f->image.hint : "make the registry reachable and plan again");
 }
 
 static void migrations_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
@@ -95,7 +96,9 @@ static void migrations_eval(struct gate *g, const struct plan *p, const struct g
 	}
 	if (set->n_failed > 0 || set->n_running > 0) {
 		gate_say(g, GATE_CLOSED, "%d failed, %d running", set->n_failed, set->n_running);
-		gate_next(g, "%s", set->n_failed > 0 ? "resolve the failed migration first" : "wait until it has ended");
+		gate_next(g, "%s",
+			  set->n_failed > 0 ? "resolve the failed migration first"
+					    : "wait until it has ended");
 		return;
 	}
 	if (set->n_unknown > 0) {
@@ -104,15 +107,16 @@ static void migrations_eval(struct gate *g, const struct plan *p, const struct g
 		return;
 	}
 	if (set->n_modified > 0) {
-		gate_say(g, GATE_CLOSED, "%d applied migration%s other bytes in this release", set->n_modified,
-		         set->n_modified == 1 ? " has" : "s have");
+		gate_say(g, GATE_CLOSED, "%d applied migration%s other bytes in this release",
+			 set->n_modified, set->n_modified == 1 ? " has" : "s have");
 		gate_next(g, "never change an applied migration: add a new one");
 		return;
 	}
 	if (set->n_pending == 0)
 		gate_say(g, GATE_OPEN, "no migration is pending, %d are applied", set->n_applied);
 	else
-		gate_say(g, GATE_OPEN, "%d to run, %d are applied, nothing blocks them", set->n_pending, set->n_applied);
+		gate_say(g, GATE_OPEN, "%d to run, %d are applied, nothing blocks them", set->n_pending,
+			 set->n_applied);
 }
 
 static void config_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
@@ -136,14 +140,15 @@ static void config_eval(struct gate *g, const struct plan *p, const struct gate_
 		if (!v->required || (v->state != VAR_MISSING && v->state != VAR_EMPTY))
 			continue;
 		if (n_missing++ < NAMES_SHOWN && used < sizeof(names)) {
-			int n = snprintf(names + used, sizeof(names) - used, "%s%s", used > 0 ? ", " : "", v->key);
+			int n = snprintf(names + used, sizeof(names) - used, "%s%s", used > 0 ? ", " : "",
+					 v->key);
 
 			used += n > 0 ? (size_t)n : 0;
 		}
 	}
 	if (n_missing > 0) {
 		gate_say(g, GATE_CLOSED, "%d required env key%s missing or empty: %s%s", n_missing,
-		         n_missing == 1 ? " is" : "s are", names, n_missing > NAMES_SHOWN ? ", .." : "");
+			 n_missing == 1 ? " is" : "s are", names, n_missing > NAMES_SHOWN ? ", .." : "");
 		gate_next(g, "set %s in %s and plan again", n_missing == 1 ? "it" : "them", p->env);
 		return;
 	}
@@ -173,18 +178,20 @@ static void smoke_eval(struct gate *g, const struct plan *p, const struct gate_f
 		passed += r->steps[i].state == SMOKE_PASSED;
 	time_age(age, sizeof(age), f->now_us - r->ended_us);
 	if (r->state != SMOKE_PASSED) {
-		gate_say(g, r->state == SMOKE_FAILED ? GATE_CLOSED : GATE_UNKNOWN, "smoke %s %s on %s, %d/%d, %s ago",
-		         r->suite, smoke_state_name(r->state), p->source_env, passed, r->n_steps, age);
+		gate_say(g, r->state == SMOKE_FAILED ? GATE_CLOSED : GATE_UNKNOWN,
+			 "smoke %s %s on %s, %d/%d, %s ago", r->suite, smoke_state_name(r->state),
+			 p->source_env, passed, r->n_steps, age);
 		gate_next(g, "find out why, then: towpath smoke %s %s", p->service, p->source_env);
 		return;
 	}
 	if (p->policy.smoke_max_age_us > 0 && f->now_us - r->ended_us > p->policy.smoke_max_age_us) {
-		gate_say(g, GATE_WAITS, "smoke %s %d/%d on %s is too old: %s ago", r->suite, passed, r->n_steps,
-		         p->source_env, age);
+		gate_say(g, GATE_WAITS, "smoke %s %d/%d on %s is too old: %s ago", r->suite, passed,
+			 r->n_steps, p->source_env, age);
 		gate_next(g, "towpath smoke %s %s", p->service, p->source_env);
 		return;
 	}
-	gate_say(g, GATE_OPEN, "smoke %s %d/%d on %s, %s ago", r->suite, passed, r->n_steps, p->source_env, age);
+	gate_say(g, GATE_OPEN, "smoke %s %d/%d on %s, %s ago", r->suite, passed, r->n_steps, p->source_env,
+		 age);
 }
 
 static void soak_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
@@ -213,7 +220,7 @@ static void soak_eval(struct gate *g, const struct plan *p, const struct gate_fa
 }
 
 const struct decision *freeze_active(const struct decision *d, int n, const char *service, const char *env,
-                                     int64_t now_us)
+				     int64_t now_us)
 {
 	const struct decision *found = NULL;
 
@@ -257,8 +264,8 @@ static void freeze_eval(struct gate *g, const struct plan *p, const struct gate_
 	gate_say(g, GATE_OPEN, "no freeze holds");
 }
 
-int approvals_count(const struct decision *d, int n, const char *plan_digest, const char *requester, int64_t valid_us,
-                    int64_t now_us, bool *ret_rejected, char *ret_names, size_t cap)
+int approvals_count(const struct decision *d, int n, const char *plan_digest, const char *requester,
+		    int64_t valid_us, int64_t now_us, bool *ret_rejected, char *ret_names, size_t cap)
 {
 	bool rejected = false;
 	size_t used = 0;
@@ -273,7 +280,8 @@ int approvals_count(const struct decision *d, int n, const char *plan_digest, co
 	for (int i = 0; i < n; i++) {
 		bool last = true;
 
-		if ((d[i].kind != DECISION_APPROVE && d[i].kind != DECISION_REJECT) || strcmp(d[i].plan, plan_digest) != 0)
+		if ((d[i].kind != DECISION_APPROVE && d[i].kind != DECISION_REJECT) ||
+		    strcmp(d[i].plan, plan_digest) != 0)
 			continue;
 		/* The last word of each person counts. */
 		for (int k = i + 1; k < n && last; k++)
@@ -289,7 +297,8 @@ int approvals_count(const struct decision *d, int n, const char *plan_digest, co
 			continue;
 		count++;
 		if (used < cap) {
-			int w = snprintf(ret_names + used, cap - used, "%s%s", used > 0 ? ", " : "", d[i].actor);
+			int w =
+			    snprintf(ret_names + used, cap - used, "%s%s", used > 0 ? ", " : "", d[i].actor);
 
 			used += w > 0 ? (size_t)w : 0;
 		}
@@ -309,13 +318,15 @@ static void approval_eval(struct gate *g, const struct plan *p, const struct gat
 		gate_say(g, GATE_OPEN, "no approval is asked for");
 		return;
 	}
-	n = approvals_count(f->decisions, f->n_decisions, p->digest, p->requester, p->policy.approval_valid_us, f->now_us,
-	                    &rejected, names, sizeof(names));
+	n = approvals_count(f->decisions, f->n_decisions, p->digest, p->requester,
+			    p->policy.approval_valid_us, f->now_us, &rejected, names, sizeof(names));
 	if (rejected) {
 		gate_say(g, GATE_CLOSED, "rejected");
 		for (int i = 0; i < f->n_decisions; i++)
-			if (f->decisions[i].kind == DECISION_REJECT && strcmp(f->decisions[i].plan, p->digest) == 0)
-				gate_say(g, GATE_CLOSED, "rejected by %s: %.200s", f->decisions[i].actor, f->decisions[i].reason);
+			if (f->decisions[i].kind == DECISION_REJECT &&
+			    strcmp(f->decisions[i].plan, p->digest) == 0)
+				gate_say(g, GATE_CLOSED, "rejected by %s: %.200s", f->decisions[i].actor,
+					 f->decisions[i].reason);
 		gate_next(g, "whoever rejected it can approve it, or make another plan");
 		return;
 	}
@@ -323,17 +334,20 @@ static void approval_eval(struct gate *g, const struct plan *p, const struct gat
 		gate_say(g, GATE_OPEN, "approved by %s", names);
 		return;
 	}
-	gate_say(g, GATE_WAITS, "%d of %d approval%s%s%s", n, p->policy.approvals, p->policy.approvals == 1 ? "" : "s",
-	         n > 0 ? ": " : "", names);
-	gate_next(g, "somebody other than %s: towpath approve %s", p->requester[0] != '\0' ? p->requester : "the requester",
-	          p->digest[0] != '\0' ? plan_short(p, hex) : "PLAN");
+	gate_say(g, GATE_WAITS, "%d of %d approval%s%s%s", n, p->policy.approvals,
+		 p->policy.approvals == 1 ? "" : "s", n > 0 ? ": " : "", names);
+	gate_next(g, "somebody other than %s: towpath approve %s",
+		  p->requester[0] != '\0' ? p->requester : "the requester",
+		  p->digest[0] != '\0' ? plan_short(p, hex) : "PLAN");
 }
 
 void gates_eval(struct plan *p, const struct gate_facts *f)
 {
-	static void (*const eval[GATE_KIND_COUNT])(struct gate *, const struct plan *, const struct gate_facts *) = {
-	    [GATE_IMAGE] = image_eval, [GATE_MIGRATIONS] = migrations_eval, [GATE_CONFIG] = config_eval,
-	    [GATE_SMOKE] = smoke_eval, [GATE_SOAK] = soak_eval,             [GATE_FREEZE] = freeze_eval,
+	static void (*const eval[GATE_KIND_COUNT])(struct gate *, const struct plan *,
+						   const struct gate_facts *) = {
+	    [GATE_IMAGE] = image_eval,       [GATE_MIGRATIONS] = migrations_eval,
+	    [GATE_CONFIG] = config_eval,     [GATE_SMOKE] = smoke_eval,
+	    [GATE_SOAK] = soak_eval,         [GATE_FREEZE] = freeze_eval,
 	    [GATE_APPROVAL] = approval_eval,
 	};
 	bool exempt = p->kind == PLAN_ROLLBACK && p->policy.rollback_exempt;
@@ -348,7 +362,9 @@ void gates_eval(struct plan *p, const struct gate_facts *f)
 			continue;
 		}
 		eval[i](g, p, f);
-		if (exempt && (kind == GATE_FREEZE || kind == GATE_SOAK || kind == GATE_SMOKE || kind == GATE_APPROVAL) &&
+		if (exempt &&
+		    (kind == GATE_FREEZE || kind == GATE_SOAK || kind == GATE_SMOKE ||
+		     kind == GATE_APPROVAL) &&
 		    g->verdict != GATE_OPEN) {
 			g->verdict = GATE_EXEMPT;
 			snprintf(g->next, sizeof(g->next), "a rollback is exempt here, and audited");

@@ -19,7 +19,7 @@ struct gate_facts {
 	bool has_vars;
 	const struct var_set *vars;
 	char vars_text[TEXT_LEN];
-	const struct smoke_result *smoke;      /* newest of the suite on the previous environment for this release */
+	const struct smoke_result *smoke;      /* newest of the suite before here for this release */
 	int64_t running_since_us;              /* since when the release runs on the previous environment; 0: it does not */
 	const struct decision *decisions;      /* of the store: freezes and approvals */
 	int n_decisions;

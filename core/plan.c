@@ -14,8 +14,9 @@ static const char *const kind_names[] = {[PLAN_PROMOTE] = "promote", [PLAN_ROLLB
 static const char *const class_names[] = {
     [STEP_READ] = "read", [STEP_KEYED] = "keyed", [STEP_PROBED] = "probed", [STEP_OPAQUE] = "opaque"};
 static const char *const step_names[STEP_KIND_COUNT] = {
-    [STEP_LOCK] = "lock",     [STEP_PREFLIGHT] = "preflight", [STEP_MIGRATE] = "migrate", [STEP_STAGE] = "stage",
-    [STEP_DEPLOY] = "deploy", [STEP_VERIFY] = "verify",       [STEP_SMOKE] = "smoke",     [STEP_RECORD] = "record",
+    [STEP_LOCK] = "lock",   [STEP_PREFLIGHT] = "preflight", [STEP_MIGRATE] = "migrate",
+    [STEP_STAGE] = "stage", [STEP_DEPLOY] = "deploy",       [STEP_VERIFY] = "verify",
+    [STEP_SMOKE] = "smoke", [STEP_RECORD] = "record",
 };
 static const char *const verdict_names[] = {
     [GATE_OPEN] = "open",       [GATE_WAITS] = "waits",   [GATE_CLOSED] = "closed",
@@ -62,7 +63,8 @@ void plan_free(struct plan *p)
 
 void plan_add_risk(struct plan *p, bool grave, const char *fmt, ...)
 {
-	struct risk *risks = arena_grow(&p->arena, p->risks, (size_t)p->n_risks, (size_t)p->n_risks + 1, sizeof(*risks));
+	struct risk *risks =
+	    arena_grow(&p->arena, p->risks, (size_t)p->n_risks, (size_t)p->n_risks + 1, sizeof(*risks));
 	va_list ap;
 
 	if (risks == NULL)
@@ -82,19 +84,19 @@ static void step_add(struct plan *p, enum step_kind kind, const char *target)
 		int64_t timeout_us;
 		int attempts_max;
 	} defaults[STEP_KIND_COUNT] = {
-	    [STEP_LOCK] = {STEP_KEYED, 30 * US_PER_S, 3},   [STEP_PREFLIGHT] = {STEP_READ, US_PER_MIN, 3},
-	    [STEP_MIGRATE] = {STEP_PROBED, US_PER_H, 1},    [STEP_STAGE] = {STEP_KEYED, 10 * US_PER_MIN, 3},
+	    [STEP_LOCK] = {STEP_KEYED, 30 * US_PER_S, 3},     [STEP_PREFLIGHT] = {STEP_READ, US_PER_MIN, 3},
+	    [STEP_MIGRATE] = {STEP_PROBED, US_PER_H, 1},      [STEP_STAGE] = {STEP_KEYED, 10 * US_PER_MIN, 3},
 	    [STEP_DEPLOY] = {STEP_PROBED, 2 * US_PER_MIN, 3}, [STEP_VERIFY] = {STEP_READ, US_PER_MIN, 3},
-	    [STEP_SMOKE] = {STEP_READ, 10 * US_PER_MIN, 2}, [STEP_RECORD] = {STEP_KEYED, 30 * US_PER_S, 5},
+	    [STEP_SMOKE] = {STEP_READ, 10 * US_PER_MIN, 2},   [STEP_RECORD] = {STEP_KEYED, 30 * US_PER_S, 5},
 	};
 	struct step *s = &p->steps[p->n_steps];
 
 	if (p->n_steps >= STEPS_MAX)
 		return;
 	*s = (struct step){.kind = kind,
-	                   .class = defaults[kind].class,
-	                   .timeout_us = defaults[kind].timeout_us,
-	                   .attempts_max = defaults[kind].attempts_max};
+			   .class = defaults[kind].class,
+			   .timeout_us = defaults[kind].timeout_us,
+			   .attempts_max = defaults[kind].attempts_max};
 	str_copy(s->target, sizeof(s->target), target != NULL ? target : "");
 	if (kind == STEP_DEPLOY || kind == STEP_VERIFY)
 		s->timeout_us += p->policy.verify_us;
@@ -335,7 +337,8 @@ void plan_set_target(struct plan *p, const struct setup *s, int service, int env
 	}
 	jv_set(&a, o, "freezes", freezes);
 	jv_set_str(&a, o, "deploy", dep->deploy.driver);
-	jv_set(&a, o, "deploy_options", dep->deploy.options != NULL ? jv_copy(&a, dep->deploy.options) : jv_null(&a));
+	jv_set(&a, o, "deploy_options",
+	       dep->deploy.options != NULL ? jv_copy(&a, dep->deploy.options) : jv_null(&a));
 	jv_set_str(&a, o, "migrate", dep->migrate.driver);
 	instances = jv_arr(&a);
 	for (int i = 0; i < dep->n_instances; i++)
@@ -360,7 +363,9 @@ void plan_set_vars(struct plan *p, const struct var_set *vars)
 	o = jv_obj(&a);
 	for (int i = 0; i < vars->n_items; i++) {
 		const struct var *v = &vars->items[i];
-		const char *is = v->state == VAR_MISSING ? "missing" : v->state == VAR_EMPTY ? "empty" : "set";
+		const char *is = v->state == VAR_MISSING ? "missing"
+				 : v->state == VAR_EMPTY ? "empty"
+							 : "set";
 
 		jv_set_str(&a, o, v->key, is);
 	}
@@ -508,7 +513,7 @@ static bool steps_from_jv(const struct jv *list, const struct jv *expect, struct
 		if (kind < 0 || class < 0)
 			return false;
 		s->kind = (enum step_kind)kind;
-		s->class = (enum step_class)class;
+		s->class = (enum step_class) class;
 		CLEAN(s->target, v, "target");
 		s->timeout_us = jv_get_num(v, "timeout_us", 0);
 		s->attempts_max = (int)CLAMP(jv_get_num(v, "attempts_max", 1), 0, 1000);
@@ -606,7 +611,8 @@ static void gates_from_jv(const struct jv *list, struct plan *p)
 		const struct jv *v = jv_at(list, i);
 		struct gate *g = &p->gates[p->n_gates];
 		const char *kind = jv_get_text(v, "gate", "");
-		int verdict = name_index(verdict_names, ARRAY_LEN(verdict_names), jv_get_text(v, "verdict", NULL));
+		int verdict =
+		    name_index(verdict_names, ARRAY_LEN(verdict_names), jv_get_text(v, "verdict", NULL));
 		int k = 0;
 
 		while (k < GATE_KIND_COUNT && strcmp(kind, gate_kind_name((enum gate_kind)k)) != 0)
@@ -682,7 +688,8 @@ int plan_from_jv(const struct jv *v, struct plan **ret, struct error *e)
 	}
 	rc = plan_seal(p, e);
 	if (rc == 0 && strcmp(p->digest, jv_get_text(v, "digest", "")) != 0) {
-		rc = error_set(e, ERR_CORRUPT, "the stored plan's intent does not have the digest that it claims");
+		rc = error_set(e, ERR_CORRUPT,
+			       "the stored plan's intent does not have the digest that it claims");
 		error_hint(e, "make a new plan; find out who changed the store");
 	}
 	if (rc != 0) {

@@ -98,7 +98,7 @@ void plan_free(struct plan *p);
 
 void plan_add_risk(struct plan *p, bool grave, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Fills steps from what the plan does: lock, preflight, [migrate], stage, deploy per instance, verify, [smoke], record. */
+/* Fills steps: lock, preflight, [migrate], stage, deploy per instance, verify, [smoke], record. */
 void plan_make_steps(struct plan *p, const struct deployment_conf *dep, bool has_smoke, const char *suite);
 
 /* The intent as a value in a, and the whole plan with evidence. */

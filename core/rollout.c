@@ -10,25 +10,36 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REPEATS_MAX = 8 };   /* of a step that a probe showed not done: crashes, not failures */
+enum { REPEATS_MAX = 8 }; /* of a step that a probe showed not done: crashes, not failures */
 
 static const char *const state_names[ROLLOUT_STATE_COUNT] = {
-    [ROLLOUT_PLANNED] = "planned", [ROLLOUT_WAITING] = "waiting", [ROLLOUT_QUEUED] = "queued",
-    [ROLLOUT_RUNNING] = "running", [ROLLOUT_PROBING] = "probing", [ROLLOUT_PAUSED] = "paused",
+    [ROLLOUT_PLANNED] = "planned",     [ROLLOUT_WAITING] = "waiting",     [ROLLOUT_QUEUED] = "queued",
+    [ROLLOUT_RUNNING] = "running",     [ROLLOUT_PROBING] = "probing",     [ROLLOUT_PAUSED] = "paused",
     [ROLLOUT_VERIFYING] = "verifying", [ROLLOUT_REVERTING] = "reverting", [ROLLOUT_ENDED] = "ended",
 };
 static const char *const event_names[ROLLOUT_EVENT_COUNT] = {
-    [ROLLOUT_EV_START] = "start",           [ROLLOUT_EV_GATE_OPEN] = "gate-open",
-    [ROLLOUT_EV_GATE_LOST] = "gate-lost",   [ROLLOUT_EV_OP_OK] = "op-ok",
-    [ROLLOUT_EV_OP_FAILED] = "op-failed",   [ROLLOUT_EV_OP_ERRORED] = "op-errored",
-    [ROLLOUT_EV_OP_UNKNOWN] = "op-unknown", [ROLLOUT_EV_DEADLINE] = "deadline",
-    [ROLLOUT_EV_HOLD] = "hold",             [ROLLOUT_EV_CONTINUE] = "continue",
-    [ROLLOUT_EV_ABORT] = "abort",           [ROLLOUT_EV_TAKE_OVER] = "take-over",
+    [ROLLOUT_EV_START] = "start",
+    [ROLLOUT_EV_GATE_OPEN] = "gate-open",
+    [ROLLOUT_EV_GATE_LOST] = "gate-lost",
+    [ROLLOUT_EV_OP_OK] = "op-ok",
+    [ROLLOUT_EV_OP_FAILED] = "op-failed",
+    [ROLLOUT_EV_OP_ERRORED] = "op-errored",
+    [ROLLOUT_EV_OP_UNKNOWN] = "op-unknown",
+    [ROLLOUT_EV_DEADLINE] = "deadline",
+    [ROLLOUT_EV_HOLD] = "hold",
+    [ROLLOUT_EV_CONTINUE] = "continue",
+    [ROLLOUT_EV_ABORT] = "abort",
+    [ROLLOUT_EV_TAKE_OVER] = "take-over",
     [ROLLOUT_EV_LEASE_LOST] = "lease-lost",
 };
 static const char *const run_names[] = {
-    [STEP_WAITS] = "waits",  [STEP_RUNS] = "runs",       [STEP_DONE] = "done",     [STEP_STATE_FAILED] = "failed",
-    [STEP_STATE_UNKNOWN] = "unknown", [STEP_SKIPPED] = "skipped", [STEP_UNDONE] = "undone",
+    [STEP_WAITS] = "waits",
+    [STEP_RUNS] = "runs",
+    [STEP_DONE] = "done",
+    [STEP_STATE_FAILED] = "failed",
+    [STEP_STATE_UNKNOWN] = "unknown",
+    [STEP_SKIPPED] = "skipped",
+    [STEP_UNDONE] = "undone",
 };
 
 const char *rollout_state_name(enum rollout_state s)
@@ -46,15 +57,13 @@ const char *step_state_name(enum step_state s)
 	return (size_t)s < ARRAY_LEN(run_names) ? run_names[s] : "?";
 }
 
-bool rollout_is_live(const struct rollout *r)
-{
-	return r->state != ROLLOUT_ENDED;
-}
+bool rollout_is_live(const struct rollout *r) { return r->state != ROLLOUT_ENDED; }
 
 bool rollout_touched(const struct rollout *r)
 {
 	for (int i = 0; i < r->n_steps; i++)
-		if ((r->steps[i].kind == STEP_STAGE || r->steps[i].kind == STEP_DEPLOY) && r->runs[i].state != STEP_WAITS)
+		if ((r->steps[i].kind == STEP_STAGE || r->steps[i].kind == STEP_DEPLOY) &&
+		    r->runs[i].state != STEP_WAITS)
 			return true;
 	return false;
 }
@@ -68,23 +77,17 @@ static bool changed_anything(const struct rollout *r)
 	return rollout_touched(r);
 }
 
-/* --- building blocks of the reactions -------------------------------------------------------- */
+/* --- building blocks of the reactions --------------------------------------------------------- */
 
 struct turn {
 	struct rollout *r;
-	const struct outcome *o;      /* of op events, else NULL */
+	const struct outcome *o; /* of op events, else NULL */
 	int64_t now_us;
 };
 
-static struct reaction does(enum effect_kind effect)
-{
-	return (struct reaction){CELL_DOES, effect, NULL};
-}
+static struct reaction does(enum effect_kind effect) { return (struct reaction){CELL_DOES, effect, NULL}; }
 
-static const char *said(const struct turn *t)
-{
-	return t->o != NULL ? t->o->text : "";
-}
+static const char *said(const struct turn *t) { return t->o != NULL ? t->o->text : ""; }
 
 static void step_close(struct turn *t, enum step_state state)
 {
@@ -156,9 +159,10 @@ static struct reaction stop_by_abort(struct turn *t)
 {
 	struct rollout *r = t->r;
 
-	snprintf(r->text, sizeof(r->text), "aborted %s step %s%s", r->runs[r->at_step].state == STEP_WAITS ? "before" : "at",
-	         step_kind_name(r->steps[r->at_step].kind),
-	         rollout_touched(r) ? ": what was begun stays as it is" : ": nothing was changed that runs");
+	snprintf(r->text, sizeof(r->text), "aborted %s step %s%s",
+		 r->runs[r->at_step].state == STEP_WAITS ? "before" : "at",
+		 step_kind_name(r->steps[r->at_step].kind),
+		 rollout_touched(r) ? ": what was begun stays as it is" : ": nothing was changed that runs");
 	return end(t, OUTCOME_CANCELLED);
 }
 
@@ -168,13 +172,15 @@ static struct reaction advance(struct turn *t)
 
 	r->at_step++;
 	if (r->at_step >= r->n_steps) {
-		snprintf(r->text, sizeof(r->text), "%s runs in %s", r->to.tag[0] != '\0' ? r->to.tag : "the release", r->env);
+		snprintf(r->text, sizeof(r->text), "%s runs in %s",
+			 r->to.tag[0] != '\0' ? r->to.tag : "the release", r->env);
 		return end(t, OUTCOME_OK);
 	}
 	if (r->abort_wanted)
 		return stop_by_abort(t);
 	if (r->hold_wanted) {
-		snprintf(r->text, sizeof(r->text), "held before step %s", step_kind_name(r->steps[r->at_step].kind));
+		snprintf(r->text, sizeof(r->text), "held before step %s",
+			 step_kind_name(r->steps[r->at_step].kind));
 		return pause(t);
 	}
 	return run_step(t);
@@ -187,7 +193,8 @@ static struct reaction step_failed(struct turn *t)
 	const char *target = r->steps[r->at_step].target;
 
 	step_close(t, STEP_STATE_FAILED);
-	snprintf(r->text, sizeof(r->text), "%s%s%s failed: %.300s", step, target[0] != '\0' ? " " : "", target, said(t));
+	snprintf(r->text, sizeof(r->text), "%s%s%s failed: %.300s", step, target[0] != '\0' ? " " : "",
+		 target, said(t));
 	if (!changed_anything(r))
 		return end(t, OUTCOME_FAILED);
 	if (r->abort_wanted)
@@ -207,9 +214,10 @@ static struct reaction pause_unknown(struct turn *t)
 	step_close(t, STEP_STATE_UNKNOWN);
 	if (r->abort_wanted)
 		return stop_by_abort(t);
-	snprintf(r->text, sizeof(r->text), "nobody can tell whether %s %s happened: %.180s; look, then continue %s",
-	         step_kind_name(s->kind), s->target, said(t)[0] != '\0' ? said(t) : "its process ended",
-	         s->class == STEP_OPAQUE ? "does it again" : "asks again");
+	snprintf(r->text, sizeof(r->text),
+		 "nobody can tell whether %s %s happened: %.180s; look, then continue %s",
+		 step_kind_name(s->kind), s->target, said(t)[0] != '\0' ? said(t) : "its process ended",
+		 s->class == STEP_OPAQUE ? "does it again" : "asks again");
 	return pause(t);
 }
 
@@ -228,7 +236,7 @@ static struct reaction step_errored(struct turn *t)
 		return run_step(t);
 	step_close(t, STEP_STATE_FAILED);
 	snprintf(r->text, sizeof(r->text), "%s could not be done: %.250s; continue tries again",
-	         step_kind_name(r->steps[r->at_step].kind), said(t));
+		 step_kind_name(r->steps[r->at_step].kind), said(t));
 	return pause(t);
 }
 
@@ -238,7 +246,7 @@ static struct reaction step_unknown(struct turn *t)
 
 	switch (r->steps[r->at_step].class) {
 	case STEP_READ:
-	case STEP_KEYED: return step_errored(t);      /* doing it again is doing it once */
+	case STEP_KEYED: return step_errored(t); /* doing it again is doing it once */
 	case STEP_PROBED: return probe_step(t);
 	case STEP_OPAQUE: break;
 	}
@@ -256,7 +264,8 @@ static struct reaction resume(struct turn *t)
 		if (r->abort_wanted)
 			return stop_by_abort(t);
 		if (r->hold_wanted) {
-			snprintf(r->text, sizeof(r->text), "held before step %s", step_kind_name(r->steps[r->at_step].kind));
+			snprintf(r->text, sizeof(r->text), "held before step %s",
+				 step_kind_name(r->steps[r->at_step].kind));
 			return pause(t);
 		}
 		return run_step(t);
@@ -270,11 +279,15 @@ static struct reaction resume(struct turn *t)
 	return pause_unknown(t);
 }
 
-/* --- the cells ---------------------------------------------------------------------------------- */
+/* --- the cells -------------------------------------------------------------------------------- */
 
 static struct reaction cell_begin(struct turn *t) { return run_step(t); }
 static struct reaction cell_resume(struct turn *t) { return resume(t); }
-static struct reaction cell_stay(struct turn *t) { UNUSED(t); return does(EFFECT_NONE); }
+static struct reaction cell_stay(struct turn *t)
+{
+	UNUSED(t);
+	return does(EFFECT_NONE);
+}
 
 static struct reaction cell_queue(struct turn *t)
 {
@@ -372,11 +385,13 @@ static struct reaction cell_reverted(struct turn *t)
 	char why[TEXT_LEN];
 
 	for (int i = 0; i < r->n_steps; i++)
-		if ((r->steps[i].kind == STEP_STAGE || r->steps[i].kind == STEP_DEPLOY) && r->runs[i].state != STEP_WAITS)
+		if ((r->steps[i].kind == STEP_STAGE || r->steps[i].kind == STEP_DEPLOY) &&
+		    r->runs[i].state != STEP_WAITS)
 			r->runs[i].state = STEP_UNDONE;
 	r->rolled_back = true;
 	str_copy(why, sizeof(why), r->text);
-	snprintf(r->text, sizeof(r->text), "%.300s; %s is back", why, r->from.tag[0] != '\0' ? r->from.tag : "the earlier release");
+	snprintf(r->text, sizeof(r->text), "%.300s; %s is back", why,
+		 r->from.tag[0] != '\0' ? r->from.tag : "the earlier release");
 	return end(t, OUTCOME_FAILED);
 }
 
@@ -385,7 +400,8 @@ static void revert_broke(struct turn *t)
 	char why[TEXT_LEN];
 
 	str_copy(why, sizeof(why), t->r->text);
-	snprintf(t->r->text, sizeof(t->r->text), "%.180s; the earlier release could not be put back: %.150s", why, said(t));
+	snprintf(t->r->text, sizeof(t->r->text), "%.180s; the earlier release could not be put back: %.150s",
+		 why, said(t));
 }
 
 static struct reaction cell_revert_failed(struct turn *t)
@@ -400,7 +416,7 @@ static struct reaction cell_revert_unknown(struct turn *t)
 	return end(t, OUTCOME_UNKNOWN);
 }
 
-/* --- the table ------------------------------------------------------------------------------------ */
+/* --- the table -------------------------------------------------------------------------------- */
 
 struct entry {
 	enum cell cell;
@@ -408,92 +424,143 @@ struct entry {
 	const char *why;
 };
 
+/* clang-format off */
 #define DOES(f) {CELL_DOES, f, NULL}
 #define LATER(f, text) {CELL_LATER, f, text}
 #define REFUSED(text) {CELL_REFUSED, NULL, text}
 #define IGNORED {CELL_IGNORED, NULL, NULL}
+/* clang-format on */
 
-#define LATE_ANSWERS \
-	[ROLLOUT_EV_OP_OK] = IGNORED, [ROLLOUT_EV_OP_FAILED] = IGNORED, [ROLLOUT_EV_OP_ERRORED] = IGNORED, \
+#define LATE_ANSWERS                                                                                         \
+	[ROLLOUT_EV_OP_OK] = IGNORED, [ROLLOUT_EV_OP_FAILED] = IGNORED, [ROLLOUT_EV_OP_ERRORED] = IGNORED,   \
 	[ROLLOUT_EV_OP_UNKNOWN] = IGNORED, [ROLLOUT_EV_DEADLINE] = IGNORED
 
-static const struct entry table[ROLLOUT_STATE_COUNT][ROLLOUT_EVENT_COUNT] = {
-    [ROLLOUT_PLANNED] = {
-        [ROLLOUT_EV_START] = DOES(cell_begin), [ROLLOUT_EV_GATE_OPEN] = DOES(cell_queue),
-        [ROLLOUT_EV_GATE_LOST] = DOES(cell_wait), LATE_ANSWERS,
-        [ROLLOUT_EV_HOLD] = DOES(cell_hold_now), [ROLLOUT_EV_CONTINUE] = REFUSED("it has not begun"),
-        [ROLLOUT_EV_ABORT] = DOES(cell_abort), [ROLLOUT_EV_TAKE_OVER] = DOES(cell_begin),
-        [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-    },
-    [ROLLOUT_WAITING] = {
-        [ROLLOUT_EV_START] = REFUSED("its gates are not open"), [ROLLOUT_EV_GATE_OPEN] = DOES(cell_queue),
-        [ROLLOUT_EV_GATE_LOST] = IGNORED, LATE_ANSWERS,
-        [ROLLOUT_EV_HOLD] = DOES(cell_hold_now), [ROLLOUT_EV_CONTINUE] = REFUSED("it waits for its gates"),
-        [ROLLOUT_EV_ABORT] = DOES(cell_abort), [ROLLOUT_EV_TAKE_OVER] = DOES(cell_stay),
-        [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-    },
-    [ROLLOUT_QUEUED] = {
-        [ROLLOUT_EV_START] = DOES(cell_begin), [ROLLOUT_EV_GATE_OPEN] = IGNORED,
-        [ROLLOUT_EV_GATE_LOST] = DOES(cell_wait), LATE_ANSWERS,
-        [ROLLOUT_EV_HOLD] = DOES(cell_hold_now), [ROLLOUT_EV_CONTINUE] = REFUSED("it waits for its turn"),
-        [ROLLOUT_EV_ABORT] = DOES(cell_abort), [ROLLOUT_EV_TAKE_OVER] = DOES(cell_begin),
-        [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-    },
-    [ROLLOUT_RUNNING] = {
-        [ROLLOUT_EV_START] = DOES(cell_resume), [ROLLOUT_EV_GATE_OPEN] = IGNORED,
-        [ROLLOUT_EV_GATE_LOST] = LATER(cell_gate_lost, "holds after the present step"),
-        [ROLLOUT_EV_OP_OK] = DOES(cell_ok), [ROLLOUT_EV_OP_FAILED] = DOES(cell_failed),
-        [ROLLOUT_EV_OP_ERRORED] = DOES(cell_errored), [ROLLOUT_EV_OP_UNKNOWN] = DOES(cell_unknown),
-        [ROLLOUT_EV_DEADLINE] = DOES(cell_deadline),
-        [ROLLOUT_EV_HOLD] = LATER(cell_hold, "holds after the present step"),
-        [ROLLOUT_EV_CONTINUE] = DOES(cell_unhold),
-        [ROLLOUT_EV_ABORT] = LATER(cell_abort_later, "aborts after the present step"),
-        [ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume), [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-    },
-    [ROLLOUT_PROBING] = {
-        [ROLLOUT_EV_START] = DOES(cell_resume), [ROLLOUT_EV_GATE_OPEN] = IGNORED,
-        [ROLLOUT_EV_GATE_LOST] = LATER(cell_gate_lost, "holds after the present step"),
-        [ROLLOUT_EV_OP_OK] = DOES(cell_ok), [ROLLOUT_EV_OP_FAILED] = DOES(cell_probe_no),
-        [ROLLOUT_EV_OP_ERRORED] = DOES(cell_probe_unknown), [ROLLOUT_EV_OP_UNKNOWN] = DOES(cell_probe_unknown),
-        [ROLLOUT_EV_DEADLINE] = DOES(cell_probe_unknown),
-        [ROLLOUT_EV_HOLD] = LATER(cell_hold, "holds after the present step"),
-        [ROLLOUT_EV_CONTINUE] = DOES(cell_unhold),
-        [ROLLOUT_EV_ABORT] = LATER(cell_abort_later, "aborts once it is known what happened"),
-        [ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume), [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-    },
-    [ROLLOUT_PAUSED] = {
-        [ROLLOUT_EV_START] = DOES(cell_stay), [ROLLOUT_EV_GATE_OPEN] = IGNORED, [ROLLOUT_EV_GATE_LOST] = IGNORED,
-        LATE_ANSWERS, [ROLLOUT_EV_HOLD] = REFUSED("it is paused already"),
-        [ROLLOUT_EV_CONTINUE] = DOES(cell_continue), [ROLLOUT_EV_ABORT] = DOES(cell_abort),
-        [ROLLOUT_EV_TAKE_OVER] = DOES(cell_stay), [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-    },
-    [ROLLOUT_VERIFYING] = {
-        [ROLLOUT_EV_START] = DOES(cell_resume), [ROLLOUT_EV_GATE_OPEN] = IGNORED,
-        [ROLLOUT_EV_GATE_LOST] = LATER(cell_gate_lost, "holds after the present step"),
-        [ROLLOUT_EV_OP_OK] = DOES(cell_ok), [ROLLOUT_EV_OP_FAILED] = DOES(cell_failed),
-        [ROLLOUT_EV_OP_ERRORED] = DOES(cell_errored), [ROLLOUT_EV_OP_UNKNOWN] = DOES(cell_unknown),
-        [ROLLOUT_EV_DEADLINE] = DOES(cell_failed),
-        [ROLLOUT_EV_HOLD] = LATER(cell_hold, "holds after the present step"),
-        [ROLLOUT_EV_CONTINUE] = DOES(cell_unhold),
-        [ROLLOUT_EV_ABORT] = LATER(cell_abort_later, "aborts after the present step"),
-        [ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume), [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-    },
-    [ROLLOUT_REVERTING] = {
-        [ROLLOUT_EV_START] = DOES(cell_resume), [ROLLOUT_EV_GATE_OPEN] = IGNORED, [ROLLOUT_EV_GATE_LOST] = IGNORED,
-        [ROLLOUT_EV_OP_OK] = DOES(cell_reverted), [ROLLOUT_EV_OP_FAILED] = DOES(cell_revert_failed),
-        [ROLLOUT_EV_OP_ERRORED] = DOES(cell_revert_unknown), [ROLLOUT_EV_OP_UNKNOWN] = DOES(cell_revert_unknown),
-        [ROLLOUT_EV_DEADLINE] = DOES(cell_revert_unknown),
-        [ROLLOUT_EV_HOLD] = REFUSED("the earlier release is being put back"),
-        [ROLLOUT_EV_CONTINUE] = REFUSED("the earlier release is being put back"),
-        [ROLLOUT_EV_ABORT] = REFUSED("the earlier release is being put back already"),
-        [ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume), [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-    },
-    [ROLLOUT_ENDED] = {
-        [ROLLOUT_EV_START] = REFUSED("it has ended"), [ROLLOUT_EV_GATE_OPEN] = IGNORED,
-        [ROLLOUT_EV_GATE_LOST] = IGNORED, LATE_ANSWERS, [ROLLOUT_EV_HOLD] = REFUSED("it has ended"),
-        [ROLLOUT_EV_CONTINUE] = REFUSED("it has ended"), [ROLLOUT_EV_ABORT] = REFUSED("it has ended"),
-        [ROLLOUT_EV_TAKE_OVER] = REFUSED("it has ended"), [ROLLOUT_EV_LEASE_LOST] = IGNORED,
-    },
+static const struct entry table[ROLLOUT_STATE_COUNT][ROLLOUT_EVENT_COUNT] =
+    {
+	[ROLLOUT_PLANNED] =
+	    {
+		[ROLLOUT_EV_START] = DOES(cell_begin),
+		[ROLLOUT_EV_GATE_OPEN] = DOES(cell_queue),
+		[ROLLOUT_EV_GATE_LOST] = DOES(cell_wait),
+		LATE_ANSWERS,
+		[ROLLOUT_EV_HOLD] = DOES(cell_hold_now),
+		[ROLLOUT_EV_CONTINUE] = REFUSED("it has not begun"),
+		[ROLLOUT_EV_ABORT] = DOES(cell_abort),
+		[ROLLOUT_EV_TAKE_OVER] = DOES(cell_begin),
+		[ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+	    },
+	[ROLLOUT_WAITING] =
+	    {
+		[ROLLOUT_EV_START] = REFUSED("its gates are not open"),
+		[ROLLOUT_EV_GATE_OPEN] = DOES(cell_queue),
+		[ROLLOUT_EV_GATE_LOST] = IGNORED,
+		LATE_ANSWERS,
+		[ROLLOUT_EV_HOLD] = DOES(cell_hold_now),
+		[ROLLOUT_EV_CONTINUE] = REFUSED("it waits for its gates"),
+		[ROLLOUT_EV_ABORT] = DOES(cell_abort),
+		[ROLLOUT_EV_TAKE_OVER] = DOES(cell_stay),
+		[ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+	    },
+	[ROLLOUT_QUEUED] =
+	    {
+		[ROLLOUT_EV_START] = DOES(cell_begin),
+		[ROLLOUT_EV_GATE_OPEN] = IGNORED,
+		[ROLLOUT_EV_GATE_LOST] = DOES(cell_wait),
+		LATE_ANSWERS,
+		[ROLLOUT_EV_HOLD] = DOES(cell_hold_now),
+		[ROLLOUT_EV_CONTINUE] = REFUSED("it waits for its turn"),
+		[ROLLOUT_EV_ABORT] = DOES(cell_abort),
+		[ROLLOUT_EV_TAKE_OVER] = DOES(cell_begin),
+		[ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+	    },
+	[ROLLOUT_RUNNING] =
+	    {
+		[ROLLOUT_EV_START] = DOES(cell_resume),
+		[ROLLOUT_EV_GATE_OPEN] = IGNORED,
+		[ROLLOUT_EV_GATE_LOST] = LATER(cell_gate_lost, "holds after the present step"),
+		[ROLLOUT_EV_OP_OK] = DOES(cell_ok),
+		[ROLLOUT_EV_OP_FAILED] = DOES(cell_failed),
+		[ROLLOUT_EV_OP_ERRORED] = DOES(cell_errored),
+		[ROLLOUT_EV_OP_UNKNOWN] = DOES(cell_unknown),
+		[ROLLOUT_EV_DEADLINE] = DOES(cell_deadline),
+		[ROLLOUT_EV_HOLD] = LATER(cell_hold, "holds after the present step"),
+		[ROLLOUT_EV_CONTINUE] = DOES(cell_unhold),
+		[ROLLOUT_EV_ABORT] = LATER(cell_abort_later, "aborts after the present step"),
+		[ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume),
+		[ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+	    },
+	[ROLLOUT_PROBING] =
+	    {
+		[ROLLOUT_EV_START] = DOES(cell_resume),
+		[ROLLOUT_EV_GATE_OPEN] = IGNORED,
+		[ROLLOUT_EV_GATE_LOST] = LATER(cell_gate_lost, "holds after the present step"),
+		[ROLLOUT_EV_OP_OK] = DOES(cell_ok),
+		[ROLLOUT_EV_OP_FAILED] = DOES(cell_probe_no),
+		[ROLLOUT_EV_OP_ERRORED] = DOES(cell_probe_unknown),
+		[ROLLOUT_EV_OP_UNKNOWN] = DOES(cell_probe_unknown),
+		[ROLLOUT_EV_DEADLINE] = DOES(cell_probe_unknown),
+		[ROLLOUT_EV_HOLD] = LATER(cell_hold, "holds after the present step"),
+		[ROLLOUT_EV_CONTINUE] = DOES(cell_unhold),
+		[ROLLOUT_EV_ABORT] = LATER(cell_abort_later, "aborts once it is known what happened"),
+		[ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume),
+		[ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+	    },
+	[ROLLOUT_PAUSED] =
+	    {
+		[ROLLOUT_EV_START] = DOES(cell_stay),
+		[ROLLOUT_EV_GATE_OPEN] = IGNORED,
+		[ROLLOUT_EV_GATE_LOST] = IGNORED,
+		LATE_ANSWERS,
+		[ROLLOUT_EV_HOLD] = REFUSED("it is paused already"),
+		[ROLLOUT_EV_CONTINUE] = DOES(cell_continue),
+		[ROLLOUT_EV_ABORT] = DOES(cell_abort),
+		[ROLLOUT_EV_TAKE_OVER] = DOES(cell_stay),
+		[ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+	    },
+	[ROLLOUT_VERIFYING] =
+	    {
+		[ROLLOUT_EV_START] = DOES(cell_resume),
+		[ROLLOUT_EV_GATE_OPEN] = IGNORED,
+		[ROLLOUT_EV_GATE_LOST] = LATER(cell_gate_lost, "holds after the present step"),
+		[ROLLOUT_EV_OP_OK] = DOES(cell_ok),
+		[ROLLOUT_EV_OP_FAILED] = DOES(cell_failed),
+		[ROLLOUT_EV_OP_ERRORED] = DOES(cell_errored),
+		[ROLLOUT_EV_OP_UNKNOWN] = DOES(cell_unknown),
+		[ROLLOUT_EV_DEADLINE] = DOES(cell_failed),
+		[ROLLOUT_EV_HOLD] = LATER(cell_hold, "holds after the present step"),
+		[ROLLOUT_EV_CONTINUE] = DOES(cell_unhold),
+		[ROLLOUT_EV_ABORT] = LATER(cell_abort_later, "aborts after the present step"),
+		[ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume),
+		[ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+	    },
+	[ROLLOUT_REVERTING] =
+	    {
+		[ROLLOUT_EV_START] = DOES(cell_resume),
+		[ROLLOUT_EV_GATE_OPEN] = IGNORED,
+		[ROLLOUT_EV_GATE_LOST] = IGNORED,
+		[ROLLOUT_EV_OP_OK] = DOES(cell_reverted),
+		[ROLLOUT_EV_OP_FAILED] = DOES(cell_revert_failed),
+		[ROLLOUT_EV_OP_ERRORED] = DOES(cell_revert_unknown),
+		[ROLLOUT_EV_OP_UNKNOWN] = DOES(cell_revert_unknown),
+		[ROLLOUT_EV_DEADLINE] = DOES(cell_revert_unknown),
+		[ROLLOUT_EV_HOLD] = REFUSED("the earlier release is being put back"),
+		[ROLLOUT_EV_CONTINUE] = REFUSED("the earlier release is being put back"),
+		[ROLLOUT_EV_ABORT] = REFUSED("the earlier release is being put back already"),
+		[ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume),
+		[ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+	    },
+	[ROLLOUT_ENDED] =
+	    {
+		[ROLLOUT_EV_START] = REFUSED("it has ended"),
+		[ROLLOUT_EV_GATE_OPEN] = IGNORED,
+		[ROLLOUT_EV_GATE_LOST] = IGNORED,
+		LATE_ANSWERS,
+		[ROLLOUT_EV_HOLD] = REFUSED("it has ended"),
+		[ROLLOUT_EV_CONTINUE] = REFUSED("it has ended"),
+		[ROLLOUT_EV_ABORT] = REFUSED("it has ended"),
+		[ROLLOUT_EV_TAKE_OVER] = REFUSED("it has ended"),
+		[ROLLOUT_EV_LEASE_LOST] = IGNORED,
+	    },
 };
 
 struct reaction rollout_cell(enum rollout_state s, enum rollout_event e)
@@ -513,7 +580,8 @@ struct reaction rollout_next(struct rollout *r, enum rollout_event e, const stru
 	return c->fn(&t);
 }
 
-void rollout_init(struct rollout *r, const char *id, const struct plan *p, const char *requester, int64_t now_us)
+void rollout_init(struct rollout *r, const char *id, const struct plan *p, const char *requester,
+		  int64_t now_us)
 {
 	memset(r, 0, sizeof(*r));
 	str_copy(r->id, sizeof(r->id), id);
@@ -541,7 +609,7 @@ void rollout_progress(const struct rollout *r, int *ret_done, int *ret_all)
 	*ret_all = r->n_steps;
 }
 
-/* --- as a value -------------------------------------------------------------------------------------- */
+/* --- as a value ------------------------------------------------------------------------------- */
 
 struct jv *rollout_to_jv(struct arena *a, const struct rollout *r)
 {
@@ -624,7 +692,7 @@ static bool step_from_jv(const struct jv *v, struct step *s, struct step_run *ru
 	if (kind < 0 || class < 0 || state < 0)
 		return false;
 	s->kind = (enum step_kind)kind;
-	s->class = (enum step_class)class;
+	s->class = (enum step_class) class;
 	CLEAN(s->target, v, "target");
 	s->timeout_us = jv_get_num(v, "timeout_us", 0);
 	s->attempts_max = (int)CLAMP(jv_get_num(v, "attempts_max", 1), 0, 1000);
@@ -651,8 +719,8 @@ int rollout_from_jv(const struct jv *v, struct rollout *r, struct error *e)
 	size_t n = jv_len(steps);
 	int64_t at = jv_get_num(v, "at_step", -1);
 
-	if (kind < 0 || state < 0 || failure < 0 || !outcome_parse(outcome, &ended) || n == 0 || n > STEPS_MAX || at < 0 ||
-	    at > (int64_t)n || (at == (int64_t)n && state != ROLLOUT_ENDED))
+	if (kind < 0 || state < 0 || failure < 0 || !outcome_parse(outcome, &ended) || n == 0 ||
+	    n > STEPS_MAX || at < 0 || at > (int64_t)n || (at == (int64_t)n && state != ROLLOUT_ENDED))
 		return error_set(e, ERR_INVALID, "the stored rollout cannot be read by this version");
 	memset(r, 0, sizeof(*r));
 	CLEAN(r->id, v, "id");
@@ -683,7 +751,8 @@ int rollout_from_jv(const struct jv *v, struct rollout *r, struct error *e)
 	r->orphaned = jv_get_true(v, "orphaned", false);
 	for (size_t i = 0; i < n; i++)
 		if (!step_from_jv(jv_at(steps, i), &r->steps[i], &r->runs[i]))
-			return error_set(e, ERR_INVALID, "the stored rollout has a step that this version does not know");
+			return error_set(e, ERR_INVALID,
+					 "the stored rollout has a step that this version does not know");
 	r->n_steps = (int)n;
 	return 0;
 }

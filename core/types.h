@@ -172,6 +172,7 @@ struct sample_set {
 	struct sample *items;
 	int n_items;
 	enum state state;                /* verdict of this source: ok, degraded, failed; STATE_UNKNOWN: has none */
+	uint64_t down;                   /* a bit per configured instance that did not answer as it should */
 	char text[TEXT_LEN];             /* why it is not ok */
 };
 struct sample_set *sample_set_new(int n_items);

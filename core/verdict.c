@@ -55,25 +55,17 @@ static void count_newer(struct gap *g, const struct migration *m, const struct m
 static void count_one(struct gap *g, const struct migration *m, const struct migration_set *now)
 {
 	switch (m->state) {
-	case MIGRATION_MISSING:
-		count_newer(g, m, now);
-		break;
+	case MIGRATION_MISSING: count_newer(g, m, now); break;
 	case MIGRATION_APPLIED:
 	case MIGRATION_MODIFIED:
 		if (m->external)
 			count_newer(g, m, now);
 		break;
-	case MIGRATION_PENDING:
-		count(&g->n_pending, &g->first_pending, m->name);
-		break;
+	case MIGRATION_PENDING: count(&g->n_pending, &g->first_pending, m->name); break;
 	case MIGRATION_FAILED:
-	case MIGRATION_RUNNING:
-		count(&g->n_failed, &g->first_failed, m->name);
-		break;
+	case MIGRATION_RUNNING: count(&g->n_failed, &g->first_failed, m->name); break;
 	case MIGRATION_UNKNOWN:
-	case MIGRATION_STATE_COUNT:
-		count(&g->n_unknown, &g->first_unknown, m->name);
-		break;
+	case MIGRATION_STATE_COUNT: count(&g->n_unknown, &g->first_unknown, m->name); break;
 	}
 }
 
@@ -84,8 +76,8 @@ static void and_more(char *dst, size_t cap, int n)
 		snprintf(dst, cap, " and %d more", n - 1);
 }
 
-enum schema_verdict verdict_for(const struct migration_set *older, const struct migration_set *now, char *text,
-                                size_t cap)
+enum schema_verdict verdict_for(const struct migration_set *older, const struct migration_set *now,
+				char *text, size_t cap)
 {
 	struct gap g = {0};
 	char more[32];
@@ -98,12 +90,14 @@ enum schema_verdict verdict_for(const struct migration_set *older, const struct 
 		count_one(&g, &older->items[i], now);
 	if (g.n_breaks > 0) {
 		and_more(more, sizeof(more), g.n_breaks);
-		snprintf(text, cap, "%s%s removed, renamed or tightened what that release may use", g.first_breaks, more);
+		snprintf(text, cap, "%s%s removed, renamed or tightened what that release may use",
+			 g.first_breaks, more);
 		return SCHEMA_BREAKS;
 	}
 	if (g.n_failed > 0) {
 		and_more(more, sizeof(more), g.n_failed);
-		snprintf(text, cap, "%s%s is not finished: the schema may be half changed", g.first_failed, more);
+		snprintf(text, cap, "%s%s is not finished: the schema may be half changed", g.first_failed,
+			 more);
 		return SCHEMA_UNKNOWN;
 	}
 	if (g.n_unknown > 0) {
@@ -118,7 +112,7 @@ enum schema_verdict verdict_for(const struct migration_set *older, const struct 
 	}
 	if (g.n_newer > 0) {
 		snprintf(text, cap, "%d newer migration%s only add%s: the schema still fits", g.n_newer,
-		         g.n_newer == 1 ? "" : "s", g.n_newer == 1 ? "s" : "");
+			 g.n_newer == 1 ? "" : "s", g.n_newer == 1 ? "s" : "");
 		return SCHEMA_ADDITIVE;
 	}
 	snprintf(text, cap, "the schema is as that release knows it");

@@ -15,13 +15,23 @@
 #include <string.h>
 
 #define ASK_US (REMOTE_TIMEOUT_MS * US_PER_MS)
-#define VERIFY_US (60 * US_PER_S)        /* reads every byte of an image */
+#define VERIFY_US (60 * US_PER_S) /* reads every byte of an image */
 enum { MEDIAN_OF_MAX = 16, PREFIX_MIN = 6 };
 
 /* What is asked; each answer has its slot. */
 enum question {
-	Q_STORE, Q_HERE, Q_BEFORE, Q_RELEASES,                                    /* first wave */
-	Q_IMAGE, Q_OLD_IMAGE, Q_LOG, Q_MIGRATIONS, Q_OLD_MIGRATIONS, Q_VARS, Q_VARS_BEFORE, Q_TEMPLATE,
+	Q_STORE,
+	Q_HERE,
+	Q_BEFORE,
+	Q_RELEASES, /* first wave */
+	Q_IMAGE,
+	Q_OLD_IMAGE,
+	Q_LOG,
+	Q_MIGRATIONS,
+	Q_OLD_MIGRATIONS,
+	Q_VARS,
+	Q_VARS_BEFORE,
+	Q_TEMPLATE,
 	Q_COUNT
 };
 
@@ -35,10 +45,10 @@ struct answer {
 struct gather {
 	struct app *app;
 	struct plan_want want;
-	int previous;                    /* environment, -1 none */
+	int previous; /* environment, -1 none */
 	char release[DIGEST_LEN];
 	struct plan *plan;
-	const struct plan *old;          /* of a re-check */
+	const struct plan *old; /* of a re-check */
 	char old_digest[DIGEST_LEN];
 	char requester[NAME_LEN];
 	struct answer answers[Q_COUNT];
@@ -116,9 +126,12 @@ static const void *got(const struct gather *g, enum question q)
 	return g->answers[q].o.kind == OUTCOME_OK ? g->answers[q].result : NULL;
 }
 
-/* --- second wave: everything about the release ------------------------------------------------------- */
+/* --- second wave: everything about the release ------------------------------------------------ */
 
-static const char *service_name(const struct gather *g) { return app_setup(g->app)->services[g->want.service].name; }
+static const char *service_name(const struct gather *g)
+{
+	return app_setup(g->app)->services[g->want.service].name;
+}
 static const char *env_name(const struct gather *g) { return app_setup(g->app)->envs[g->want.env].name; }
 
 static void ask_registry(struct gather *g)
@@ -127,7 +140,8 @@ static void ask_registry(struct gather *g)
 	struct op *op;
 
 	if (registry == NULL) {
-		g->answers[Q_IMAGE].o = outcome_make(OUTCOME_UNSUPPORTED, "registry", "no registry is configured");
+		g->answers[Q_IMAGE].o =
+		    outcome_make(OUTCOME_UNSUPPORTED, "registry", "no registry is configured");
 		return;
 	}
 	op = ask(g, Q_IMAGE, VERIFY_US, free);
@@ -168,7 +182,8 @@ static void ask_migrate(struct gather *g)
 	if (migrate == NULL)
 		return;
 	if (g->plan->to.revision[0] == '\0') {
-		g->answers[Q_MIGRATIONS].o = outcome_make(OUTCOME_ERRORED, "migrate", "the release's revision is not known");
+		g->answers[Q_MIGRATIONS].o =
+		    outcome_make(OUTCOME_ERRORED, "migrate", "the release's revision is not known");
 		return;
 	}
 	op = ask(g, Q_MIGRATIONS, ASK_US, migration_set_free);
@@ -185,7 +200,8 @@ static void ask_migrate(struct gather *g)
 static void ask_vars(struct gather *g)
 {
 	const struct opened *vars = app_vars(g->app, g->want.service, g->want.env);
-	const struct opened *before = g->previous >= 0 ? app_vars(g->app, g->want.service, g->previous) : NULL;
+	const struct opened *before =
+	    g->previous >= 0 ? app_vars(g->app, g->want.service, g->previous) : NULL;
 	struct op *op;
 
 	if (vars == NULL)
@@ -200,7 +216,7 @@ static void ask_vars(struct gather *g)
 		VARS_OF(before)->read(before->priv, op);
 }
 
-/* --- building ------------------------------------------------------------------------------------------- */
+/* --- building --------------------------------------------------------------------------------- */
 
 static void take_image(struct gather *g)
 {
@@ -228,12 +244,14 @@ static void take_commits(struct gather *g)
 		if (p->commits->unrelated)
 			plan_add_risk(p, true, "%s and %s have no common history", p->from.tag, p->to.tag);
 		if (p->commits->backwards && p->kind == PLAN_PROMOTE)
-			plan_add_risk(p, true, "this goes back: %d commits leave", p->commits->n_items + p->commits->n_more);
+			plan_add_risk(p, true, "this goes back: %d commits leave",
+				      p->commits->n_items + p->commits->n_more);
 	} else if (x->asked) {
 		str_copy(p->commits_text, sizeof(p->commits_text), x->o.text);
 	} else {
 		str_copy(p->commits_text, sizeof(p->commits_text),
-		         p->to.revision[0] == '\0' ? "the release names no revision" : "no forge is configured");
+			 p->to.revision[0] == '\0' ? "the release names no revision"
+						   : "no forge is configured");
 	}
 }
 
@@ -267,7 +285,8 @@ static void take_migrations(struct gather *g)
 		if (m->loses_data)
 			plan_add_risk(p, true, "%.150s loses data: %.150s", m->name, m->text);
 		else if (m->destructive)
-			plan_add_risk(p, true, "%.150s breaks the release that runs now: %.150s", m->name, m->text);
+			plan_add_risk(p, true, "%.150s breaks the release that runs now: %.150s", m->name,
+				      m->text);
 	}
 }
 
@@ -280,15 +299,17 @@ static void take_vars(struct gather *g)
 
 	if (here == NULL)
 		return;
-	p->vars = vars_compare(got(g, Q_VARS_BEFORE), here, file != NULL ? file->bytes : NULL, file != NULL ? file->n : 0);
+	p->vars = vars_compare(got(g, Q_VARS_BEFORE), here, file != NULL ? file->bytes : NULL,
+			       file != NULL ? file->n : 0);
 	plan_set_vars(p, p->vars);
 	for (int i = 0; p->vars != NULL && i < p->vars->n_items; i++)
 		n_missing += p->vars->items[i].state == VAR_MISSING && !p->vars->items[i].required;
 	if (n_missing > 0)
-		plan_add_risk(p, false, "%d env key%s of %s %s not set here", n_missing, n_missing == 1 ? "" : "s", p->source_env,
-		              n_missing == 1 ? "is" : "are");
+		plan_add_risk(p, false, "%d env key%s of %s %s not set here", n_missing,
+			      n_missing == 1 ? "" : "s", p->source_env, n_missing == 1 ? "is" : "are");
 	if (g->answers[Q_TEMPLATE].asked && file == NULL)
-		plan_add_risk(p, false, "required env keys are not known: %.300s", g->answers[Q_TEMPLATE].o.text);
+		plan_add_risk(p, false, "required env keys are not known: %.300s",
+			      g->answers[Q_TEMPLATE].o.text);
 }
 
 static void add_risks(struct gather *g)
@@ -301,16 +322,18 @@ static void add_risks(struct gather *g)
 	for (int i = 0; here != NULL && i < here->n_instances; i++)
 		sick += here->instances[i].state != STATE_OK && here->instances[i].state != STATE_NOT_STARTED;
 	if (sick > 0)
-		plan_add_risk(p, false, "%d of %d instances are not healthy before it starts", sick, here->n_instances);
+		plan_add_risk(p, false, "%d of %d instances are not healthy before it starts", sick,
+			      here->n_instances);
 	if (here != NULL && here->drift)
 		plan_add_risk(p, false, "an instance runs other bytes than %s is set to", p->env);
 	if (p->from.digest[0] == '\0')
 		plan_add_risk(p, false, "the first deployment here: there is nothing to roll back to");
 	if (g->answers[Q_OLD_IMAGE].asked && g->answers[Q_OLD_IMAGE].o.kind == OUTCOME_FAILED)
 		plan_add_risk(p, true, "the image that runs now is gone: it could not be put back (%.200s)",
-		              g->answers[Q_OLD_IMAGE].o.text);
+			      g->answers[Q_OLD_IMAGE].o.text);
 	if (g->previous >= 0 && p->kind == PLAN_PROMOTE && got(g, Q_BEFORE) == NULL)
-		plan_add_risk(p, false, "%s could not be observed: %.250s", p->source_env, g->answers[Q_BEFORE].o.text);
+		plan_add_risk(p, false, "%s could not be observed: %.250s", p->source_env,
+			      g->answers[Q_BEFORE].o.text);
 	for (int i = 0; s != NULL && i < s->n_deploys; i++)
 		if (s->deploys[i].bad && strcmp(s->deploys[i].service, p->service) == 0 &&
 		    strcmp(s->deploys[i].release.digest, p->to.digest) == 0) {
@@ -319,7 +342,8 @@ static void add_risks(struct gather *g)
 		}
 	if (p->kind == PLAN_ROLLBACK && app_migrate(g->app, g->want.service, g->want.env) != NULL) {
 		char text[TEXT_LEN];
-		enum schema_verdict v = verdict_for(got(g, Q_MIGRATIONS), got(g, Q_OLD_MIGRATIONS), text, sizeof(text));
+		enum schema_verdict v =
+		    verdict_for(got(g, Q_MIGRATIONS), got(g, Q_OLD_MIGRATIONS), text, sizeof(text));
 
 		if (v != SCHEMA_SAME)
 			plan_add_risk(p, v != SCHEMA_ADDITIVE, "schema: %s", text);
@@ -344,8 +368,8 @@ static int64_t step_median(const struct store_snapshot *s, const struct plan *p,
 	for (int i = 0; i < s->n_rollouts && n < MEDIAN_OF_MAX; i++) {
 		const struct rollout *r = &s->rollouts[i];
 
-		if (r->state != ROLLOUT_ENDED || r->outcome != OUTCOME_OK || strcmp(r->service, p->service) != 0 ||
-		    strcmp(r->env, p->env) != 0)
+		if (r->state != ROLLOUT_ENDED || r->outcome != OUTCOME_OK ||
+		    strcmp(r->service, p->service) != 0 || strcmp(r->env, p->env) != 0)
 			continue;
 		for (int k = 0; k < r->n_steps && n < MEDIAN_OF_MAX; k++)
 			if (r->steps[k].kind == step->kind && strcmp(r->steps[k].target, step->target) == 0 &&
@@ -378,7 +402,8 @@ static const struct smoke_result *smoke_of(const struct gather *g)
 		const struct smoke_result *r = s->smokes[i];
 
 		if (strcmp(r->suite, suite) == 0 && strcmp(r->service, g->plan->service) == 0 &&
-		    strcmp(r->env, g->plan->source_env) == 0 && strcmp(r->release.digest, g->plan->to.digest) == 0 &&
+		    strcmp(r->env, g->plan->source_env) == 0 &&
+		    strcmp(r->release.digest, g->plan->to.digest) == 0 &&
 		    (newest == NULL || r->ended_us > newest->ended_us))
 			newest = r;
 	}
@@ -440,7 +465,8 @@ static struct outcome what_changed(const struct plan *old, const struct plan *no
 
 	if (strcmp(old->from.digest, now->from.digest) != 0)
 		what = "what runs there now";
-	else if (strcmp(old->to.digest, now->to.digest) != 0 || strcmp(old->to.revision, now->to.revision) != 0)
+	else if (strcmp(old->to.digest, now->to.digest) != 0 ||
+		 strcmp(old->to.revision, now->to.revision) != 0)
 		what = "the release";
 	else if (strcmp(old->setup_digest, now->setup_digest) != 0)
 		what = "the configuration of gates, instances or suite";
@@ -448,7 +474,8 @@ static struct outcome what_changed(const struct plan *old, const struct plan *no
 		what = "the migrations that would run";
 	else if (strcmp(old->vars_digest, now->vars_digest) != 0)
 		what = "the env keys";
-	return outcome_make(OUTCOME_FAILED, "planner", "the plan is not the same any more: %s changed since", what);
+	return outcome_make(OUTCOME_FAILED, "planner", "the plan is not the same any more: %s changed since",
+			    what);
 }
 
 static void build(struct gather *g)
@@ -486,7 +513,7 @@ static void build(struct gather *g)
 	finish(g, &o);
 }
 
-/* --- first wave: which release --------------------------------------------------------------------------- */
+/* --- first wave: which release ---------------------------------------------------------------- */
 
 static bool names_release(const struct release *r, const char *want)
 {
@@ -513,19 +540,23 @@ static struct outcome find_release(const struct gather *g, const char *want, str
 		if (!names_release(&list->items[i], want))
 			continue;
 		if (found != NULL && strcmp(found->digest, list->items[i].digest) != 0)
-			return outcome_make(OUTCOME_FAILED, "planner", "%s names several releases: say the digest", want);
+			return outcome_make(OUTCOME_FAILED, "planner",
+					    "%s names several releases: say the digest", want);
 		found = &list->items[i];
 	}
 	for (int i = 0; i < 2 && found == NULL; i++)
-		if (seen[i] != NULL && seen[i]->release.digest[0] != '\0' && names_release(&seen[i]->release, want))
+		if (seen[i] != NULL && seen[i]->release.digest[0] != '\0' &&
+		    names_release(&seen[i]->release, want))
 			found = &seen[i]->release;
 	for (int i = 0; s != NULL && found == NULL && i < s->n_deploys; i++)
-		if (strcmp(s->deploys[i].service, service_name(g)) == 0 && names_release(&s->deploys[i].release, want))
+		if (strcmp(s->deploys[i].service, service_name(g)) == 0 &&
+		    names_release(&s->deploys[i].release, want))
 			found = &s->deploys[i].release;
 	if (found == NULL && list == NULL && g->answers[Q_RELEASES].asked)
 		return g->answers[Q_RELEASES].o;
 	if (found == NULL)
-		return outcome_make(OUTCOME_FAILED, "planner", "no release of %s is called %s", service_name(g), want);
+		return outcome_make(OUTCOME_FAILED, "planner", "no release of %s is called %s",
+				    service_name(g), want);
 	*ret = *found;
 	return outcome_ok();
 }
@@ -539,14 +570,15 @@ static struct outcome last_good(const struct gather *g, const struct release *no
 	for (int i = 0; i < s->n_deploys; i++) {
 		const struct deploy_row *x = &s->deploys[i];
 
-		if (x->good && !x->bad && strcmp(x->service, service_name(g)) == 0 && strcmp(x->env, env_name(g)) == 0 &&
-		    strcmp(x->release.digest, now->digest) != 0) {
+		if (x->good && !x->bad && strcmp(x->service, service_name(g)) == 0 &&
+		    strcmp(x->env, env_name(g)) == 0 && strcmp(x->release.digest, now->digest) != 0) {
 			*ret = x->release;
 			return outcome_ok();
 		}
 	}
-	return outcome_make(OUTCOME_FAILED, "planner", "no earlier good release of %s in %s is known: name one with --release",
-	                    service_name(g), env_name(g));
+	return outcome_make(OUTCOME_FAILED, "planner",
+			    "no earlier good release of %s in %s is known: name one with --release",
+			    service_name(g), env_name(g));
 }
 
 static struct outcome choose_release(struct gather *g, struct release *ret)
@@ -563,8 +595,9 @@ static struct outcome choose_release(struct gather *g, struct release *ret)
 		if (before == NULL)
 			return g->answers[Q_BEFORE].o;
 		if (before->release.digest[0] == '\0')
-			return outcome_make(OUTCOME_FAILED, "planner", "nothing runs in %s that could be promoted",
-			                    app_setup(g->app)->envs[g->previous].name);
+			return outcome_make(OUTCOME_FAILED, "planner",
+					    "nothing runs in %s that could be promoted",
+					    app_setup(g->app)->envs[g->previous].name);
 		*ret = before->release;
 		return outcome_ok();
 	}
@@ -572,7 +605,8 @@ static struct outcome choose_release(struct gather *g, struct release *ret)
 		*ret = list->items[0];
 		return outcome_ok();
 	}
-	o = outcome_make(OUTCOME_FAILED, "planner", "%s is the first environment: name a release", env_name(g));
+	o = outcome_make(OUTCOME_FAILED, "planner", "%s is the first environment: name a release",
+			 env_name(g));
 	return g->answers[Q_RELEASES].asked && list == NULL ? g->answers[Q_RELEASES].o : o;
 }
 
@@ -619,9 +653,10 @@ static void choose(struct gather *g)
 	}
 	complete(g, &p->from);
 	complete(g, &p->to);
-	if (p->to.digest[0] != '\0' && strcmp(p->from.digest, p->to.digest) == 0 && !here->drift && g->old == NULL) {
-		o = outcome_make(OUTCOME_FAILED, "planner", "%s runs in %s already", p->to.tag[0] != '\0' ? p->to.tag : p->to.digest,
-		                 env_name(g));
+	if (p->to.digest[0] != '\0' && strcmp(p->from.digest, p->to.digest) == 0 && !here->drift &&
+	    g->old == NULL) {
+		o = outcome_make(OUTCOME_FAILED, "planner", "%s runs in %s already",
+				 p->to.tag[0] != '\0' ? p->to.tag : p->to.digest, env_name(g));
 		finish(g, &o);
 		return;
 	}
@@ -639,15 +674,17 @@ static void ask_first(struct gather *g)
 {
 	const struct opened *store = app_store(g->app), *registry = app_registry(g->app, g->want.service);
 	const struct opened *here = app_deploy(g->app, g->want.service, g->want.env);
-	const struct opened *before = g->previous >= 0 ? app_deploy(g->app, g->want.service, g->previous) : NULL;
+	const struct opened *before =
+	    g->previous >= 0 ? app_deploy(g->app, g->want.service, g->previous) : NULL;
 	struct op *op = ask(g, Q_STORE, ASK_US, store_snapshot_free);
 
 	g->next = choose;
 	if (op != NULL)
 		STORE_OF(store)->snapshot(store->priv, op);
 	if (here == NULL) {
-		g->answers[Q_HERE].o = outcome_make(OUTCOME_UNSUPPORTED, "planner", "%s has no deploy driver in %s", service_name(g),
-		                                    env_name(g));
+		g->answers[Q_HERE].o =
+		    outcome_make(OUTCOME_UNSUPPORTED, "planner", "%s has no deploy driver in %s",
+				 service_name(g), env_name(g));
 	} else if ((op = ask(g, Q_HERE, ASK_US, deployed_free)) != NULL) {
 		DEPLOY_OF(here)->observe(here->priv, op);
 	}
@@ -665,7 +702,8 @@ static void fail_later(void *ctx)
 	finish(g, &o);
 }
 
-static void gather_start(struct app *a, const struct plan_want *want, const struct plan *old, plan_done_fn *done, void *ctx)
+static void gather_start(struct app *a, const struct plan_want *want, const struct plan *old,
+			 plan_done_fn *done, void *ctx)
 {
 	const struct setup *s = app_setup(a);
 	struct gather *g = calloc(1, sizeof(*g));
@@ -695,7 +733,8 @@ static void gather_start(struct app *a, const struct plan_want *want, const stru
 	}
 	if (want->service < 0 || want->service >= s->n_services || want->env < 0 || want->env >= s->n_envs ||
 	    !setup_deployment(s, want->service, want->env)->present) {
-		g->answers[Q_HERE].o = outcome_make(OUTCOME_FAILED, "planner", "that service is not deployed there");
+		g->answers[Q_HERE].o =
+		    outcome_make(OUTCOME_FAILED, "planner", "that service is not deployed there");
 		loop_defer(app_loop(a), fail_later, g);
 		return;
 	}
@@ -722,4 +761,3 @@ void planner_recheck(struct app *a, const struct plan *p, plan_done_fn *done, vo
 
 	gather_start(a, &want, p, done, ctx);
 }
-

@@ -16,7 +16,7 @@ struct search {
 	int service, env;
 	struct store_snapshot *store;
 	struct deployed *here;
-	struct outcome failed;                       /* why nothing can be offered; ok as long as it can */
+	struct outcome failed; /* why nothing can be offered; ok as long as it can */
 	struct candidate *found;
 	int n_found;
 	struct migration_set *now, *then[SHOWN_MAX];
@@ -52,7 +52,8 @@ static void on_answer(void *ctx, struct op *op, const struct outcome *o, void *r
 }
 
 static struct op *ask(struct search *s, int i, int64_t timeout_us,
-                      void (*take)(struct search *s, int i, struct op *op, const struct outcome *o, void *result))
+		      void (*take)(struct search *s, int i, struct op *op, const struct outcome *o,
+				   void *result))
 {
 	struct ask *a = calloc(1, sizeof(*a));
 
@@ -150,7 +151,8 @@ static void take_now(struct search *s, int i, struct op *op, const struct outcom
 
 static void ask_about(struct search *s, int i)
 {
-	const struct opened *registry = app_registry(s->app, s->service), *migrate = app_migrate(s->app, s->service, s->env);
+	const struct opened *registry = app_registry(s->app, s->service),
+			    *migrate = app_migrate(s->app, s->service, s->env);
 	struct candidate *c = &s->found[i];
 	struct op *op;
 
@@ -175,7 +177,8 @@ static void collect(struct search *s)
 		const struct deploy_row *x = &s->store->deploys[i];
 		struct candidate *c = NULL;
 
-		if (strcmp(x->service, service) != 0 || strcmp(x->env, env) != 0 || strcmp(x->release.digest, now) == 0)
+		if (strcmp(x->service, service) != 0 || strcmp(x->env, env) != 0 ||
+		    strcmp(x->release.digest, now) == 0)
 			continue;
 		for (int k = 0; k < s->n_found && c == NULL; k++)
 			if (strcmp(s->found[k].release.digest, x->release.digest) == 0)
@@ -215,7 +218,8 @@ static void second(struct search *s)
 	s->waiting = 1;
 	for (int i = 0; i < s->n_found; i++)
 		ask_about(s, i);
-	if (migrate != NULL && s->here->release.revision[0] != '\0' && (op = ask(s, 0, ASK_US, take_now)) != NULL)
+	if (migrate != NULL && s->here->release.revision[0] != '\0' &&
+	    (op = ask(s, 0, ASK_US, take_now)) != NULL)
 		MIGRATE_OF(migrate)->inspect(migrate->priv, s->here->release.revision, op);
 	loop_defer(app_loop(s->app), wave_done, s);
 }
@@ -241,7 +245,8 @@ static void take_here(struct search *s, int i, struct op *op, const struct outco
 }
 
 void planner_candidates(struct app *a, int service, int env,
-                        void (*done)(void *ctx, const struct candidate *c, int n, const struct outcome *why), void *ctx)
+			void (*done)(void *ctx, const struct candidate *c, int n, const struct outcome *why),
+			void *ctx)
 {
 	const struct opened *deploy = app_deploy(a, service, env), *store = app_store(a);
 	struct outcome o = outcome_make(OUTCOME_ERRORED, "planner", "out of memory");
@@ -263,7 +268,8 @@ void planner_candidates(struct app *a, int service, int env,
 	if ((op = ask(s, 0, ASK_US, take_store)) != NULL)
 		STORE_OF(store)->snapshot(store->priv, op);
 	if (deploy == NULL)
-		s->failed = outcome_make(OUTCOME_UNSUPPORTED, "planner", "no deploy driver is configured there");
+		s->failed =
+		    outcome_make(OUTCOME_UNSUPPORTED, "planner", "no deploy driver is configured there");
 	else if ((op = ask(s, 0, ASK_US, take_here)) != NULL)
 		DEPLOY_OF(deploy)->observe(deploy->priv, op);
 	loop_defer(app_loop(a), wave_done, s);

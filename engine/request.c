@@ -13,11 +13,11 @@
 
 struct request {
 	struct app *app;
-	struct plan *plan;            /* a copy: the caller's may go away */
+	struct plan *plan; /* a copy: the caller's may go away */
 	struct rollout *rollout;
 	struct decision d;
 	bool store_only;
-	bool wakes;                   /* the decision needs an executor: start one where none lives */
+	bool wakes; /* the decision needs an executor: start one where none lives */
 	char id[DIGEST_LEN];
 	struct outcome o;
 	request_done_fn *done;
@@ -36,10 +36,7 @@ static void finish(struct request *q, const struct outcome *o)
 	free(q);
 }
 
-static void finish_later(void *ctx)
-{
-	finish(ctx, NULL);
-}
+static void finish_later(void *ctx) { finish(ctx, NULL); }
 
 static struct request *request_new(struct app *a, request_done_fn *done, void *ctx)
 {
@@ -91,7 +88,7 @@ static bool copy_plan(struct request *q, const struct plan *p, const char *reaso
 	return true;
 }
 
-/* --- executing ------------------------------------------------------------------------------------------- */
+/* --- executing -------------------------------------------------------------------------------- */
 
 static void spawn(struct request *q, const char *id)
 {
@@ -102,7 +99,8 @@ static void spawn(struct request *q, const char *id)
 	if (run_spawn(q->app, id, &e) != 0) {
 		error_format(&e, text, sizeof(text));
 		q->o = outcome_make(OUTCOME_ERRORED, "request", "%.390s", text);
-		snprintf(q->o.hint, sizeof(q->o.hint), "rollout %s is planned and nothing has happened: towpath take-over %s", id, id);
+		snprintf(q->o.hint, sizeof(q->o.hint),
+			 "rollout %s is planned and nothing has happened: towpath take-over %s", id, id);
 	}
 }
 
@@ -153,11 +151,12 @@ static void on_plan_stored(void *ctx, struct op *op, const struct outcome *o, vo
 	new_id(id);
 	str_copy(q->id, sizeof(q->id), id);
 	rollout_init(q->rollout, id, q->plan, app_model(q->app)->actor, loop_wall_us());
-	STORE_OF(store)->rollout_create(store->priv, q->rollout, app_model(q->app)->actor, store_op(q, on_created));
+	STORE_OF(store)->rollout_create(store->priv, q->rollout, app_model(q->app)->actor,
+					store_op(q, on_created));
 }
 
-static void store_plan(struct app *a, const struct plan *p, const char *reason, bool store_only, request_done_fn *done,
-                       void *ctx)
+static void store_plan(struct app *a, const struct plan *p, const char *reason, bool store_only,
+		       request_done_fn *done, void *ctx)
 {
 	const struct opened *store = app_store(a);
 	struct request *q = request_new(a, done, ctx);
@@ -172,25 +171,27 @@ static void store_plan(struct app *a, const struct plan *p, const char *reason, 
 	}
 	str_copy(q->id, sizeof(q->id), p->digest);
 	if (!store_only && !plan_may_run(p, &g)) {
-		q->o = outcome_make(OUTCOME_FAILED, "request", "gate %s is not open: %.300s", g != NULL ? gate_kind_name(g->kind) : "?",
-		                    g != NULL ? g->evidence : "");
+		q->o = outcome_make(OUTCOME_FAILED, "request", "gate %s is not open: %.300s",
+				    g != NULL ? gate_kind_name(g->kind) : "?", g != NULL ? g->evidence : "");
 		loop_defer(app_loop(a), finish_later, q);
 		return;
 	}
 	STORE_OF(store)->plan_put(store->priv, q->plan, app_model(a)->actor, store_op(q, on_plan_stored));
 }
 
-void request_execute(struct app *a, const struct plan *p, const char *reason, request_done_fn *done, void *ctx)
+void request_execute(struct app *a, const struct plan *p, const char *reason, request_done_fn *done,
+		     void *ctx)
 {
 	store_plan(a, p, reason, false, done, ctx);
 }
 
-void request_approval(struct app *a, const struct plan *p, const char *reason, request_done_fn *done, void *ctx)
+void request_approval(struct app *a, const struct plan *p, const char *reason, request_done_fn *done,
+		      void *ctx)
 {
 	store_plan(a, p, reason, true, done, ctx);
 }
 
-/* --- decisions ----------------------------------------------------------------------------------------------- */
+/* --- decisions -------------------------------------------------------------------------------- */
 
 static void on_decided(void *ctx, struct op *op, const struct outcome *o, void *result)
 {
@@ -223,8 +224,10 @@ static bool refuse(struct request *q, const char *why)
 static bool fits(struct request *q, const struct rollout *r)
 {
 	static const enum rollout_event events[DECISION_KIND_COUNT] = {
-	    [DECISION_HOLD] = ROLLOUT_EV_HOLD, [DECISION_CONTINUE] = ROLLOUT_EV_CONTINUE,
-	    [DECISION_ABORT] = ROLLOUT_EV_ABORT, [DECISION_TAKE_OVER] = ROLLOUT_EV_TAKE_OVER};
+	    [DECISION_HOLD] = ROLLOUT_EV_HOLD,
+	    [DECISION_CONTINUE] = ROLLOUT_EV_CONTINUE,
+	    [DECISION_ABORT] = ROLLOUT_EV_ABORT,
+	    [DECISION_TAKE_OVER] = ROLLOUT_EV_TAKE_OVER};
 	struct reaction cell = rollout_cell(r->state, events[q->d.kind]);
 	char why[TEXT_LEN];
 
@@ -233,7 +236,8 @@ static bool fits(struct request *q, const struct rollout *r)
 	if (q->d.kind == DECISION_CONTINUE && r->state != ROLLOUT_PAUSED && !r->hold_wanted)
 		return refuse(q, "it is not held");
 	if (q->d.kind == DECISION_TAKE_OVER && !r->orphaned) {
-		snprintf(why, sizeof(why), "its executor %s is alive", r->holder[0] != '\0' ? r->holder : "is starting or");
+		snprintf(why, sizeof(why), "its executor %s is alive",
+			 r->holder[0] != '\0' ? r->holder : "is starting or");
 		return refuse(q, why);
 	}
 	str_copy(q->d.service, sizeof(q->d.service), r->service);
@@ -268,7 +272,8 @@ static const char *own_plan(const struct app *a, const struct decision *d)
 	const struct store_snapshot *s = app_model(a)->store;
 
 	for (int i = 0; d->kind == DECISION_APPROVE && s != NULL && i < s->n_plans; i++)
-		if (strcmp(s->plans[i].digest, d->plan) == 0 && strcmp(s->plans[i].requester, app_model(a)->actor) == 0)
+		if (strcmp(s->plans[i].digest, d->plan) == 0 &&
+		    strcmp(s->plans[i].requester, app_model(a)->actor) == 0)
 			return "you asked for this plan: somebody else must approve it";
 	return NULL;
 }
@@ -321,8 +326,9 @@ static void on_resumable(void *ctx, struct op *op, const struct outcome *o, void
 		return;
 	}
 	if (!rollout_is_live(r) || (!r->orphaned && r->holder[0] != '\0')) {
-		no = outcome_make(OUTCOME_FAILED, "request", "rollout %s %s%s", r->id, rollout_is_live(r) ? "is driven by " : "has ended",
-		                  rollout_is_live(r) ? r->holder : "");
+		no = outcome_make(OUTCOME_FAILED, "request", "rollout %s %s%s", r->id,
+				  rollout_is_live(r) ? "is driven by " : "has ended",
+				  rollout_is_live(r) ? r->holder : "");
 		finish(q, &no);
 		return;
 	}

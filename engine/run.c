@@ -21,9 +21,9 @@
 #include <unistd.h>
 
 #define STORE_US (REMOTE_TIMEOUT_MS * US_PER_MS)
-#define KEEP_TRYING_US (60 * US_PER_S)   /* to write down what has happened */
+#define KEEP_TRYING_US (60 * US_PER_S) /* to write down what has happened */
 #define RETRY_US (500 * US_PER_MS)
-#define IDLE_US (5 * US_PER_S)           /* a paused rollout looks at least this often */
+#define IDLE_US (5 * US_PER_S) /* a paused rollout looks at least this often */
 
 static int64_t boot_us(void)
 {
@@ -47,7 +47,7 @@ void run_say(struct run *x, const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
-/* --- waiting ------------------------------------------------------------------------------------------- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 static void on_wait(void *ctx, struct op *op, const struct outcome *o, void *result)
 {
@@ -71,12 +71,9 @@ struct outcome wait_for(struct run *x, struct wait *w)
 	return w->o;
 }
 
-void wait_a_while(struct run *x, int64_t us)
-{
-	loop_until(x->loop, &x->lost, loop_mono_us() + us);
-}
+void wait_a_while(struct run *x, int64_t us) { loop_until(x->loop, &x->lost, loop_mono_us() + us); }
 
-/* --- the lease ------------------------------------------------------------------------------------------- */
+/* --- the lease -------------------------------------------------------------------------------- */
 
 struct renewal {
 	struct run *x;
@@ -116,7 +113,8 @@ static void on_renew(void *ctx)
 		return;
 	*n = (struct renewal){x, boot_us()};
 	x->renewing = true;
-	STORE_OF(x->store)->lease_renew(x->store->priv, x->key, x->epoch, op_new(x->loop, STORE_US, on_renewed, n));
+	STORE_OF(x->store)->lease_renew(x->store->priv, x->key, x->epoch,
+					op_new(x->loop, STORE_US, on_renewed, n));
 }
 
 bool lease_allows(struct run *x)
@@ -179,7 +177,7 @@ static void lease_drop(struct run *x)
 	free(w.result);
 }
 
-/* --- the journal ------------------------------------------------------------------------------------------- */
+/* --- the journal ------------------------------------------------------------------------------ */
 
 enum entry { ENTRY_INTENT, ENTRY_RESULT, ENTRY_STATE };
 
@@ -187,7 +185,8 @@ enum entry { ENTRY_INTENT, ENTRY_RESULT, ENTRY_STATE };
  * One durable write, tried again while nobody can find out. A refusal means that the lease is gone. For an intent
  * there is no hurry: nothing has happened yet.
  */
-static struct outcome journal(struct run *x, enum entry entry, const struct rollout *r, int step, const struct outcome *said)
+static struct outcome journal(struct run *x, enum entry entry, const struct rollout *r, int step,
+			      const struct outcome *said)
 {
 	int64_t until = loop_mono_us() + KEEP_TRYING_US;
 	const struct store_driver *s = STORE_OF(x->store);
@@ -226,7 +225,8 @@ struct outcome run_intent(struct run *x) { return journal(x, ENTRY_INTENT, x->r,
  * The state after a result, as the store shall keep it: a step that is to run next has not begun before its own
  * intent is written.
  */
-static struct outcome write_result(struct run *x, int step, const struct reaction *rx, const struct outcome *said)
+static struct outcome write_result(struct run *x, int step, const struct reaction *rx,
+				   const struct outcome *said)
 {
 	struct rollout *copy;
 	struct outcome o;
@@ -246,7 +246,7 @@ static struct outcome write_result(struct run *x, int step, const struct reactio
 	return o;
 }
 
-/* --- decisions ------------------------------------------------------------------------------------------------ */
+/* --- decisions -------------------------------------------------------------------------------- */
 
 static bool event_of(const struct run *x, const struct decision *d, enum rollout_event *ret)
 {
@@ -256,7 +256,9 @@ static bool event_of(const struct run *x, const struct decision *d, enum rollout
 	}
 	if (strcmp(d->rollout, x->r->id) != 0)
 		return false;
-	*ret = d->kind == DECISION_HOLD ? ROLLOUT_EV_HOLD : d->kind == DECISION_CONTINUE ? ROLLOUT_EV_CONTINUE : ROLLOUT_EV_ABORT;
+	*ret = d->kind == DECISION_HOLD       ? ROLLOUT_EV_HOLD
+	       : d->kind == DECISION_CONTINUE ? ROLLOUT_EV_CONTINUE
+					      : ROLLOUT_EV_ABORT;
 	return d->kind == DECISION_HOLD || d->kind == DECISION_CONTINUE || d->kind == DECISION_ABORT;
 }
 
@@ -279,17 +281,15 @@ struct reaction run_decisions(struct run *x)
 		if (d->seq <= x->r->seen_seq || !event_of(x, d, &e))
 			continue;
 		x->r->seen_seq = d->seq;
-		run_say(x, "%s says %s%s%s", d->actor, decision_kind_name(d->kind), d->reason[0] != '\0' ? ": " : "", d->reason);
+		run_say(x, "%s says %s%s%s", d->actor, decision_kind_name(d->kind),
+			d->reason[0] != '\0' ? ": " : "", d->reason);
 		last = rollout_next(x->r, e, NULL, loop_wall_us());
 	}
 	store_snapshot_free(s);
 	return last;
 }
 
-static void on_changed(void *ctx)
-{
-	((struct run *)ctx)->changed = true;
-}
+static void on_changed(void *ctx) { ((struct run *)ctx)->changed = true; }
 
 static void on_term(void *ctx, int signum)
 {
@@ -313,7 +313,7 @@ static struct reaction wait_for_people(struct run *x)
 	return rx;
 }
 
-/* --- the turn --------------------------------------------------------------------------------------------------- */
+/* --- the turn --------------------------------------------------------------------------------- */
 
 static enum rollout_event event_of_outcome(enum outcome_kind k)
 {
@@ -329,18 +329,15 @@ static enum rollout_event event_of_outcome(enum outcome_kind k)
 	return ROLLOUT_EV_OP_ERRORED;
 }
 
-static struct reaction stopped(void)
-{
-	return (struct reaction){CELL_DOES, EFFECT_STOP, NULL};
-}
+static struct reaction stopped(void) { return (struct reaction){CELL_DOES, EFFECT_STOP, NULL}; }
 
 /* What an effect said, into the machine and then durably into the journal. */
 static struct reaction conclude(struct run *x, int step, const struct outcome *o)
 {
 	struct reaction rx;
 
-	run_say(x, "%s %s: %s%s%s", step_kind_name(x->r->steps[step].kind), x->r->steps[step].target, outcome_name(o->kind),
-	        o->text[0] != '\0' ? ", " : "", o->text);
+	run_say(x, "%s %s: %s%s%s", step_kind_name(x->r->steps[step].kind), x->r->steps[step].target,
+		outcome_name(o->kind), o->text[0] != '\0' ? ", " : "", o->text);
 	run_decisions(x);
 	rx = rollout_next(x->r, event_of_outcome(o->kind), o, loop_wall_us());
 	if (fault_point("run.before_result"))
@@ -383,7 +380,8 @@ static struct reaction probe_step(struct run *x)
 
 	if (!lease_allows(x) || run_write(x).kind != OUTCOME_OK)
 		return stopped();
-	run_say(x, "asks whether %s %s happened", step_kind_name(x->r->steps[step].kind), x->r->steps[step].target);
+	run_say(x, "asks whether %s %s happened", step_kind_name(x->r->steps[step].kind),
+		x->r->steps[step].target);
 	o = step_probe(x);
 	return conclude(x, step, &o);
 }
@@ -441,7 +439,8 @@ static int drive(struct run *x, struct reaction rx)
 		case EFFECT_END:
 			if (run_write(x).kind != OUTCOME_OK)
 				return x->lost ? EXIT_CONFLICT : EXIT_NOT_FOUND_OUT;
-			run_say(x, "ended: %s%s%s", outcome_name(x->r->outcome), x->r->text[0] != '\0' ? ", " : "", x->r->text);
+			run_say(x, "ended: %s%s%s", outcome_name(x->r->outcome),
+				x->r->text[0] != '\0' ? ", " : "", x->r->text);
 			return exit_of(x->r);
 		case EFFECT_STOP: return x->lost ? EXIT_CONFLICT : EXIT_NOT_FOUND_OUT;
 		}
@@ -450,7 +449,7 @@ static int drive(struct run *x, struct reaction rx)
 	return EXIT_CANCELLED;
 }
 
-/* --- start and resume --------------------------------------------------------------------------------------------- */
+/* --- start and resume ------------------------------------------------------------------------- */
 
 static struct outcome load_plan(struct run *x)
 {
@@ -493,7 +492,8 @@ static struct outcome load(struct run *x, const char *id)
 	x->service = setup_service(s, x->r->service);
 	x->env = setup_env(s, x->r->env);
 	if (x->service < 0 || x->env < 0 || !setup_deployment(s, x->service, x->env)->present)
-		return outcome_make(OUTCOME_FAILED, "config", "%s in %s is not in the configuration", x->r->service, x->r->env);
+		return outcome_make(OUTCOME_FAILED, "config", "%s in %s is not in the configuration",
+				    x->r->service, x->r->env);
 	snprintf(x->key, sizeof(x->key), "%s/%s", x->r->service, x->r->env);
 	if (run_log_path(s, id, x->log_path, sizeof(x->log_path), &e) != 0 ||
 	    run_dir(s, "images", x->images, sizeof(x->images), &e) != 0)

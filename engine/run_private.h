@@ -16,19 +16,19 @@ struct run {
 	/* lease */
 	const struct lease_times *times;
 	int64_t epoch;
-	int64_t renewed_us;          /* CLOCK_BOOTTIME when the last good renewal was asked for */
+	int64_t renewed_us; /* CLOCK_BOOTTIME when the last good renewal was asked for */
 	struct timer *renew;
 	bool renewing;
-	bool lost;                   /* somebody else has it: not another effect, not another write */
-	bool stop;                   /* SIGTERM: leave after the present effect */
-	bool changed;                /* the store changed: look for decisions */
+	bool lost;    /* somebody else has it: not another effect, not another write */
+	bool stop;    /* SIGTERM: leave after the present effect */
+	bool changed; /* the store changed: look for decisions */
 };
 
 /* An operation that run() waits for while the loop turns (renewals go on). */
 struct wait {
 	bool done;
 	struct outcome o;
-	void *result;                /* owned by the waiter after wait_for() */
+	void *result; /* owned by the waiter after wait_for() */
 };
 struct op *wait_op(struct run *x, struct wait *w, int64_t timeout_us);
 struct outcome wait_for(struct run *x, struct wait *w);

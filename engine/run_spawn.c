@@ -92,7 +92,8 @@ int run_spawn(struct app *a, const char *id, struct error *e)
 	str_copy(program, sizeof(program), app_program(a));
 	str_copy(config, sizeof(config), app_setup(a)->path);
 	str_copy(name, sizeof(name), id);
-	if (pipe(tell) != 0 || fcntl(tell[0], F_SETFD, FD_CLOEXEC) != 0 || fcntl(tell[1], F_SETFD, FD_CLOEXEC) != 0)
+	if (pipe(tell) != 0 || fcntl(tell[0], F_SETFD, FD_CLOEXEC) != 0 ||
+	    fcntl(tell[1], F_SETFD, FD_CLOEXEC) != 0)
 		return error_set(e, ERR_IO, "cannot make a pipe: %s", strerror(errno));
 	pid = fork();
 	if (pid == 0) {

@@ -24,7 +24,7 @@ static const char *place(const struct run *x, char dst[NAME_LEN * 2 + 2])
 
 static const struct step *step_now(const struct run *x) { return &x->r->steps[x->r->at_step]; }
 
-/* --- preflight ----------------------------------------------------------------------------------------- */
+/* --- preflight -------------------------------------------------------------------------------- */
 
 struct recheck {
 	bool done;
@@ -39,10 +39,13 @@ static void on_recheck(void *ctx, struct plan *plan, const struct outcome *why)
 	c->o = *why;
 	if (plan != NULL && !plan_may_run(plan, &g)) {
 		/* A gate that cannot be judged is asked again; one that says no is an answer. */
-		c->o = outcome_make(g == NULL || g->verdict == GATE_UNKNOWN ? OUTCOME_ERRORED : OUTCOME_FAILED, "gate",
-		                    "gate %s: %.300s", g != NULL ? gate_kind_name(g->kind) : "?", g != NULL ? g->evidence : "");
+		c->o =
+		    outcome_make(g == NULL || g->verdict == GATE_UNKNOWN ? OUTCOME_ERRORED : OUTCOME_FAILED,
+				 "gate", "gate %s: %.300s", g != NULL ? gate_kind_name(g->kind) : "?",
+				 g != NULL ? g->evidence : "");
 	} else if (plan != NULL) {
-		c->o = outcome_make(OUTCOME_OK, "gate", "%d gates are open, the plan is the same", plan->n_gates);
+		c->o = outcome_make(OUTCOME_OK, "gate", "%d gates are open, the plan is the same",
+				    plan->n_gates);
 	}
 	plan_free(plan);
 	c->done = true;
@@ -58,7 +61,7 @@ static struct outcome do_preflight(struct run *x)
 	return c.o;
 }
 
-/* --- the release's bytes ----------------------------------------------------------------------------------- */
+/* --- the release's bytes ---------------------------------------------------------------------- */
 
 /* Puts the verified files of an image into a folder of this host; dst is "" where there is no registry. */
 static struct outcome fetch(struct run *x, const struct release *release, char dst[PATH_LEN])
@@ -70,9 +73,11 @@ static struct outcome fetch(struct run *x, const struct release *release, char d
 	dst[0] = '\0';
 	if (registry == NULL || release->digest[0] == '\0')
 		return outcome_ok();
-	if ((size_t)snprintf(dst, PATH_LEN, "%s/%.64s", x->images, hex != NULL ? hex + 1 : release->digest) >= PATH_LEN)
+	if ((size_t)snprintf(dst, PATH_LEN, "%s/%.64s", x->images, hex != NULL ? hex + 1 : release->digest) >=
+	    PATH_LEN)
 		return outcome_make(OUTCOME_FAILED, "state", "the path of the images' folder is too long");
-	REGISTRY_OF(registry)->fetch(registry->priv, release->digest, dst, wait_op(x, &w, step_now(x)->timeout_us));
+	REGISTRY_OF(registry)->fetch(registry->priv, release->digest, dst,
+				     wait_op(x, &w, step_now(x)->timeout_us));
 	wait_for(x, &w);
 	free(w.result);
 	return w.o;
@@ -81,8 +86,9 @@ static struct outcome fetch(struct run *x, const struct release *release, char d
 static struct outcome stage(struct run *x, const struct release *release)
 {
 	const struct opened *deploy = app_deploy(x->app, x->service, x->env);
-	struct deploy_req req = {.release = *release, .log_path = x->log_path,
-	                         .rollback = x->r->kind == PLAN_ROLLBACK || x->r->state == ROLLOUT_REVERTING};
+	struct deploy_req req = {.release = *release,
+				 .log_path = x->log_path,
+				 .rollback = x->r->kind == PLAN_ROLLBACK || x->r->state == ROLLOUT_REVERTING};
 	char dir[PATH_LEN];
 	struct outcome o;
 	struct wait w;
@@ -101,7 +107,7 @@ static struct outcome stage(struct run *x, const struct release *release)
 	return w.o;
 }
 
-/* --- health -------------------------------------------------------------------------------------------------- */
+/* --- health ----------------------------------------------------------------------------------- */
 
 static int64_t poll_us(const struct run *x)
 {
@@ -113,7 +119,8 @@ static struct outcome look(struct run *x, const char *instance, const struct rel
 {
 	const struct opened *deploy = app_deploy(x->app, x->service, x->env);
 	const struct deployed *d;
-	struct outcome o = outcome_make(OUTCOME_FAILED, "deploy", "instance %s is not there", instance != NULL ? instance : "");
+	struct outcome o = outcome_make(OUTCOME_FAILED, "deploy", "instance %s is not there",
+					instance != NULL ? instance : "");
 	struct wait w;
 	int n_good = 0;
 
@@ -126,14 +133,16 @@ static struct outcome look(struct run *x, const char *instance, const struct rel
 
 		if (instance != NULL && strcmp(in->name, instance) != 0)
 			continue;
-		if (release->digest[0] != '\0' && in->digest[0] != '\0' && strcmp(in->digest, release->digest) != 0) {
+		if (release->digest[0] != '\0' && in->digest[0] != '\0' &&
+		    strcmp(in->digest, release->digest) != 0) {
 			o = outcome_make(OUTCOME_FAILED, "deploy", "%s runs another release", in->name);
 		} else if (in->state != STATE_OK && (in->state != STATE_DRIFT || in->digest[0] == '\0')) {
 			/* Drift is measured against what the place is set to: while it rolls, the release is what counts. */
-			o = outcome_make(OUTCOME_FAILED, "deploy", "%s is %s%s%.250s", in->name, state_name(in->state),
-			                 in->text[0] != '\0' ? ": " : "", in->text);
+			o = outcome_make(OUTCOME_FAILED, "deploy", "%s is %s%s%.250s", in->name,
+					 state_name(in->state), in->text[0] != '\0' ? ": " : "", in->text);
 		} else if (release->digest[0] != '\0' && in->digest[0] == '\0') {
-			o = outcome_make(OUTCOME_FAILED, "deploy", "%s does not say which release it runs", in->name);
+			o = outcome_make(OUTCOME_FAILED, "deploy", "%s does not say which release it runs",
+					 in->name);
 		} else {
 			n_good++;
 			continue;
@@ -142,13 +151,28 @@ static struct outcome look(struct run *x, const char *instance, const struct rel
 		return o;
 	}
 	if (n_good > 0 && (instance != NULL || n_good == d->n_instances))
-		o = outcome_make(OUTCOME_OK, "deploy", "%d of %d healthy", n_good, instance != NULL ? 1 : d->n_instances);
+		o = outcome_make(OUTCOME_OK, "deploy", "%d of %d healthy", n_good,
+				 instance != NULL ? 1 : d->n_instances);
 	deployed_free(w.result);
 	return o;
 }
 
-/* What probes and metrics say: FAILED where one of them is past its limit. A source that is silent says nothing. */
-static struct outcome look_metrics(struct run *x)
+/* The bit of an instance in sample_set.down; all of them for NULL. */
+static uint64_t bits_of(const struct run *x, const char *instance)
+{
+	const struct deployment_conf *dep = setup_deployment(app_setup(x->app), x->service, x->env);
+
+	for (int i = 0; instance != NULL && i < dep->n_instances; i++)
+		if (strcmp(dep->instances[i].name, instance) == 0)
+			return UINT64_C(1) << i;
+	return instance == NULL ? UINT64_MAX : 0;
+}
+
+/*
+ * What probes and metrics say: FAILED where this instance does not answer as it should, or (of all) a source is past
+ * its limit. A source that is silent says nothing.
+ */
+static struct outcome look_metrics(struct run *x, const char *instance)
 {
 	const struct opened *m;
 
@@ -156,18 +180,20 @@ static struct outcome look_metrics(struct run *x)
 		const struct sample_set *set;
 		struct outcome o;
 		struct wait w;
+		bool bad;
 
 		METRICS_OF(m)->sample(m->priv, wait_op(x, &w, ASK_US));
 		wait_for(x, &w);
 		set = w.result;
 		if (w.o.kind != OUTCOME_OK || set == NULL)
 			continue;
-		o = outcome_make(OUTCOME_FAILED, m->driver->name, "%.350s", set->text[0] != '\0' ? set->text : "past its limit");
-		if (set->state == STATE_FAILED) {
-			sample_set_free(w.result);
-			return o;
-		}
+		o = outcome_make(OUTCOME_FAILED, m->driver->name, "%.350s",
+				 set->text[0] != '\0' ? set->text : "past its limit");
+		bad = (set->down & bits_of(x, instance)) != 0 ||
+		      (instance == NULL && set->state == STATE_FAILED);
 		sample_set_free(w.result);
+		if (bad)
+			return o;
 	}
 	return outcome_ok();
 }
@@ -176,8 +202,8 @@ static struct outcome look_metrics(struct run *x)
  * Gives health the policy's time to become green, and wants it green twice in a row. FAILED with what was wrong
  * last; ERRORED when nobody could be asked to the end.
  */
-static struct outcome become_healthy(struct run *x, const char *instance, const struct release *release, int64_t within_us,
-                                     bool metrics)
+static struct outcome become_healthy(struct run *x, const char *instance, const struct release *release,
+				     int64_t within_us)
 {
 	int64_t until = loop_mono_us() + MAX(within_us, VERIFY_MIN_US);
 	struct outcome o;
@@ -185,8 +211,8 @@ static struct outcome become_healthy(struct run *x, const char *instance, const 
 
 	for (;;) {
 		o = look(x, instance, release);
-		if (o.kind == OUTCOME_OK && metrics) {
-			struct outcome m = look_metrics(x);
+		if (o.kind == OUTCOME_OK) {
+			struct outcome m = look_metrics(x, instance);
 
 			if (m.kind != OUTCOME_OK)
 				o = m;
@@ -204,13 +230,15 @@ static struct outcome become_healthy(struct run *x, const char *instance, const 
 	}
 }
 
-/* --- deploy ---------------------------------------------------------------------------------------------------- */
+/* --- deploy ----------------------------------------------------------------------------------- */
 
 static struct outcome apply(struct run *x, const char *instance, const struct release *release)
 {
 	const struct opened *deploy = app_deploy(x->app, x->service, x->env);
-	struct deploy_req req = {.release = *release, .instance = instance, .log_path = x->log_path,
-	                         .rollback = x->r->kind == PLAN_ROLLBACK || x->r->state == ROLLOUT_REVERTING};
+	struct deploy_req req = {.release = *release,
+				 .instance = instance,
+				 .log_path = x->log_path,
+				 .rollback = x->r->kind == PLAN_ROLLBACK || x->r->state == ROLLOUT_REVERTING};
 	struct wait w;
 
 	req.rollback = x->r->kind == PLAN_ROLLBACK || strcmp(release->digest, x->r->to.digest) != 0;
@@ -239,13 +267,14 @@ static struct outcome applied(struct run *x, const char *instance, const struct 
 
 static struct outcome healthy_after(struct run *x, const char *instance, const struct release *release)
 {
-	struct outcome o = become_healthy(x, instance, release, x->plan->policy.verify_us, false);
+	struct outcome o = become_healthy(x, instance, release, x->plan->policy.verify_us);
 
 	/* It was changed and cannot be seen: nobody can tell. */
 	if (o.kind == OUTCOME_ERRORED)
 		o.kind = OUTCOME_UNKNOWN;
 	if (o.kind == OUTCOME_OK)
-		o = outcome_make(OUTCOME_OK, "deploy", "%s runs %s", instance, release->tag[0] != '\0' ? release->tag : release->digest);
+		o = outcome_make(OUTCOME_OK, "deploy", "%s runs %s", instance,
+				 release->tag[0] != '\0' ? release->tag : release->digest);
 	return o;
 }
 
@@ -265,7 +294,7 @@ static struct outcome probe_deploy(struct run *x)
 	return o.kind == OUTCOME_OK ? healthy_after(x, instance, &x->r->to) : o;
 }
 
-/* --- migrate ------------------------------------------------------------------------------------------------------ */
+/* --- migrate ---------------------------------------------------------------------------------- */
 
 static struct outcome inspect(struct run *x, struct migration_set **ret)
 {
@@ -346,8 +375,9 @@ static struct outcome migrated(struct run *x, const struct outcome *ran)
 		o = outcome_make(OUTCOME_FAILED, set->tool, "a migration failed: see the log");
 	else if (set->n_pending > 0 || set->n_running > 0)
 		o = ran != NULL && ran->kind == OUTCOME_OK
-		        ? outcome_make(OUTCOME_FAILED, set->tool, "the command ended well, but %d are still pending", set->n_pending)
-		        : outcome_make(OUTCOME_FAILED, set->tool, "%d are pending", set->n_pending);
+			? outcome_make(OUTCOME_FAILED, set->tool,
+				       "the command ended well, but %d are still pending", set->n_pending)
+			: outcome_make(OUTCOME_FAILED, set->tool, "%d are pending", set->n_pending);
 	else
 		o = outcome_make(OUTCOME_OK, set->tool, "%d applied, none pending", set->n_applied);
 	if (o.kind == OUTCOME_OK)
@@ -359,9 +389,12 @@ static struct outcome migrated(struct run *x, const struct outcome *ran)
 /* Runs the tool as a child that outlives this process; its number is in the journal while it lives. */
 static struct outcome run_command(struct run *x, const struct migrate_command *cmd, const char *dir)
 {
-	struct proc_spec spec = {.argv = (const char *const *)cmd->argv, .env = (const char *const *)cmd->env,
-	                         .cwd = cmd->cwd != NULL ? cmd->cwd : dir, .output_path = x->log_path,
-	                         .timeout_us = step_now(x)->timeout_us, .own_session = true};
+	struct proc_spec spec = {.argv = (const char *const *)cmd->argv,
+				 .env = (const char *const *)cmd->env,
+				 .cwd = cmd->cwd != NULL ? cmd->cwd : dir,
+				 .output_path = x->log_path,
+				 .timeout_us = step_now(x)->timeout_us,
+				 .own_session = true};
 	struct child c = {.done = false};
 	struct proc *p = proc_start(x->loop, &spec, on_child, &c);
 	char boot[64], tail[TEXT_LEN / 2];
@@ -369,7 +402,8 @@ static struct outcome run_command(struct run *x, const struct migrate_command *c
 
 	if (pid > 0) {
 		proc_boot_id(boot);
-		snprintf(x->r->child, sizeof(x->r->child), "%d %lld %s", pid, (long long)proc_start_time(pid), boot);
+		snprintf(x->r->child, sizeof(x->r->child), "%d %lld %s", pid, (long long)proc_start_time(pid),
+			 boot);
 		run_intent(x);
 	}
 	while (!c.done && !x->lost) {
@@ -384,7 +418,8 @@ static struct outcome run_command(struct run *x, const struct migrate_command *c
 	x->r->child[0] = '\0';
 	if (c.o.kind == OUTCOME_FAILED) {
 		last_line(x->log_path, tail, sizeof(tail));
-		return outcome_make(OUTCOME_FAILED, "migrate", "%.60s ended with %d: %.180s", cmd->argv[0], c.exit_code, tail);
+		return outcome_make(OUTCOME_FAILED, "migrate", "%.60s ended with %d: %.180s", cmd->argv[0],
+				    c.exit_code, tail);
 	}
 	return c.o;
 }
@@ -438,7 +473,7 @@ static void wait_for_child(struct run *x)
 	}
 }
 
-/* --- the rest ------------------------------------------------------------------------------------------------------ */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 struct smoke_wait {
 	bool done;
@@ -462,7 +497,8 @@ static void on_smoke_step(void *ctx, const struct smoke_step_result *s, int done
 
 	run->progress = done;
 	run->progress_of = all;
-	run_say(x, "smoke %s: %s%s%s", s->name, smoke_state_name(s->state), s->text[0] != '\0' ? ", " : "", s->text);
+	run_say(x, "smoke %s: %s%s%s", s->name, smoke_state_name(s->state), s->text[0] != '\0' ? ", " : "",
+		s->text);
 }
 
 /* The two callbacks of smoke_start() share one context. */
@@ -500,13 +536,13 @@ static struct outcome do_smoke(struct run *x)
 	for (int i = 0; i < r->n_steps; i++)
 		passed += r->steps[i].state == SMOKE_PASSED;
 	o = outcome_make(r->state == SMOKE_PASSED   ? OUTCOME_OK
-	                 : r->state == SMOKE_FAILED ? OUTCOME_FAILED
-	                                            : OUTCOME_ERRORED,
-	                 "smoke", "%s %d/%d passed", r->suite, passed, r->n_steps);
+			 : r->state == SMOKE_FAILED ? OUTCOME_FAILED
+						    : OUTCOME_ERRORED,
+			 "smoke", "%s %d/%d passed", r->suite, passed, r->n_steps);
 	for (int i = 0; i < r->n_steps; i++)
 		if (r->steps[i].state != SMOKE_PASSED && r->steps[i].state != SMOKE_SKIPPED) {
-			o = outcome_make(o.kind, "smoke", "%s %d/%d passed, %s: %.250s", r->suite, passed, r->n_steps, r->steps[i].name,
-			                 r->steps[i].text);
+			o = outcome_make(o.kind, "smoke", "%s %d/%d passed, %s: %.250s", r->suite, passed,
+					 r->n_steps, r->steps[i].name, r->steps[i].text);
 			break;
 		}
 	STORE_OF(x->store)->smoke_put(x->store->priv, r, wait_op(x, &w, ASK_US));
@@ -553,7 +589,8 @@ static void note_before(struct run *x)
 		bool good = d->n_instances > 0;
 
 		for (int i = 0; i < d->n_instances; i++)
-			good = good && d->instances[i].state == STATE_OK && strcmp(d->instances[i].digest, from->digest) == 0;
+			good = good && d->instances[i].state == STATE_OK &&
+			       strcmp(d->instances[i].digest, from->digest) == 0;
 		note(x, from, d->since_us > 0 ? d->since_us : x->r->created_us, good);
 	}
 	deployed_free(w.result);
@@ -583,7 +620,8 @@ static struct outcome do_record(struct run *x)
 {
 	struct outcome o = note(x, &x->r->to, loop_wall_us(), true);
 
-	if (o.kind == OUTCOME_OK && x->r->kind == PLAN_ROLLBACK && strcmp(x->r->from.digest, x->r->to.digest) != 0)
+	if (o.kind == OUTCOME_OK && x->r->kind == PLAN_ROLLBACK &&
+	    strcmp(x->r->from.digest, x->r->to.digest) != 0)
 		o = mark_bad(x, &x->r->from, x->r->reason[0] != '\0' ? x->r->reason : "rolled back by hand");
 	return o.kind == OUTCOME_OK ? outcome_make(OUTCOME_OK, "store", "recorded as good") : o;
 }
@@ -593,12 +631,14 @@ struct outcome step_do(struct run *x)
 	char name[NAME_LEN * 2 + 2];
 
 	switch (step_now(x)->kind) {
-	case STEP_LOCK: return outcome_make(OUTCOME_OK, "store", "holds %s, epoch %lld", place(x, name), (long long)x->epoch);
+	case STEP_LOCK:
+		return outcome_make(OUTCOME_OK, "store", "holds %s, epoch %lld", place(x, name),
+				    (long long)x->epoch);
 	case STEP_PREFLIGHT: note_before(x); return do_preflight(x);
 	case STEP_MIGRATE: return do_migrate(x);
 	case STEP_STAGE: return stage(x, &x->r->to);
 	case STEP_DEPLOY: return do_deploy(x);
-	case STEP_VERIFY: return become_healthy(x, NULL, &x->r->to, x->plan->policy.verify_us, true);
+	case STEP_VERIFY: return become_healthy(x, NULL, &x->r->to, x->plan->policy.verify_us);
 	case STEP_SMOKE: return do_smoke(x);
 	case STEP_RECORD: return do_record(x);
 	case STEP_KIND_COUNT: break;
@@ -623,7 +663,7 @@ struct outcome step_probe(struct run *x)
 	return outcome_make(OUTCOME_FAILED, "run", "it is done again");
 }
 
-/* --- the way back -------------------------------------------------------------------------------------------------- */
+/* --- the way back ----------------------------------------------------------------------------- */
 
 /*
  * Puts from back on every instance that does not run it. Staging is keyed, each instance is asked first: after a
@@ -651,7 +691,7 @@ struct outcome run_revert(struct run *x)
 		if (o.kind != OUTCOME_OK)
 			return o;
 	}
-	o = become_healthy(x, NULL, &r->from, x->plan->policy.verify_us, false);
+	o = become_healthy(x, NULL, &r->from, x->plan->policy.verify_us);
 	if (o.kind != OUTCOME_OK)
 		return o;
 	o = note(x, &r->from, loop_wall_us(), true);

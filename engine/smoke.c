@@ -31,11 +31,11 @@ struct smoke_run {
 	struct app *app;
 	int service, env;
 	const struct smoke_suite_conf *suite;
-	const char *base;                 /* URL of the first instance */
+	const char *base; /* URL of the first instance */
 	struct slot slots[SMOKE_STEPS_MAX];
 	int n_running, n_done;
 	struct smoke_result *result;
-	struct op *look;                  /* the observation under way */
+	struct op *look; /* the observation under way */
 	bool started, cancelled, in_schedule;
 	smoke_step_fn *on_step;
 	smoke_done_fn *done;
@@ -44,7 +44,7 @@ struct smoke_run {
 
 static void schedule(struct smoke_run *r);
 
-/* --- templates ------------------------------------------------------------------------------------------- */
+/* --- templates -------------------------------------------------------------------------------- */
 
 static const struct slot *capture_of(const struct smoke_run *r, const char *name, size_t n)
 {
@@ -89,7 +89,8 @@ static void expand(const struct smoke_run *r, const char *text, bool in_url, str
 
 		if (text[0] == '$' && text[1] == '{') {
 			const char *end = strchr(text, '}');
-			const struct slot *slot = end != NULL ? capture_of(r, text + 2, (size_t)(end - text - 2)) : NULL;
+			const struct slot *slot =
+			    end != NULL ? capture_of(r, text + 2, (size_t)(end - text - 2)) : NULL;
 
 			if (slot != NULL && slot->captured) {
 				add_value(out, slot->capture, in_url);
@@ -138,10 +139,10 @@ static bool comes_after(const struct smoke_run *r, int i, int k)
 			return true;
 	return i != k && other->capture_name != NULL &&
 	       (uses(c->url, other->capture_name) || uses(c->body, other->capture_name) ||
-	        list_uses(c->headers, other->capture_name) || list_uses(c->argv, other->capture_name));
+		list_uses(c->headers, other->capture_name) || list_uses(c->argv, other->capture_name));
 }
 
-/* --- ends ---------------------------------------------------------------------------------------------------- */
+/* --- ends ------------------------------------------------------------------------------------- */
 
 static void run_free(struct smoke_run *r)
 {
@@ -219,7 +220,7 @@ static void step_end(struct slot *s, enum smoke_state state, const char *text)
 	schedule(r);
 }
 
-/* --- http ----------------------------------------------------------------------------------------------------- */
+/* --- http ------------------------------------------------------------------------------------- */
 
 /* A key of a JSON path; NULL when the path is malformed. */
 static const char *path_part(const char *p, char *key, size_t cap, long *index)
@@ -314,7 +315,8 @@ static bool capture(struct slot *s, const char *json, size_t n, const char *path
 	return s->captured;
 }
 
-static enum smoke_state check_json(const struct smoke_step_conf *c, const struct http_reply *reply, char *why, size_t cap)
+static enum smoke_state check_json(const struct smoke_step_conf *c, const struct http_reply *reply, char *why,
+				   size_t cap)
 {
 	struct str found;
 	bool there;
@@ -326,14 +328,16 @@ static enum smoke_state check_json(const struct smoke_step_conf *c, const struct
 		snprintf(why, cap, "the reply has no %s", c->json_path);
 		state = SMOKE_FAILED;
 	} else if (c->json_equals != NULL && strcmp(str_text(&found), c->json_equals) != 0) {
-		snprintf(why, cap, "%s is %.120s, not %.120s", c->json_path, str_text(&found), c->json_equals);
+		snprintf(why, cap, "%s is %.120s, not %.120s", c->json_path, str_text(&found),
+			 c->json_equals);
 		state = SMOKE_FAILED;
 	}
 	str_release(&found);
 	return state;
 }
 
-static enum smoke_state check_regex(const struct smoke_step_conf *c, const struct http_reply *reply, char *why, size_t cap)
+static enum smoke_state check_regex(const struct smoke_step_conf *c, const struct http_reply *reply,
+				    char *why, size_t cap)
 {
 	enum smoke_state state = SMOKE_PASSED;
 	struct match *m;
@@ -361,7 +365,9 @@ static enum smoke_state check_regex(const struct smoke_step_conf *c, const struc
 static enum smoke_state judge(struct slot *s, const struct http_reply *reply, char *why, size_t cap)
 {
 	const struct smoke_step_conf *c = &s->run->suite->steps[s->i];
-	long min = c->status_min > 0 ? c->status_min : 200, max = c->status_max > 0 ? c->status_max : c->status_min > 0 ? min : 299;
+	long min = c->status_min > 0 ? c->status_min : 200, max = c->status_max > 0   ? c->status_max
+								  : c->status_min > 0 ? min
+										      : 299;
 	enum smoke_state state = SMOKE_PASSED;
 	char took[16], limit[16];
 
@@ -392,7 +398,8 @@ static enum smoke_state judge(struct slot *s, const struct http_reply *reply, ch
 		state = SMOKE_FAILED;
 	}
 	if (state == SMOKE_PASSED)
-		snprintf(why, cap, "%ld in %lld ms", reply->status, (long long)(reply->times.total_us / US_PER_MS));
+		snprintf(why, cap, "%ld in %lld ms", reply->status,
+			 (long long)(reply->times.total_us / US_PER_MS));
 	return state;
 }
 
@@ -410,7 +417,8 @@ static void http_step(struct slot *s, const struct smoke_step_conf *c)
 	struct smoke_run *r = s->run;
 	const char *headers[ARGS_MAX + 1] = {NULL};
 	struct str url, body, lines[ARGS_MAX];
-	struct http_req req = {.method = c->method, .timeout_us = c->timeout_us, .max_body = BODY_MAX, .headers = headers};
+	struct http_req req = {
+	    .method = c->method, .timeout_us = c->timeout_us, .max_body = BODY_MAX, .headers = headers};
 	bool failed;
 	int n = 0;
 
@@ -443,10 +451,10 @@ static void http_step(struct slot *s, const struct smoke_step_conf *c)
 		step_end(s, SMOKE_ERRORED, "the request is too long");
 }
 
-/* --- commands -------------------------------------------------------------------------------------------------- */
+/* --- commands --------------------------------------------------------------------------------- */
 
 struct tap {
-	int n_ok, n_bad, n_seen, planned;      /* planned -1: no plan line yet */
+	int n_ok, n_bad, n_seen, planned; /* planned -1: no plan line yet */
 	bool bailed, skip_all;
 	char first_bad[TEXT_LEN / 2];
 };
@@ -548,7 +556,8 @@ static void on_exit_code(void *ctx, const struct proc_result *p)
 		if (state == SMOKE_PASSED)
 			snprintf(why, sizeof(why), "exit 0");
 		else
-			snprintf(why, sizeof(why), "%.150s%s%.*s", p->outcome.text, end > line ? ": " : "", (int)MIN(end - line, 200), line);
+			snprintf(why, sizeof(why), "%.150s%s%.*s", p->outcome.text, end > line ? ": " : "",
+				 (int)MIN(end - line, 200), line);
 	}
 	step_end(s, state, why);
 }
@@ -557,8 +566,9 @@ static void command_step(struct slot *s, const struct smoke_step_conf *c)
 {
 	struct str words[ARGS_MAX];
 	const char *argv[ARGS_MAX + 1] = {NULL};
-	struct proc_spec spec = {.argv = argv, .timeout_us = c->timeout_us > 0 ? c->timeout_us : US_PER_MIN,
-	                         .cwd = app_setup(s->run->app)->dir};
+	struct proc_spec spec = {.argv = argv,
+				 .timeout_us = c->timeout_us > 0 ? c->timeout_us : US_PER_MIN,
+				 .cwd = app_setup(s->run->app)->dir};
 	bool failed = false;
 	int n = 0;
 
@@ -576,7 +586,7 @@ static void command_step(struct slot *s, const struct smoke_step_conf *c)
 		step_end(s, SMOKE_ERRORED, "the command is too long");
 }
 
-/* --- scheduling -------------------------------------------------------------------------------------------------- */
+/* --- scheduling ------------------------------------------------------------------------------- */
 
 /* 1: may start, 0: waits, -1: never, for one before it did not pass. */
 static int readiness(const struct smoke_run *r, int i)
@@ -672,7 +682,7 @@ static void begin_later(void *ctx)
 }
 
 struct smoke_run *smoke_start(struct app *a, int service, int env, const struct smoke_suite_conf *suite,
-                              smoke_step_fn *on_step, smoke_done_fn *done, void *ctx)
+			      smoke_step_fn *on_step, smoke_done_fn *done, void *ctx)
 {
 	const struct setup *s = app_setup(a);
 	const struct deployment_conf *dep = setup_deployment(s, service, env);

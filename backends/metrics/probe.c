@@ -32,6 +32,7 @@ struct probe {
 struct reading {
 	struct probe *p;
 	int up, n_bad;
+	uint64_t down;
 	char text[TEXT_LEN];
 };
 
@@ -148,6 +149,8 @@ static void on_reply(void *user, int instance, const struct http_reply *r)
 		ok = json_fits(p, r, why, sizeof(why));
 	if (r->outcome.kind == OUTCOME_OK)
 		window_add(&p->windows[instance], r->times.total_us);
+	if (!ok && instance < INSTANCES_MAX)
+		g->down |= UINT64_C(1) << instance;
 	if (ok) {
 		g->up++;
 	} else if (g->n_bad++ < 3 && have + 2 < sizeof(g->text)) {
@@ -217,6 +220,7 @@ static void on_end(void *user, struct op *op)
 
 		snprintf(g->text + have, sizeof(g->text) - have, "; %d more", g->n_bad - 3);
 	}
+	set->down = g->down;
 	str_copy(set->text, sizeof(set->text), g->text);
 	free(times);
 	free(g);

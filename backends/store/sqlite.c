@@ -5,60 +5,20 @@
  */
 #include "backends/answer.h"
 #include "backends/drivers.h"
-#include "backends/store/sqlite_db.h"
-#include "core/smoke.h"
-#include "core/text.h"
+#include "backends/store/sqlite_job.h"
 #include "io/file.h"
-#include "io/proc.h"
 
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 static const char source[] = "store";
-static const char executor[] = "executor";
 enum { WATCH_FALLBACK_S = 5, WATCH_SETTLE_MS = 20 };
 
-struct store {
-	struct loop *loop;
-	struct worker *worker;
-	struct db db;
-	/* watch */
-	void (*on_change)(void *ctx);
-	void *ctx;
-	struct watch *folder;
-	struct timer *fallback, *settle;
-	bool checking, again, watching;
-};
-
-struct job {
-	struct store *s;
-	struct op *op;
-	struct outcome (*work)(struct db *d, struct job *j);
-	bool writes;                       /* runs in a transaction of its own */
-	struct outcome outcome;
-	void *result;
-	void (*free_result)(void *);
-	/* copies of the input */
-	char key[NAME_LEN * 3], actor[NAME_LEN], child[NAME_LEN * 3];
-	int64_t n, epoch;
-	int step;
-	bool force;
-	char *json;
-	struct rollout *rollout;
-	struct decision decision;
-	struct lease lease;
-	struct deploy_row deploy;
-	struct smoke_result *smoke;
-	struct plan_row plan;
-	struct outcome result_of;
-	char operators[4][NAME_LEN];
-	int n_operators;
-};
-
-static void job_free(struct job *j)
+void job_free(struct job *j)
 {
 	free(j->json);
 	free(j->rollout);
@@ -108,7 +68,7 @@ static void job_done(void *arg)
 	job_free(j);
 }
 
-static struct job *job_new(void *priv, struct op *op, bool writes, struct outcome (*work)(struct db *, struct job *))
+struct job *job_new(void *priv, struct op *op, bool writes, struct outcome (*work)(struct db *, struct job *))
 {
 	struct job *j = calloc(1, sizeof(*j));
 
@@ -124,562 +84,15 @@ static struct job *job_new(void *priv, struct op *op, bool writes, struct outcom
 	return j;
 }
 
-static void job_start(struct job *j)
-{
-	worker_run(j->s->worker, job_run, job_done, j);
-}
+void job_start(struct job *j) { worker_run(j->s->worker, job_run, job_done, j); }
 
-/* SQLITE_OK and SQLITE_DONE are ok, all else is said. */
-static struct outcome done_or(struct db *d, int rc)
-{
-	return rc == SQLITE_DONE || rc == SQLITE_OK || rc == SQLITE_ROW ? outcome_ok() : db_failed(d, rc);
-}
-
-static int audit_write(struct db *d, const char *actor, const char *verb, const char *target, const char *result,
-                       const char *text)
-{
-	struct audit_row row = audit_make(d, actor, verb, target, result, text);
-
-	return db_audit(d, &row);
-}
-
-/* --- plans and rollouts ------------------------------------------------------------------------------ */
-
-static struct outcome plan_put_work(struct db *d, struct job *j)
-{
-	const struct plan_row *p = &j->plan;
-	char target[NAME_LEN * 2 + 2], text[TEXT_LEN];
-	struct arena a;
-	struct str s;
-	struct jv *o;
-	int rc;
-	sqlite3_stmt *st = db_query(d, &rc, "SELECT 1 FROM plans WHERE digest = ?", "s", p->digest);
-
-	db_done(st);
-	if (st != NULL)
-		return outcome_ok();
-	if (rc != SQLITE_DONE)
-		return db_failed(d, rc);
-	arena_init(&a, ARENA_DEFAULT_MAX);
-	str_init(&s, JSON_BYTES_MAX);
-	o = jv_obj(&a);
-	jv_set(&a, o, "from", release_to_jv(&a, &p->from));
-	jv_set(&a, o, "to", release_to_jv(&a, &p->to));
-	jv_print(o, JV_COMPACT, &s);
-	if (arena_failed(&a) || s.failed)
-		rc = SQLITE_NOMEM;
-	else
-		rc = db_run(d, "INSERT INTO plans VALUES(?,?,?,?,?,?,?,?,?,?)", "ssssssiiss", p->digest, p->service, p->env,
-		            plan_kind_name(p->kind), p->requester, p->reason, (int64_t)p->approvals_needed, db_wall_us(),
-		            str_text(&s), j->json);
-	str_release(&s);
-	arena_release(&a);
-	if (rc != SQLITE_DONE)
-		return db_failed(d, rc);
-	snprintf(target, sizeof(target), "%s/%s", p->service, p->env);
-	snprintf(text, sizeof(text), "%s %s to %s, plan %.19s%s%.200s", plan_kind_name(p->kind),
-	         p->from.tag[0] != '\0' ? p->from.tag : "nothing", p->to.tag[0] != '\0' ? p->to.tag : p->to.digest, p->digest,
-	         p->reason[0] != '\0' ? ": " : "", p->reason);
-	return done_or(d, audit_write(d, j->actor, "plan", target, "", text));
-}
-
-static void store_plan_put(void *priv, const struct plan *p, const char *actor, struct op *op)
-{
-	struct job *j = job_new(priv, op, true, plan_put_work);
-	struct arena a;
-	struct str s;
-
-	if (j == NULL)
-		return;
-	arena_init(&a, ARENA_DEFAULT_MAX);
-	str_init(&s, JSON_BYTES_MAX);
-	jv_print(plan_to_jv(&a, p), JV_COMPACT, &s);
-	j->json = arena_failed(&a) ? NULL : str_take(&s);
-	str_release(&s);
-	arena_release(&a);
-	if (j->json == NULL) {
-		answer_nomem(op, source);
-		job_free(j);
-		return;
-	}
-	str_copy(j->actor, sizeof(j->actor), actor);
-	str_copy(j->plan.digest, sizeof(j->plan.digest), p->digest);
-	str_copy(j->plan.service, sizeof(j->plan.service), p->service);
-	str_copy(j->plan.env, sizeof(j->plan.env), p->env);
-	str_copy(j->plan.requester, sizeof(j->plan.requester), actor);
-	str_copy(j->plan.reason, sizeof(j->plan.reason), p->reason);
-	j->plan.kind = p->kind;
-	j->plan.from = p->from;
-	j->plan.to = p->to;
-	j->plan.approvals_needed = p->kind == PLAN_ROLLBACK && p->policy.rollback_exempt ? 0 : p->policy.approvals;
-	job_start(j);
-}
-
-static struct outcome plan_get_work(struct db *d, struct job *j) { return read_plan(d, j->key, &j->result); }
-
-static void store_plan_get(void *priv, const char *digest, struct op *op)
-{
-	struct job *j = job_new(priv, op, false, plan_get_work);
-
-	if (j == NULL)
-		return;
-	str_copy(j->key, sizeof(j->key), digest);
-	job_start(j);
-}
-
-static char *rollout_text(const struct rollout *r)
-{
-	struct arena a;
-	struct str s;
-	char *json;
-
-	arena_init(&a, ARENA_DEFAULT_MAX);
-	str_init(&s, JSON_BYTES_MAX);
-	jv_print(rollout_to_jv(&a, r), JV_COMPACT, &s);
-	json = arena_failed(&a) ? NULL : str_take(&s);
-	str_release(&s);
-	arena_release(&a);
-	return json;
-}
-
-static struct outcome create_work(struct db *d, struct job *j)
-{
-	const struct rollout *r = j->rollout;
-	char target[NAME_LEN * 2 + 2], text[TEXT_LEN], id[ID_LEN];
-	int rc;
-	sqlite3_stmt *st = db_query(d, &rc, "SELECT id FROM rollouts WHERE service = ? AND env = ? AND live = 1", "ss", r->service,
-	                            r->env);
-
-	if (st != NULL) {
-		struct outcome o;
-
-		db_text(st, 0, id, sizeof(id));
-		db_done(st);
-		o = answer_make(OUTCOME_FAILED, source, "rollout %s of %s in %s is running", id, r->service, r->env);
-		answer_hint(&o, "watch it: towpath rollout %s --follow", id);
-		return o;
-	}
-	if (rc != SQLITE_DONE)
-		return db_failed(d, rc);
-	rc = db_run(d, "INSERT INTO rollouts VALUES(?,?,?,?,1,?,0,?)", "ssssis", r->id, r->service, r->env, r->plan,
-	            r->created_us, j->json);
-	if (rc != SQLITE_DONE)
-		return db_failed(d, rc);
-	snprintf(target, sizeof(target), "%s/%s", r->service, r->env);
-	snprintf(text, sizeof(text), "rollout %s of plan %.19s: %s to %s%s%.150s", r->id, r->plan,
-	         r->from.tag[0] != '\0' ? r->from.tag : "nothing", r->to.tag[0] != '\0' ? r->to.tag : r->to.digest,
-	         r->reason[0] != '\0' ? ": " : "", r->reason);
-	return done_or(d, audit_write(d, j->actor, plan_kind_name(r->kind), target, "", text));
-}
-
-/* A job with a copy of a rollout and its text; NULL when the op was answered already. */
-static struct job *rollout_job(void *priv, const struct rollout *r, struct op *op,
-                               struct outcome (*work)(struct db *, struct job *))
-{
-	struct job *j = job_new(priv, op, true, work);
-
-	if (j == NULL)
-		return NULL;
-	j->rollout = malloc(sizeof(*j->rollout));
-	j->json = rollout_text(r);
-	if (j->rollout == NULL || j->json == NULL) {
-		answer_nomem(op, source);
-		job_free(j);
-		return NULL;
-	}
-	*j->rollout = *r;
-	snprintf(j->key, sizeof(j->key), "%s/%s", r->service, r->env);
-	return j;
-}
-
-static void store_rollout_create(void *priv, const struct rollout *r, const char *actor, struct op *op)
-{
-	struct job *j = rollout_job(priv, r, op, create_work);
-
-	if (j == NULL)
-		return;
-	str_copy(j->actor, sizeof(j->actor), actor);
-	job_start(j);
-}
-
-static struct outcome rollout_get_work(struct db *d, struct job *j) { return read_rollout(d, j->key, &j->result); }
-
-static void store_rollout_get(void *priv, const char *id, struct op *op)
-{
-	struct job *j = job_new(priv, op, false, rollout_get_work);
-
-	if (j == NULL)
-		return;
-	str_copy(j->key, sizeof(j->key), id);
-	job_start(j);
-}
-
-/* --- leases -------------------------------------------------------------------------------------------- */
-
-static struct outcome lease_answer(struct job *j, const struct lease *l)
-{
-	struct lease *copy = malloc(sizeof(*copy));
-	int64_t shift = db_wall_us() - db_lease_clock_us();
-
-	if (copy == NULL)
-		return answer_make(OUTCOME_ERRORED, source, "out of memory");
-	*copy = *l;
-	/* People and other hosts read wall time. */
-	copy->until_us += shift;
-	copy->now_us += shift;
-	j->result = copy;
-	return outcome_ok();
-}
-
-static struct outcome claim_work(struct db *d, struct job *j)
-{
-	const struct lease *want = &j->lease;
-	struct lease l;
-	char boot[64], text[TEXT_LEN];
-	bool found, mine;
-	int rc = lease_read(d, want->key, &l, &found);
-
-	if (rc != SQLITE_OK)
-		return db_failed(d, rc);
-	proc_boot_id(boot);
-	mine = found && l.pid == want->pid && l.pid_start == want->pid_start && strcmp(l.holder, want->holder) == 0 &&
-	       strcmp(l.boot_id, boot) == 0;
-	if (found && !mine && lease_is_held(d, &l) && !(j->force && lease_is_dead(d, &l))) {
-		struct outcome o = answer_make(OUTCOME_FAILED, source, "%s is held by %s for rollout %s", l.key, l.holder, l.rollout);
-
-		answer_hint(&o, "it expires in %lld s unless it is renewed",
-		            (long long)((l.until_us - l.now_us + US_PER_S - 1) / US_PER_S));
-		return o;
-	}
-	snprintf(text, sizeof(text), "epoch %lld to %s%s%s", (long long)l.epoch + 1, want->holder,
-	         l.holder[0] != '\0' && !mine ? ", taken over from " : "", l.holder[0] != '\0' && !mine ? l.holder : "");
-	l.epoch++;
-	str_copy(l.holder, sizeof(l.holder), want->holder);
-	str_copy(l.boot_id, sizeof(l.boot_id), boot);
-	str_copy(l.rollout, sizeof(l.rollout), want->rollout);
-	l.pid = want->pid;
-	l.pid_start = want->pid_start;
-	l.now_us = db_lease_clock_us();
-	l.until_us = l.now_us + d->times.ttl_us;
-	rc = db_run(d, "INSERT OR REPLACE INTO leases VALUES(?,?,?,?,?,?,?,?)", "sssiiiis", l.key, l.holder, l.boot_id, l.pid,
-	            l.pid_start, l.epoch, l.until_us, l.rollout);
-	if (rc == SQLITE_DONE)
-		rc = audit_write(d, executor, "lease", l.key, "", text);
-	if (rc != SQLITE_OK)
-		return db_failed(d, rc);
-	return lease_answer(j, &l);
-}
-
-static void store_lease_claim(void *priv, const struct lease *want, bool force, struct op *op)
-{
-	struct job *j = job_new(priv, op, true, claim_work);
-
-	if (j == NULL)
-		return;
-	j->lease = *want;
-	j->force = force;
-	job_start(j);
-}
-
-/* Refuses a writer whose lease somebody else got, or that let it go. */
-static struct outcome epoch_check(struct db *d, const char *key, int64_t epoch, struct lease *ret)
-{
-	bool found;
-	int rc = lease_read(d, key, ret, &found);
-
-	if (rc != SQLITE_OK)
-		return db_failed(d, rc);
-	if (!found || ret->epoch != epoch || ret->holder[0] == '\0')
-		return answer_make(OUTCOME_FAILED, source, "stale epoch %lld of %s: %s holds epoch %lld", (long long)epoch, key,
-		                   ret->holder[0] != '\0' ? ret->holder : "nobody", (long long)ret->epoch);
-	return outcome_ok();
-}
-
-static struct outcome renew_work(struct db *d, struct job *j)
-{
-	struct lease l;
-	struct outcome o = epoch_check(d, j->key, j->epoch, &l);
-	int rc;
-
-	if (o.kind != OUTCOME_OK)
-		return o;
-	l.now_us = db_lease_clock_us();
-	l.until_us = l.now_us + d->times.ttl_us;
-	rc = db_run(d, "UPDATE leases SET until_us = ? WHERE key = ? AND epoch = ?", "isi", l.until_us, l.key, l.epoch);
-	return rc == SQLITE_DONE ? lease_answer(j, &l) : db_failed(d, rc);
-}
-
-static struct outcome release_work(struct db *d, struct job *j)
-{
-	struct lease l;
-	struct outcome o = epoch_check(d, j->key, j->epoch, &l);
-	int rc;
-
-	if (o.kind != OUTCOME_OK)
-		return o;
-	/* The row stays, so that the epoch only ever grows. */
-	rc = db_run(d, "UPDATE leases SET holder = '', until_us = 0, pid = 0 WHERE key = ?", "s", l.key);
-	if (rc == SQLITE_DONE)
-		rc = audit_write(d, executor, "release", l.key, "", l.holder);
-	return done_or(d, rc);
-}
-
-static void lease_start(void *priv, const char *key, int64_t epoch, struct op *op,
-                        struct outcome (*work)(struct db *, struct job *))
-{
-	struct job *j = job_new(priv, op, true, work);
-
-	if (j == NULL)
-		return;
-	str_copy(j->key, sizeof(j->key), key);
-	j->epoch = epoch;
-	job_start(j);
-}
-
-static void store_lease_renew(void *priv, const char *key, int64_t epoch, struct op *op)
-{
-	lease_start(priv, key, epoch, op, renew_work);
-}
-
-static void store_lease_release(void *priv, const char *key, int64_t epoch, struct op *op)
-{
-	lease_start(priv, key, epoch, op, release_work);
-}
-
-/* --- the journal ------------------------------------------------------------------------------------------ */
-
-static int rollout_row_write(struct db *d, struct job *j)
-{
-	return db_run(d, "UPDATE rollouts SET live = ?, epoch = ?, json = ? WHERE id = ?", "iiss",
-	              (int64_t)rollout_is_live(j->rollout), j->epoch, j->json, j->rollout->id);
-}
-
-static struct outcome journal_work(struct db *d, struct job *j, const char *entry, const char *outcome, const char *said)
-{
-	const struct rollout *r = j->rollout;
-	const struct step *s = &r->steps[j->step];
-	char key[NAME_LEN * 3], text[TEXT_LEN];
-	struct lease l;
-	struct outcome o = epoch_check(d, j->key, j->epoch, &l);
-	int rc;
-
-	if (o.kind != OUTCOME_OK)
-		return o;
-	snprintf(key, sizeof(key), "%s/%s/%s", r->id, step_kind_name(s->kind), s->target);
-	snprintf(text, sizeof(text), "%s%s%s, attempt %d%s%.250s", step_kind_name(s->kind), s->target[0] != '\0' ? " " : "",
-	         s->target, r->runs[j->step].attempt, said[0] != '\0' ? ": " : "", said);
-	rc = db_run(d,
-	            "INSERT INTO steps(rollout, step, attempt, entry, at_us, epoch, key, child, outcome, text)"
-	            " VALUES(?,?,?,?,?,?,?,?,?,?)",
-	            "siisiissss", r->id, (int64_t)j->step, (int64_t)r->runs[j->step].attempt, entry, db_wall_us(), j->epoch, key,
-	            j->child, outcome, said);
-	if (rc == SQLITE_DONE)
-		rc = rollout_row_write(d, j);
-	if (rc == SQLITE_DONE)
-		rc = audit_write(d, executor, entry, r->id, outcome, text);
-	return done_or(d, rc);
-}
-
-static struct outcome intent_work(struct db *d, struct job *j) { return journal_work(d, j, "intent", "", j->child); }
-
-static struct outcome result_work(struct db *d, struct job *j)
-{
-	return journal_work(d, j, "result", outcome_name(j->result_of.kind), j->result_of.text);
-}
-
-static void store_step_intent(void *priv, const struct rollout *r, int step, const char *child, int64_t epoch,
-                              struct op *op)
-{
-	struct job *j = rollout_job(priv, r, op, intent_work);
-
-	if (j == NULL)
-		return;
-	j->step = CLAMP(step, 0, STEPS_MAX - 1);
-	j->epoch = epoch;
-	str_copy(j->child, sizeof(j->child), child != NULL ? child : "");
-	job_start(j);
-}
-
-static void store_step_result(void *priv, const struct rollout *r, int step, const struct outcome *o, int64_t epoch,
-                              struct op *op)
-{
-	struct job *j = rollout_job(priv, r, op, result_work);
-
-	if (j == NULL)
-		return;
-	j->step = CLAMP(step, 0, STEPS_MAX - 1);
-	j->epoch = epoch;
-	j->result_of = *o;
-	job_start(j);
-}
-
-static struct outcome write_work(struct db *d, struct job *j)
-{
-	const struct rollout *r = j->rollout;
-	const char *result = rollout_is_live(r) ? "" : outcome_name(r->outcome);
-	struct lease l;
-	struct outcome o = epoch_check(d, j->key, j->epoch, &l);
-	int rc;
-
-	if (o.kind != OUTCOME_OK)
-		return o;
-	rc = rollout_row_write(d, j);
-	if (rc == SQLITE_DONE)
-		rc = audit_write(d, executor, rollout_state_name(r->state), r->id, result, r->text);
-	return done_or(d, rc);
-}
-
-static void store_rollout_write(void *priv, const struct rollout *r, int64_t epoch, struct op *op)
-{
-	struct job *j = rollout_job(priv, r, op, write_work);
-
-	if (j == NULL)
-		return;
-	j->epoch = epoch;
-	job_start(j);
-}
-
-static struct outcome deploy_work(struct db *d, struct job *j)
-{
-	const struct deploy_row *x = &j->deploy;
-	int64_t now = db_wall_us(), since = x->since_us > 0 ? x->since_us : now, seq = 0;
-	char digest[DIGEST_LEN] = "", target[NAME_LEN * 2 + 2], text[TEXT_LEN];
-	bool good = false, open = false;
-	int rc;
-	sqlite3_stmt *st = db_query(d, &rc,
-	                            "SELECT seq, digest, good, until_us FROM deploys WHERE service = ? AND env = ?"
-	                            " ORDER BY seq DESC LIMIT 1",
-	                            "ss", x->service, x->env);
-
-	if (st != NULL) {
-		seq = sqlite3_column_int64(st, 0);
-		db_text(st, 1, digest, sizeof(digest));
-		good = sqlite3_column_int(st, 2) != 0;
-		open = sqlite3_column_int64(st, 3) == 0;
-		db_done(st);
-	} else if (rc != SQLITE_DONE) {
-		return db_failed(d, rc);
-	}
-	snprintf(target, sizeof(target), "%s/%s", x->service, x->env);
-	snprintf(text, sizeof(text), "%s %.19s%s", x->release.tag, x->release.digest, x->good ? ", verified" : "");
-	if (open && strcmp(digest, x->release.digest) == 0) {
-		if (good || !x->good)
-			return outcome_ok();
-		rc = db_run(d, "UPDATE deploys SET good = 1, actor = ?, rollout = ? WHERE seq = ?", "ssi", x->by, x->rollout, seq);
-		return rc != SQLITE_DONE ? db_failed(d, rc) : done_or(d, audit_write(d, x->by, "runs", target, "ok", text));
-	}
-	rc = db_run(d, "UPDATE deploys SET until_us = ? WHERE seq = ? AND until_us = 0", "ii", MAX(since, (int64_t)1), seq);
-	if (rc == SQLITE_DONE)
-		rc = db_run(d,
-		            "INSERT INTO deploys(service, env, digest, revision, tag, built_us, since_us, until_us, good, actor,"
-		            " rollout) VALUES(?,?,?,?,?,?,?,0,?,?,?)",
-		            "sssssiiiss", x->service, x->env, x->release.digest, x->release.revision, x->release.tag,
-		            x->release.built_us, since, (int64_t)x->good, x->by, x->rollout);
-	return rc != SQLITE_DONE ? db_failed(d, rc)
-	                         : done_or(d, audit_write(d, x->by, "runs", target, x->good ? "ok" : "", text));
-}
-
-static void store_deploy_note(void *priv, const struct deploy_row *row, struct op *op)
-{
-	struct job *j = job_new(priv, op, true, deploy_work);
-
-	if (j == NULL)
-		return;
-	j->deploy = *row;
-	job_start(j);
-}
-
-/* --- decisions and smoke results ------------------------------------------------------------------------------ */
-
-static struct outcome decide_work(struct db *d, struct job *j)
-{
-	struct decision *x = &j->decision;
-	char place[NAME_LEN * 2 + 2], text[TEXT_LEN];
-	const char *target;
-	struct audit_row row;
-	struct decision *copy;
-	int rc;
-
-	snprintf(place, sizeof(place), "%s%s%s", x->service, x->service[0] != '\0' ? "/" : "", x->env);
-	target = x->rollout[0] != '\0' ? x->rollout : x->plan[0] != '\0' ? x->plan : place;
-	snprintf(text, sizeof(text), "%.300s%s%.80s", x->reason, x->release[0] != '\0' ? " " : "", x->release);
-	row = audit_make(d, x->actor, decision_kind_name(x->kind), target, "", text);
-	if (x->host[0] != '\0')
-		text_cleanz(row.host, sizeof(row.host), x->host);
-	rc = db_audit(d, &row);
-	if (rc != SQLITE_OK)
-		return db_failed(d, rc);
-	x->seq = row.seq;
-	x->at_us = row.at_us;
-	rc = db_run(d, "INSERT INTO decisions VALUES(?,?,?,?,?,?,?,?,?,?,?,?)", "isssissssssi", x->seq,
-	            decision_kind_name(x->kind), row.actor, row.host, x->at_us, x->plan, x->rollout, x->service, x->env, x->reason,
-	            x->release, x->until_us);
-	if (rc != SQLITE_DONE)
-		return db_failed(d, rc);
-	copy = malloc(sizeof(*copy));
-	if (copy == NULL)
-		return answer_make(OUTCOME_ERRORED, source, "out of memory");
-	*copy = *x;
-	j->result = copy;
-	return outcome_ok();
-}
-
-static void store_decide(void *priv, const struct decision *x, struct op *op)
-{
-	struct job *j = job_new(priv, op, true, decide_work);
-
-	if (j == NULL)
-		return;
-	j->decision = *x;
-	job_start(j);
-}
-
-static struct outcome smoke_work(struct db *d, struct job *j)
-{
-	const struct smoke_result *r = j->smoke;
-	char target[NAME_LEN * 2 + 2], text[TEXT_LEN];
-	struct arena a;
-	struct str s;
-	int passed = 0, rc;
-
-	arena_init(&a, ARENA_DEFAULT_MAX);
-	str_init(&s, JSON_BYTES_MAX);
-	jv_print(smoke_to_jv(&a, r), JV_COMPACT, &s);
-	rc = arena_failed(&a) || s.failed
-	         ? SQLITE_NOMEM
-	         : db_run(d, "INSERT INTO smokes(suite, service, env, digest, ended_us, json) VALUES(?,?,?,?,?,?)", "ssssis",
-	                  r->suite, r->service, r->env, r->release.digest, r->ended_us, str_text(&s));
-	str_release(&s);
-	arena_release(&a);
-	if (rc != SQLITE_DONE)
-		return db_failed(d, rc);
-	for (int i = 0; i < r->n_steps; i++)
-		passed += r->steps[i].state == SMOKE_PASSED;
-	snprintf(target, sizeof(target), "%s/%s", r->service, r->env);
-	snprintf(text, sizeof(text), "%s %d/%d on %s", r->suite, passed, r->n_steps,
-	         r->release.tag[0] != '\0' ? r->release.tag : r->release.digest);
-	return done_or(d, audit_write(d, r->actor, "smoke", target, smoke_state_name(r->state), text));
-}
-
-static void store_smoke_put(void *priv, const struct smoke_result *r, struct op *op)
-{
-	struct job *j = job_new(priv, op, true, smoke_work);
-
-	if (j == NULL)
-		return;
-	j->smoke = smoke_result_copy(r);
-	if (j->smoke == NULL) {
-		answer_nomem(op, source);
-		job_free(j);
-		return;
-	}
-	job_start(j);
-}
-
-/* --- reading -------------------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static struct outcome snapshot_work(struct db *d, struct job *j) { return read_snapshot(d, &j->result); }
-static struct outcome history_work(struct db *d, struct job *j) { return read_history(d, j->n, j->step, &j->result); }
+static struct outcome history_work(struct db *d, struct job *j)
+{
+	return read_history(d, j->n, j->step, &j->result);
+}
 static struct outcome verify_work(struct db *d, struct job *j) { return read_verify(d, &j->result); }
 static struct outcome seen_get_work(struct db *d, struct job *j) { return read_seen(d, &j->result); }
 
@@ -698,7 +111,7 @@ static struct outcome check_work(struct db *d, struct job *j)
 }
 
 static void read_start(void *priv, struct op *op, struct outcome (*work)(struct db *, struct job *),
-                       void (*free_result)(void *), int64_t n, int limit)
+		       void (*free_result)(void *), int64_t n, int limit)
 {
 	struct job *j = job_new(priv, op, false, work);
 
@@ -710,7 +123,10 @@ static void read_start(void *priv, struct op *op, struct outcome (*work)(struct 
 	job_start(j);
 }
 
-static void store_snapshot(void *priv, struct op *op) { read_start(priv, op, snapshot_work, store_snapshot_free, 0, 0); }
+static void store_snapshot(void *priv, struct op *op)
+{
+	read_start(priv, op, snapshot_work, store_snapshot_free, 0, 0);
+}
 static void store_history(void *priv, int64_t before, int limit, struct op *op)
 {
 	read_start(priv, op, history_work, audit_page_free, before, limit);
@@ -737,8 +153,9 @@ static struct outcome seen_put_work(struct db *d, struct job *j)
 		rc = sqlite3_step(st);
 	}
 	sqlite3_finalize(st);
-	return rc == SQLITE_DONE ? outcome_ok()
-	                         : answer_make(OUTCOME_ERRORED, source, "not remembered: %s", sqlite3_errstr(rc));
+	return rc == SQLITE_DONE
+		   ? outcome_ok()
+		   : answer_make(OUTCOME_ERRORED, source, "not remembered: %s", sqlite3_errstr(rc));
 }
 
 static void store_observe_put(void *priv, const char *key, int64_t at_us, const char *json, struct op *op)
@@ -758,7 +175,7 @@ static void store_observe_put(void *priv, const char *key, int64_t at_us, const 
 	job_start(j);
 }
 
-/* --- the demo's marker ------------------------------------------------------------------------------------------- */
+/* --- the demo's marker ------------------------------------------------------------------------ */
 
 static struct outcome mark_work(struct db *d, struct job *j)
 {
@@ -778,7 +195,8 @@ static struct outcome mark_work(struct db *d, struct job *j)
 		if (rc != SQLITE_DONE)
 			return db_failed(d, rc);
 	}
-	return done_or(d, audit_write(d, j->operators[0], "demo", "", "", "a demo's store, its operators may act for each other"));
+	return done_or(d, audit_write(d, j->operators[0], "demo", "", "",
+				      "a demo's store, its operators may act for each other"));
 }
 
 static void store_mark_demo(void *priv, const char *const *operators, int n, struct op *op)
@@ -793,7 +211,7 @@ static void store_mark_demo(void *priv, const char *const *operators, int n, str
 	job_start(j);
 }
 
-/* --- watching: the folder's events are a hint, the file tells the truth ---------------------------------------------- */
+/* --- watching: the folder's events are a hint, the file tells the truth ----------------------- */
 
 struct look {
 	struct store *s;
@@ -861,7 +279,8 @@ static void on_folder(void *arg, const char *name)
 	size_t n = base != NULL ? strlen(base + 1) : 0;
 
 	/* Observations change all the time and are no change of the store. */
-	if (name != NULL && base != NULL && (strncmp(name, base + 1, n) != 0 || strncmp(name + n, "-seen", 5) == 0))
+	if (name != NULL && base != NULL &&
+	    (strncmp(name, base + 1, n) != 0 || strncmp(name + n, "-seen", 5) == 0))
 		return;
 	changed_soon(s);
 }
@@ -902,7 +321,7 @@ static void store_watch(void *priv, void (*fn)(void *ctx), void *ctx)
 		s->fallback = loop_timer(s->loop, 0, WATCH_FALLBACK_S * US_PER_S, on_fallback, s);
 }
 
-/* --- the driver -------------------------------------------------------------------------------------------------------- */
+/* --- the driver ------------------------------------------------------------------------------- */
 
 static const struct lease_times *store_times(void *priv) { return &((struct store *)priv)->db.times; }
 
@@ -919,7 +338,8 @@ static int store_open(void *priv, const struct driver_ctx *ctx, struct error *e)
 
 		if (rc != 0)
 			return rc;
-		if ((size_t)snprintf(s->db.path, sizeof(s->db.path), "%s/store.db", dir) >= sizeof(s->db.path))
+		if ((size_t)snprintf(s->db.path, sizeof(s->db.path), "%s/store.db", dir) >=
+		    sizeof(s->db.path))
 			return error_set(e, ERR_INVALID, "the path of the store is too long");
 	} else if (path[0] != '/' || !str_copy(s->db.path, sizeof(s->db.path) - 16, path)) {
 		return error_set(e, ERR_INVALID, "the path of the store must be absolute and short");
@@ -954,37 +374,64 @@ static void store_close(void *priv)
 }
 
 static const struct option_desc options[] = {
-    {.name = "path", .type = OPTION_PATH, .text = "The database file; its folder is made with mode 0700.",
+    {.name = "path",
+     .type = OPTION_PATH,
+     .text = "The database file; its folder is made with mode 0700.",
      .example = "state/store.db"},
-    {.name = "lease_ttl", .type = OPTION_DURATION, .otherwise = "30s", .min = 50 * US_PER_MS, .max = US_PER_H,
-     .text = "How long the process of a rollout may be silent before another may take over.", .example = "30s"},
-    {.name = "lease_renew", .type = OPTION_DURATION, .otherwise = "5s", .min = 10 * US_PER_MS, .max = US_PER_H,
-     .text = "How often it says that it lives.", .example = "5s"},
-    {.name = "lease_safe", .type = OPTION_DURATION, .otherwise = "14s", .min = 20 * US_PER_MS, .max = US_PER_H,
-     .text = "It begins nothing new later than this after it last said so.", .example = "14s"},
-    {.name = "busy", .type = OPTION_DURATION, .otherwise = "5s", .min = US_PER_MS, .max = US_PER_MIN,
-     .text = "How long to wait for another process that writes.", .example = "5s"},
+    {.name = "lease_ttl",
+     .type = OPTION_DURATION,
+     .otherwise = "30s",
+     .min = 50 * US_PER_MS,
+     .max = US_PER_H,
+     .text = "How long the process of a rollout may be silent before another may take over.",
+     .example = "30s"},
+    {.name = "lease_renew",
+     .type = OPTION_DURATION,
+     .otherwise = "5s",
+     .min = 10 * US_PER_MS,
+     .max = US_PER_H,
+     .text = "How often it says that it lives.",
+     .example = "5s"},
+    {.name = "lease_safe",
+     .type = OPTION_DURATION,
+     .otherwise = "14s",
+     .min = 20 * US_PER_MS,
+     .max = US_PER_H,
+     .text = "It begins nothing new later than this after it last said so.",
+     .example = "14s"},
+    {.name = "busy",
+     .type = OPTION_DURATION,
+     .otherwise = "5s",
+     .min = US_PER_MS,
+     .max = US_PER_MIN,
+     .text = "How long to wait for another process that writes.",
+     .example = "5s"},
     {.name = NULL},
 };
 
 const struct store_driver store_sqlite = {
-    .base = {.port = PORT_STORE, .name = "sqlite", .summary = "a file on this host, for one person or one demo",
-             .options = options, .priv_size = sizeof(struct store), .open = store_open, .close = store_close,
-             .check = store_check},
+    .base = {.port = PORT_STORE,
+	     .name = "sqlite",
+	     .summary = "a file on this host, for one person or one demo",
+	     .options = options,
+	     .priv_size = sizeof(struct store),
+	     .open = store_open,
+	     .close = store_close,
+	     .check = store_check},
     .snapshot = store_snapshot,
-    .plan_put = store_plan_put,
-    .plan_get = store_plan_get,
-    .rollout_create = store_rollout_create,
-    .rollout_get = store_rollout_get,
-    .lease_claim = store_lease_claim,
-    .lease_renew = store_lease_renew,
-    .lease_release = store_lease_release,
-    .step_intent = store_step_intent,
-    .step_result = store_step_result,
-    .rollout_write = store_rollout_write,
-    .deploy_note = store_deploy_note,
-    .decide = store_decide,
-    .smoke_put = store_smoke_put,
+    .plan_put = sqlite_plan_put,
+    .plan_get = sqlite_plan_get,
+    .rollout_create = sqlite_rollout_create,
+    .rollout_get = sqlite_rollout_get,
+    .lease_claim = sqlite_lease_claim,
+    .lease_renew = sqlite_lease_renew,
+    .lease_release = sqlite_lease_release,
+    .step_intent = sqlite_step_intent,
+    .step_result = sqlite_step_result,
+    .rollout_write = sqlite_rollout_write,
+    .deploy_note = sqlite_deploy_note,
+    .decide = sqlite_decide,
+    .smoke_put = sqlite_smoke_put,
     .history = store_history,
     .audit_verify = store_audit_verify,
     .observe_put = store_observe_put,

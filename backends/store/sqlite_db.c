@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +21,7 @@
 
 static const char source[] = "store";
 
-/* --- clocks ---------------------------------------------------------------------------------------- */
+/* --- clocks ----------------------------------------------------------------------------------- */
 
 static int64_t clock_us(clockid_t id)
 {
@@ -33,7 +34,7 @@ static int64_t clock_us(clockid_t id)
 int64_t db_lease_clock_us(void) { return clock_us(CLOCK_BOOTTIME); }
 int64_t db_wall_us(void) { return clock_us(CLOCK_REALTIME); }
 
-/* --- what went wrong, and what to do ---------------------------------------------------------------- */
+/* --- what went wrong, and what to do ---------------------------------------------------------- */
 
 struct outcome db_failed(struct db *d, int rc)
 {
@@ -42,7 +43,8 @@ struct outcome db_failed(struct db *d, int rc)
 	switch (rc & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
-		o = answer_make(OUTCOME_ERRORED, source, "another process keeps the store locked: nothing was saved");
+		o = answer_make(OUTCOME_ERRORED, source,
+				"another process keeps the store locked: nothing was saved");
 		answer_hint(&o, "find it with: fuser %s; then try again", d->path);
 		return o;
 	case SQLITE_FULL:
@@ -65,21 +67,23 @@ struct outcome db_failed(struct db *d, int rc)
 		return o;
 	case SQLITE_IOERR:
 		if (rc == SQLITE_IOERR_FSYNC || rc == SQLITE_IOERR_DIR_FSYNC) {
-			o = answer_make(OUTCOME_UNKNOWN, source, "the disk did not confirm a write: it may or may not be saved");
+			o = answer_make(OUTCOME_UNKNOWN, source,
+					"the disk did not confirm a write: it may or may not be saved");
 		} else {
-			o = answer_make(OUTCOME_ERRORED, source, "the store's disk refused a write: nothing was saved");
+			o = answer_make(OUTCOME_ERRORED, source,
+					"the store's disk refused a write: nothing was saved");
 		}
 		answer_hint(&o, "check the disk and its free space below %s", d->path);
 		return o;
 	default: break;
 	}
 	o = answer_make(OUTCOME_ERRORED, source, "%s: nothing was saved",
-	                d->main != NULL ? sqlite3_errmsg(d->main) : sqlite3_errstr(rc));
+			d->main != NULL ? sqlite3_errmsg(d->main) : sqlite3_errstr(rc));
 	answer_hint(&o, "run: towpath check");
 	return o;
 }
 
-/* --- statements --------------------------------------------------------------------------------------- */
+/* --- statements ------------------------------------------------------------------------------- */
 
 static sqlite3_stmt *prepare(struct db *d, const char *sql, int *ret_rc)
 {
@@ -107,8 +111,9 @@ static int bind_all(sqlite3_stmt *st, const char *types, va_list ap)
 	int rc = SQLITE_OK;
 
 	for (int i = 0; types[i] != '\0' && rc == SQLITE_OK; i++)
-		rc = types[i] == 's' ? sqlite3_bind_text(st, i + 1, va_arg(ap, const char *), -1, SQLITE_TRANSIENT)
-		                     : sqlite3_bind_int64(st, i + 1, va_arg(ap, int64_t));
+		rc = types[i] == 's'
+			 ? sqlite3_bind_text(st, i + 1, va_arg(ap, const char *), -1, SQLITE_TRANSIENT)
+			 : sqlite3_bind_int64(st, i + 1, va_arg(ap, int64_t));
 	return rc;
 }
 
@@ -162,7 +167,7 @@ void db_text(sqlite3_stmt *st, int col, char *dst, size_t cap)
 	text_cleanz(dst, cap, s != NULL ? s : "");
 }
 
-/* --- transactions --------------------------------------------------------------------------------------- */
+/* --- transactions ----------------------------------------------------------------------------- */
 
 int db_begin(struct db *d)
 {
@@ -194,7 +199,7 @@ int db_commit(struct db *d)
 	return SQLITE_OK;
 }
 
-/* --- opening ---------------------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 /* File systems whose locks are not to be trusted with a write-ahead log. */
 static bool is_remote(const char *dir)
@@ -204,9 +209,9 @@ static bool is_remote(const char *dir)
 	if (statfs(dir, &fs) != 0)
 		return false;
 	switch ((unsigned long)fs.f_type & 0xffffffffUL) {
-	case 0x6969UL:         /* NFS */
-	case 0x517bUL:         /* SMB */
-	case 0xff534d42UL:     /* CIFS */
+	case 0x6969UL:     /* NFS */
+	case 0x517bUL:     /* SMB */
+	case 0xff534d42UL: /* CIFS */
 	case 0xfe534d42UL: return true;
 	default: return false;
 	}
@@ -238,7 +243,10 @@ static struct outcome file_prepare(struct db *d)
 		close(fd);
 	} else if (errno != EEXIST) {
 		o = answer_make(OUTCOME_ERRORED, source, "cannot make %s: %s", d->path, strerror(errno));
-		answer_hint(&o, errno == ENOSPC || errno == EFBIG ? "make room on the disk" : "check the owner and the mode of %s", dir);
+		answer_hint(&o,
+			    errno == ENOSPC || errno == EFBIG ? "make room on the disk"
+							      : "check the owner and the mode of %s",
+			    dir);
 		return o;
 	}
 	if (lstat(d->path, &st) != 0 || !S_ISREG(st.st_mode)) {
@@ -282,8 +290,8 @@ static struct outcome schema_prepare(struct db *d)
 	version = pragma(d->main, "PRAGMA user_version");
 	if (version > SCHEMA_VERSION) {
 		db_rollback(d);
-		o = answer_make(OUTCOME_ERRORED, source, "the store is of schema %lld, this program knows %d", (long long)version,
-		                SCHEMA_VERSION);
+		o = answer_make(OUTCOME_ERRORED, source, "the store is of schema %lld, this program knows %d",
+				(long long)version, SCHEMA_VERSION);
 		answer_hint(&o, "use the newer towpath that made it");
 		return o;
 	}
@@ -297,8 +305,10 @@ static struct outcome schema_prepare(struct db *d)
 		answer_hint(&o, "choose another path: store: {path: ..}");
 		return o;
 	}
-	snprintf(stamp, sizeof(stamp), "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID, SCHEMA_VERSION);
-	rc = sql == NULL ? SQLITE_INTERNAL : sqlite3_exec(d->main, (const char *)sql->bytes, NULL, NULL, NULL);
+	snprintf(stamp, sizeof(stamp), "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID,
+		 SCHEMA_VERSION);
+	rc =
+	    sql == NULL ? SQLITE_INTERNAL : sqlite3_exec(d->main, (const char *)sql->bytes, NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(d->main, stamp, NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
@@ -325,10 +335,11 @@ struct outcome db_open(struct db *d)
 	if (rc == SQLITE_OK) {
 		sqlite3_extended_result_codes(d->main, 1);
 		sqlite3_busy_timeout(d->main, d->busy_ms);
-		rc = sqlite3_exec(d->main,
-		                  "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF;"
-		                  "PRAGMA cell_size_check=ON; PRAGMA journal_size_limit=4194304",
-		                  NULL, NULL, NULL);
+		rc = sqlite3_exec(
+		    d->main,
+		    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF;"
+		    "PRAGMA cell_size_check=ON; PRAGMA journal_size_limit=4194304",
+		    NULL, NULL, NULL);
 	}
 	if (rc == SQLITE_OK)
 		o = schema_prepare(d);
@@ -351,9 +362,10 @@ void db_close(struct db *d)
 
 sqlite3 *db_seen(struct db *d)
 {
-	static const char sql[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
-	                          "CREATE TABLE IF NOT EXISTS seen(key TEXT PRIMARY KEY, at_us INTEGER NOT NULL,"
-	                          " json TEXT NOT NULL) WITHOUT ROWID";
+	static const char sql[] =
+	    "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
+	    "CREATE TABLE IF NOT EXISTS seen(key TEXT PRIMARY KEY, at_us INTEGER NOT NULL,"
+	    " json TEXT NOT NULL) WITHOUT ROWID";
 	char path[PATH_LEN + 16];
 
 	if (d->seen != NULL)
@@ -398,10 +410,10 @@ bool db_changed(struct db *d)
 	return true;
 }
 
-/* --- audit ------------------------------------------------------------------------------------------------- */
+/* --- audit ------------------------------------------------------------------------------------ */
 
 struct audit_row audit_make(const struct db *d, const char *actor, const char *verb, const char *target,
-                            const char *result, const char *text)
+			    const char *result, const char *text)
 {
 	struct audit_row row = {0};
 
@@ -434,8 +446,9 @@ int db_audit(struct db *d, struct audit_row *row)
 	audit_hash(row, row->hash);
 	if (row->hash[0] == '\0')
 		return SQLITE_NOMEM;
-	rc = db_run(d, "INSERT INTO audit VALUES(?,?,?,?,?,?,?,?,?,?)", "iissssssss", row->seq, row->at_us, row->actor,
-	            row->host, row->verb, row->target, row->result, row->text, row->prev, row->hash);
+	rc = db_run(d, "INSERT INTO audit VALUES(?,?,?,?,?,?,?,?,?,?)", "iissssssss", row->seq, row->at_us,
+		    row->actor, row->host, row->verb, row->target, row->result, row->text, row->prev,
+		    row->hash);
 	if (rc != SQLITE_DONE)
 		return rc;
 	snprintf(head, sizeof(head), "%lld %s", (long long)row->seq, row->hash);
@@ -443,13 +456,15 @@ int db_audit(struct db *d, struct audit_row *row)
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* --- leases ----------------------------------------------------------------------------------------------- */
+/* --- leases ----------------------------------------------------------------------------------- */
 
 int lease_read(struct db *d, const char *key, struct lease *ret, bool *ret_found)
 {
 	int rc;
-	sqlite3_stmt *st = db_query(d, &rc, "SELECT holder, boot_id, pid, pid_start, epoch, until_us, rollout FROM leases WHERE key = ?",
-	                            "s", key);
+	sqlite3_stmt *st = db_query(
+	    d, &rc,
+	    "SELECT holder, boot_id, pid, pid_start, epoch, until_us, rollout FROM leases WHERE key = ?", "s",
+	    key);
 
 	memset(ret, 0, sizeof(*ret));
 	str_copy(ret->key, sizeof(ret->key), key);

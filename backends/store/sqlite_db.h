@@ -7,13 +7,14 @@
 
 #include "core/port/store.h"
 
-#include <sqlite3.h>
+struct sqlite3;
+struct sqlite3_stmt;
 
 enum { STATEMENTS_MAX = 64, SCHEMA_VERSION = 1, APPLICATION_ID = 0x546f7770 };
 
 struct statement {
-	const char *sql;              /* a literal: found by its address */
-	sqlite3_stmt *st;
+	const char *sql; /* a literal: found by its address */
+	struct sqlite3_stmt *st;
 };
 
 struct db {
@@ -21,7 +22,7 @@ struct db {
 	char host[NAME_LEN];
 	struct lease_times times;
 	int busy_ms;
-	sqlite3 *main, *seen;         /* seen: the disposable file of observations */
+	struct sqlite3 *main, *seen; /* seen: the disposable file of observations */
 	struct statement cache[STATEMENTS_MAX];
 	int n_cache;
 	/* what db_changed() saw last */
@@ -35,11 +36,11 @@ void db_close(struct db *d);
 /* Runs a statement with parameters: types is a letter each, s text, i int64_t. SQLITE_DONE, SQLITE_ROW or an error. */
 int db_run(struct db *d, const char *sql, const char *types, ...);
 /* The same, and hands out the statement at its first row, or NULL with *ret_rc; db_done() ends it. */
-sqlite3_stmt *db_query(struct db *d, int *ret_rc, const char *sql, const char *types, ...);
-void db_done(sqlite3_stmt *st);
+struct sqlite3_stmt *db_query(struct db *d, int *ret_rc, const char *sql, const char *types, ...);
+void db_done(struct sqlite3_stmt *st);
 
 /* A column as clean text; NULL is "". */
-void db_text(sqlite3_stmt *st, int col, char *dst, size_t cap);
+void db_text(struct sqlite3_stmt *st, int col, char *dst, size_t cap);
 
 /* Transactions that write: SQLITE_OK or the reason. After a failed commit nothing was saved, but see db_failed(). */
 int db_begin(struct db *d);
@@ -52,19 +53,19 @@ struct outcome db_failed(struct db *d, int rc);
 /* Appends to the chain, inside the transaction; the row's seq, time, prev and hash are filled. */
 int db_audit(struct db *d, struct audit_row *row);
 struct audit_row audit_make(const struct db *d, const char *actor, const char *verb, const char *target,
-                            const char *result, const char *text);
+			    const char *result, const char *text);
 
 /* True when anybody changed the store since the last call. */
 bool db_changed(struct db *d);
 
 /* The file of observations; NULL where it cannot be had (it is only a convenience). */
-sqlite3 *db_seen(struct db *d);
+struct sqlite3 *db_seen(struct db *d);
 
 /* Clocks of the store: of leases (with the boot it belongs to) and of everything that people read. */
 int64_t db_lease_clock_us(void);
 int64_t db_wall_us(void);
 
-/* True while the lease of this row (key, holder, boot_id, pid, pid_start, epoch, until_us) is held by somebody alive. */
+/* True while a lease that was read is held and has not run out; true when its holder is provably gone. */
 bool lease_is_held(const struct db *d, const struct lease *l);
 bool lease_is_dead(const struct db *d, const struct lease *l);
 /* Reads a lease; *ret_found false when there is no row. SQLITE_OK or an error. */

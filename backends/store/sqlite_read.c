@@ -4,13 +4,21 @@
 #include "core/smoke.h"
 #include "core/text.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLANS_MAX = 100, DECISIONS_MAX = 2000, SMOKES_MAX = 500, DEPLOYS_PER_PLACE = 50, DEPLOYS_MAX = 5000, SEEN_MAX = 20000 };
-static const int64_t plan_listed_us = 7 * US_PER_DAY;     /* a plan nobody used is listed this long */
-static const int64_t start_grace_us = 15 * US_PER_S;      /* a new rollout's process may take this long to claim */
+enum {
+	PLANS_MAX = 100,
+	DECISIONS_MAX = 2000,
+	SMOKES_MAX = 500,
+	DEPLOYS_PER_PLACE = 50,
+	DEPLOYS_MAX = 5000,
+	SEEN_MAX = 20000
+};
+static const int64_t plan_listed_us = 7 * US_PER_DAY; /* a plan nobody used is listed this long */
+static const int64_t start_grace_us = 15 * US_PER_S; /* a new rollout's process may take this long to claim */
 
 /* A list that grows by doubling; *items is NULL at first. False: no memory. */
 static bool grow(void **items, int n, int *cap, size_t size)
@@ -27,7 +35,7 @@ static bool grow(void **items, int n, int *cap, size_t size)
 	return true;
 }
 
-/* --- rollouts --------------------------------------------------------------------------------------- */
+/* --- rollouts --------------------------------------------------------------------------------- */
 
 static void flags_overlay(struct rollout *r, const char *kind)
 {
@@ -65,7 +73,8 @@ static int rollout_overlay(struct db *d, struct rollout *r)
 	} else {
 		r->orphaned = r->state != ROLLOUT_PLANNED || db_wall_us() - r->created_us > start_grace_us;
 	}
-	st = db_query(d, &rc, "SELECT kind FROM decisions WHERE rollout = ? AND seq > ? ORDER BY seq", "si", r->id, r->seen_seq);
+	st = db_query(d, &rc, "SELECT kind FROM decisions WHERE rollout = ? AND seq > ? ORDER BY seq", "si",
+		      r->id, r->seen_seq);
 	while (st != NULL && rc == SQLITE_ROW) {
 		db_text(st, 0, kind, sizeof(kind));
 		flags_overlay(r, kind);
@@ -97,10 +106,11 @@ struct outcome read_rollout(struct db *d, const char *id, void **ret)
 	sqlite3_stmt *st = db_query(d, &rc, "SELECT json FROM rollouts WHERE id = ?", "s", id);
 
 	if (st == NULL)
-		return rc == SQLITE_DONE ? answer_make(OUTCOME_FAILED, "store", "there is no rollout %s", id) : db_failed(d, rc);
+		return rc == SQLITE_DONE ? answer_make(OUTCOME_FAILED, "store", "there is no rollout %s", id)
+					 : db_failed(d, rc);
 	r = calloc(1, sizeof(*r));
 	rc = r == NULL ? error_set(&e, ERR_NOMEM, "out of memory")
-	               : rollout_parse((const char *)sqlite3_column_text(st, 0), r, &e);
+		       : rollout_parse((const char *)sqlite3_column_text(st, 0), r, &e);
 	db_done(st);
 	if (rc != 0) {
 		free(r);
@@ -119,15 +129,17 @@ static int read_rollouts(struct db *d, struct store_snapshot *s)
 {
 	int cap = 0, rc;
 	struct error e;
-	sqlite3_stmt *st = db_query(d, &rc, "SELECT json FROM rollouts ORDER BY live DESC, created_us DESC LIMIT ?", "i",
-	                            (int64_t)ROLLOUTS_MAX);
+	sqlite3_stmt *st =
+	    db_query(d, &rc, "SELECT json FROM rollouts ORDER BY live DESC, created_us DESC LIMIT ?", "i",
+		     (int64_t)ROLLOUTS_MAX);
 
 	while (st != NULL && rc == SQLITE_ROW) {
 		if (!grow((void **)&s->rollouts, s->n_rollouts, &cap, sizeof(*s->rollouts))) {
 			db_done(st);
 			return SQLITE_NOMEM;
 		}
-		if (rollout_parse((const char *)sqlite3_column_text(st, 0), &s->rollouts[s->n_rollouts], &e) == 0)
+		if (rollout_parse((const char *)sqlite3_column_text(st, 0), &s->rollouts[s->n_rollouts],
+				  &e) == 0)
 			s->n_rollouts++;
 		rc = sqlite3_step(st);
 	}
@@ -141,7 +153,7 @@ static int read_rollouts(struct db *d, struct store_snapshot *s)
 	return rc;
 }
 
-/* --- the rest of the snapshot -------------------------------------------------------------------------- */
+/* --- the rest of the snapshot ----------------------------------------------------------------- */
 
 static void decision_from_row(sqlite3_stmt *st, struct decision *x)
 {
@@ -167,7 +179,8 @@ static void decision_from_row(sqlite3_stmt *st, struct decision *x)
 static int read_decisions(struct db *d, struct store_snapshot *s)
 {
 	static const char sql[] =
-	    "SELECT * FROM (SELECT seq, kind, actor, host, at_us, plan, rollout, service, env, reason, release, until_us"
+	    "SELECT * FROM (SELECT seq, kind, actor, host, at_us, plan, rollout, service, env, reason, "
+	    "release, until_us"
 	    " FROM decisions WHERE kind IN ('freeze', 'unfreeze', 'note', 'mark-bad')"
 	    " OR (rollout <> '' AND rollout IN (SELECT id FROM rollouts WHERE live = 1))"
 	    " OR (plan <> '' AND (plan IN (SELECT plan FROM rollouts WHERE live = 1)"
@@ -193,7 +206,8 @@ static int read_plans(struct db *d, struct store_snapshot *s)
 	static const char sql[] =
 	    "SELECT digest, service, env, kind, requester, reason, approvals, at_us, releases,"
 	    " EXISTS (SELECT 1 FROM rollouts r WHERE r.plan = p.digest) AS used FROM plans p"
-	    " WHERE at_us > ? OR digest IN (SELECT plan FROM rollouts WHERE live = 1) ORDER BY at_us DESC LIMIT ?";
+	    " WHERE at_us > ? OR digest IN (SELECT plan FROM rollouts WHERE live = 1) ORDER BY at_us DESC "
+	    "LIMIT ?";
 	int cap = 0, rc;
 	sqlite3_stmt *st = db_query(d, &rc, sql, "ii", db_wall_us() - plan_listed_us, (int64_t)PLANS_MAX);
 
@@ -235,7 +249,7 @@ static int read_plans(struct db *d, struct store_snapshot *s)
 static int read_smokes(struct db *d, struct store_snapshot *s)
 {
 	static const char sql[] = "SELECT json FROM smokes WHERE seq IN (SELECT max(seq) FROM smokes"
-	                          " GROUP BY suite, service, env, digest) ORDER BY seq DESC LIMIT ?";
+				  " GROUP BY suite, service, env, digest) ORDER BY seq DESC LIMIT ?";
 	int cap = 0, rc;
 	sqlite3_stmt *st = db_query(d, &rc, sql, "i", (int64_t)SMOKES_MAX);
 
@@ -265,7 +279,8 @@ static int read_deploys(struct db *d, struct store_snapshot *s)
 	    "SELECT service, env, digest, revision, tag, built_us, since_us, until_us, good, actor, rollout,"
 	    " EXISTS (SELECT 1 FROM decisions b WHERE b.kind = 'mark-bad' AND b.service = x.service"
 	    "         AND b.release = x.digest AND b.env IN ('', x.env)) AS bad"
-	    " FROM (SELECT *, row_number() OVER (PARTITION BY service, env ORDER BY seq DESC) AS nth FROM deploys) x"
+	    " FROM (SELECT *, row_number() OVER (PARTITION BY service, env ORDER BY seq DESC) AS nth FROM "
+	    "deploys) x"
 	    " WHERE nth <= ? ORDER BY seq DESC LIMIT ?";
 	int cap = 0, rc;
 	sqlite3_stmt *st = db_query(d, &rc, sql, "ii", (int64_t)DEPLOYS_PER_PLACE, (int64_t)DEPLOYS_MAX);
@@ -348,13 +363,15 @@ struct outcome read_plan(struct db *d, const char *digest, void **ret)
 	sqlite3_stmt *st = db_query(d, &rc, "SELECT json FROM plans WHERE digest = ?", "s", digest);
 
 	if (st == NULL)
-		return rc == SQLITE_DONE ? answer_make(OUTCOME_FAILED, "store", "there is no plan %.20s", digest) : db_failed(d, rc);
+		return rc == SQLITE_DONE
+			   ? answer_make(OUTCOME_FAILED, "store", "there is no plan %.20s", digest)
+			   : db_failed(d, rc);
 	*ret = strdup((const char *)sqlite3_column_text(st, 0));
 	db_done(st);
 	return *ret != NULL ? outcome_ok() : answer_make(OUTCOME_ERRORED, "store", "out of memory");
 }
 
-/* --- history ------------------------------------------------------------------------------------------ */
+/* --- history ---------------------------------------------------------------------------------- */
 
 /* The bytes as they are, for the hash; cut where they do not fit, which then shows as a bad hash. */
 static void raw_text(sqlite3_stmt *st, int col, char *dst, size_t cap)
@@ -365,7 +382,7 @@ static void raw_text(sqlite3_stmt *st, int col, char *dst, size_t cap)
 }
 
 static void audit_from_row(sqlite3_stmt *st, struct audit_row *row,
-                           void (*text)(sqlite3_stmt *st, int col, char *dst, size_t cap))
+			   void (*text)(sqlite3_stmt *st, int col, char *dst, size_t cap))
 {
 	memset(row, 0, sizeof(*row));
 	row->seq = sqlite3_column_int64(st, 0);
@@ -389,8 +406,9 @@ struct outcome read_history(struct db *d, int64_t before_seq, int limit, void **
 	if (page == NULL)
 		return answer_make(OUTCOME_ERRORED, "store", "out of memory");
 	st = db_query(d, &rc, "SELECT * FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?", "ii",
-	              before_seq > 0 ? before_seq : INT64_MAX, (int64_t)CLAMP(limit, 1, HISTORY_MAX));
-	while (st != NULL && rc == SQLITE_ROW && grow((void **)&page->rows, page->n_rows, &cap, sizeof(*page->rows))) {
+		      before_seq > 0 ? before_seq : INT64_MAX, (int64_t)CLAMP(limit, 1, HISTORY_MAX));
+	while (st != NULL && rc == SQLITE_ROW &&
+	       grow((void **)&page->rows, page->n_rows, &cap, sizeof(*page->rows))) {
 		audit_from_row(st, &page->rows[page->n_rows++], db_text);
 		rc = sqlite3_step(st);
 	}
@@ -422,7 +440,8 @@ static bool head_broken(struct db *d, struct audit_verdict *v)
 	db_done(st);
 	if (v->n_rows > 0)
 		snprintf(want, sizeof(want), "%lld %s", (long long)v->n_rows, v->head);
-	return strcmp(head, want) != 0 && chain_broken(v, v->n_rows + 1, "is missing: rows were cut off at the end");
+	return strcmp(head, want) != 0 &&
+	       chain_broken(v, v->n_rows + 1, "is missing: rows were cut off at the end");
 }
 
 struct outcome read_verify(struct db *d, void **ret)
@@ -472,7 +491,7 @@ struct outcome read_verify(struct db *d, void **ret)
 	return outcome_ok();
 }
 
-/* --- observations -------------------------------------------------------------------------------------- */
+/* --- observations ----------------------------------------------------------------------------- */
 
 struct outcome read_seen(struct db *d, void **ret)
 {
@@ -483,7 +502,8 @@ struct outcome read_seen(struct db *d, void **ret)
 
 	if (list == NULL)
 		return answer_make(OUTCOME_ERRORED, "store", "out of memory");
-	if (seen != NULL && sqlite3_prepare_v2(seen, "SELECT key, at_us, json FROM seen ORDER BY key", -1, &st, NULL) == SQLITE_OK)
+	if (seen != NULL && sqlite3_prepare_v2(seen, "SELECT key, at_us, json FROM seen ORDER BY key", -1,
+					       &st, NULL) == SQLITE_OK)
 		while (sqlite3_step(st) == SQLITE_ROW && list->n_items < SEEN_MAX &&
 		       grow((void **)&list->items, list->n_items, &cap, sizeof(*list->items))) {
 			struct observation *o = &list->items[list->n_items];

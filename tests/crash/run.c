@@ -5,9 +5,9 @@
  * script. Each script notes in one file that it acted, so that an effect done twice cannot hide. This program is
  * also the rollout's process: with "-c CONFIG __rollout ID" it does what towpath does.
  */
+#include "engine/run.h"
 #include "backends/drivers.h"
 #include "engine/planner.h"
-#include "engine/run.h"
 #include "io/proc.h"
 #include "tests/lib/cm.h"
 
@@ -24,7 +24,7 @@ enum { STEPS = 8 };
 
 static char self[PATH_LEN];
 
-/* --- drivers of the small world --------------------------------------------------------------------- */
+/* --- drivers of the small world --------------------------------------------------------------- */
 
 struct fake {
 	char dir[PATH_LEN];
@@ -88,8 +88,13 @@ static void fake_fetch(void *priv, const char *digest, const char *dest, struct 
 }
 
 static const struct registry_driver fake_registry = {
-    .base = {.port = PORT_REGISTRY, .name = "fake", .summary = "of the test", .options = fake_options,
-             .priv_size = sizeof(struct fake), .open = fake_open, .check = fake_check},
+    .base = {.port = PORT_REGISTRY,
+	     .name = "fake",
+	     .summary = "of the test",
+	     .options = fake_options,
+	     .priv_size = sizeof(struct fake),
+	     .open = fake_open,
+	     .check = fake_check},
     .list = fake_list,
     .verify = fake_verify,
     .fetch = fake_fetch,
@@ -100,7 +105,7 @@ static void fake_inspect(void *priv, const char *revision, struct op *op)
 {
 	const struct fake *f = priv;
 	char path[PATH_LEN + 16];
-	bool wants = atol(revision) >= 2;
+	bool wants = strtol(revision, NULL, 10) >= 2;
 	struct migration_set *set = migration_set_new(wants ? 1 : 0);
 
 	assert_non_null(set);
@@ -130,16 +135,21 @@ static void fake_command(void *priv, const char *revision, const char *release_d
 }
 
 static const struct migrate_driver fake_migrate = {
-    .base = {.port = PORT_MIGRATE, .name = "fake", .summary = "of the test", .options = fake_options,
-             .priv_size = sizeof(struct fake), .open = fake_open, .check = fake_check},
+    .base = {.port = PORT_MIGRATE,
+	     .name = "fake",
+	     .summary = "of the test",
+	     .options = fake_options,
+	     .priv_size = sizeof(struct fake),
+	     .open = fake_open,
+	     .check = fake_check},
     .inspect = fake_inspect,
     .command = fake_command,
 };
 
-static const struct driver *const test_drivers[] = {&store_sqlite.base, &deploy_command.base, &fake_registry.base,
-                                                    &fake_migrate.base, NULL};
+static const struct driver *const test_drivers[] = {&store_sqlite.base, &deploy_command.base,
+						    &fake_registry.base, &fake_migrate.base, NULL};
 
-/* --- the world ----------------------------------------------------------------------------------------- */
+/* --- the world -------------------------------------------------------------------------------- */
 
 struct world {
 	char dir[PATH_LEN], config[PATH_LEN], id[ID_LEN];
@@ -165,7 +175,8 @@ static struct app *open_app(const char *config)
 
 static const char observe_sh[] =
     "w=$(cat wanted)\n"
-    "printf '{\"digest\":\"%s\",\"revision\":\"%s\",\"version\":\"x\",\"instances\":[' \"$w\" \"${w#sha256:000000000000000000000000}\"\n"
+    "printf '{\"digest\":\"%s\",\"revision\":\"%s\",\"version\":\"x\",\"instances\":[' \"$w\" "
+    "\"${w#sha256:000000000000000000000000}\"\n"
     "sep=\n"
     "for i in web-1 web-2; do d=$(cat $i); s=ok; [ -e bad ] && [ \"$d\" = \"$(cat bad)\" ] && s=failed\n"
     "printf '%s{\"name\":\"%s\",\"digest\":\"%s\",\"state\":\"%s\"}' \"$sep\" $i \"$d\" $s; sep=,; done\n"
@@ -174,11 +185,10 @@ static const char deploy_sh[] =
     "echo \"apply $TOWPATH_INSTANCE $TOWPATH_DIGEST\" >> effects\n"
     "printf %s \"$TOWPATH_DIGEST\" > $TOWPATH_INSTANCE.new && mv $TOWPATH_INSTANCE.new $TOWPATH_INSTANCE\n"
     "printf %s \"$TOWPATH_DIGEST\" > wanted.new && mv wanted.new wanted\n";
-static const char migrate_sh[] =
-    "echo migrate >> effects\n"
-    "while [ -e wait ]; do sleep 0.05; done\n"
-    "[ -e refuse ] && { echo 'no such column'; exit 3; }\n"
-    "touch applied\n";
+static const char migrate_sh[] = "echo migrate >> effects\n"
+				 "while [ -e wait ]; do sleep 0.05; done\n"
+				 "[ -e refuse ] && { echo 'no such column'; exit 3; }\n"
+				 "touch applied\n";
 
 static void put(const struct world *w, const char *name, const char *text)
 {
@@ -231,24 +241,25 @@ static void world_make(struct world *w, const char *policy, const char *lease)
 	put(w, "deploy.sh", deploy_sh);
 	put(w, "migrate.sh", migrate_sh);
 	snprintf(text, sizeof(text),
-	         "name: test\n"
-	         "store: {driver: sqlite, path: %s/state/store.db%s}\n"
-	         "environments:\n"
-	         "  - name: dev\n"
-	         "    short: dev\n"
-	         "    tier: 1\n"
-	         "    gates: {smoke: off, soak: off, config: off}\n"
-	         "    on_failure: %s\n"
-	         "    verify: 1s\n"
-	         "services:\n"
-	         "  - name: web\n"
-	         "    owner: shop\n"
-	         "    registry: {driver: fake, dir: %s}\n"
-	         "    deploy: {driver: command, observe: [sh, observe.sh], deploy: [sh, deploy.sh]}\n"
-	         "    migrate: {driver: fake, dir: %s}\n"
-	         "    environments:\n"
-	         "      dev: {instances: [{name: web-1, url: \"http://127.0.0.1:1\"}, {name: web-2, url: \"http://127.0.0.1:1\"}]}\n",
-	         w->dir, lease, policy, w->dir, w->dir);
+		 "name: test\n"
+		 "store: {driver: sqlite, path: %s/state/store.db%s}\n"
+		 "environments:\n"
+		 "  - name: dev\n"
+		 "    short: dev\n"
+		 "    tier: 1\n"
+		 "    gates: {smoke: off, soak: off, config: off}\n"
+		 "    on_failure: %s\n"
+		 "    verify: 1s\n"
+		 "services:\n"
+		 "  - name: web\n"
+		 "    owner: shop\n"
+		 "    registry: {driver: fake, dir: %s}\n"
+		 "    deploy: {driver: command, observe: [sh, observe.sh], deploy: [sh, deploy.sh]}\n"
+		 "    migrate: {driver: fake, dir: %s}\n"
+		 "    environments:\n"
+		 "      dev: {instances: [{name: web-1, url: \"http://127.0.0.1:1\"}, {name: web-2, url: "
+		 "\"http://127.0.0.1:1\"}]}\n",
+		 w->dir, lease, policy, w->dir, w->dir);
 	put(w, "towpath.yaml", text);
 	snprintf(w->config, sizeof(w->config), "%.900s/towpath.yaml", w->dir);
 	chmod(w->config, 0600);
@@ -303,7 +314,6 @@ static void *get(struct world *w, struct asked *a)
 		fprintf(stderr, "# %s: %s\n", outcome_name(a->o.kind), a->o.text);
 	return a->result;
 }
-
 
 struct planned {
 	bool done;
@@ -422,12 +432,13 @@ static void assert_done_once(struct world *w, const char *why)
 	fake_release(&two, 2);
 	rollout_progress(r, &done, &all);
 	if (r->state != ROLLOUT_ENDED || r->outcome != OUTCOME_OK || done != all || all != STEPS)
-		fail_msg("%s: %s %s, %d of %d steps: %s", why, rollout_state_name(r->state), outcome_name(r->outcome), done, all, r->text);
+		fail_msg("%s: %s %s, %d of %d steps: %s", why, rollout_state_name(r->state),
+			 outcome_name(r->outcome), done, all, r->text);
 	free(r);
 	if (count(w, "effects", "migrate") != 1 || count(w, "effects", "apply web-1") != 1 ||
 	    count(w, "effects", "apply web-2") != 1)
 		fail_msg("%s: migrate %d, web-1 %d, web-2 %d times", why, count(w, "effects", "migrate"),
-		         count(w, "effects", "apply web-1"), count(w, "effects", "apply web-2"));
+			 count(w, "effects", "apply web-1"), count(w, "effects", "apply web-2"));
 	assert_int_equal(count(w, "web-1", two.digest), 1);
 	assert_int_equal(count(w, "web-2", two.digest), 1);
 	STORE_OF(s)->audit_verify(s->priv, ask(w, &a));
@@ -437,7 +448,7 @@ static void assert_done_once(struct world *w, const char *why)
 	free(v);
 }
 
-/* --- tests ------------------------------------------------------------------------------------------------ */
+/* --- tests ------------------------------------------------------------------------------------ */
 
 static void plain(void **state)
 {
@@ -478,11 +489,31 @@ static void killed_at(const char *point)
 	}
 }
 
-static void killed_before_intent(void **state) { UNUSED(state); killed_at("run.before_intent"); }
-static void killed_after_intent(void **state) { UNUSED(state); killed_at("run.after_intent"); }
-static void killed_after_effect(void **state) { UNUSED(state); killed_at("run.after_effect"); }
-static void killed_before_result(void **state) { UNUSED(state); killed_at("run.before_result"); }
-static void killed_after_result(void **state) { UNUSED(state); killed_at("run.after_result"); }
+static void killed_before_intent(void **state)
+{
+	UNUSED(state);
+	killed_at("run.before_intent");
+}
+static void killed_after_intent(void **state)
+{
+	UNUSED(state);
+	killed_at("run.after_intent");
+}
+static void killed_after_effect(void **state)
+{
+	UNUSED(state);
+	killed_at("run.after_effect");
+}
+static void killed_before_result(void **state)
+{
+	UNUSED(state);
+	killed_at("run.before_result");
+}
+static void killed_after_result(void **state)
+{
+	UNUSED(state);
+	killed_at("run.after_result");
+}
 
 static void wait_for_line(const struct world *w, const char *name, const char *line)
 {

@@ -23,14 +23,17 @@ struct world {
 	struct plan *plan;
 };
 
-static const struct store_driver *S(const struct world *w) { return (const struct store_driver *)(const void *)w->o.driver; }
+static const struct store_driver *S(const struct world *w)
+{
+	return (const struct store_driver *)(const void *)w->o.driver;
+}
 
 static void open_store(struct world *w, const char *times)
 {
 	char options[PATH_LEN + 256];
 
-	snprintf(options, sizeof(options), "{\"path\": \"%.900s\", \"busy\": 300000%s%s}", w->path, times[0] != '\0' ? ", " : "",
-	         times);
+	snprintf(options, sizeof(options), "{\"path\": \"%.900s\", \"busy\": 300000%s%s}", w->path,
+		 times[0] != '\0' ? ", " : "", times);
 	driver_open(&w->o, w->loop, &store_sqlite.base, options, NULL);
 }
 
@@ -83,7 +86,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* --- calls that are awaited ------------------------------------------------------------------------------ */
+/* --- calls that are awaited ------------------------------------------------------------------- */
 
 static struct op *begin(struct world *w, struct answer *a)
 {
@@ -188,13 +191,13 @@ static void sql(struct world *w, const char *text)
 	sqlite3_close(db);
 }
 
-/* --- laws ------------------------------------------------------------------------------------------------------ */
+/* --- laws ------------------------------------------------------------------------------------- */
 
 static struct rollout law_rollout;
 static struct plan *law_plan;
 static struct smoke_result *law_smoke;
 
-#define CALL(name, ...) \
+#define CALL(name, ...)                                                                                      \
 	static void call_##name(void *priv, struct op *op) { law_driver->name(priv, ##__VA_ARGS__, op); }
 static const struct store_driver *law_driver;
 static const struct lease law_lease = {.key = "web/prod", .holder = "1@x", .pid = 1};
@@ -224,14 +227,25 @@ CALL(mark_demo, law_operators, 2)
 
 static void laws_of(struct world *w, const struct store_driver *driver, void *priv, bool unsupported)
 {
-	static const struct slot_call calls[] = {
-	    {"snapshot", call_snapshot}, {"plan_put", call_plan_put}, {"plan_get", call_plan_get},
-	    {"rollout_create", call_rollout_create}, {"rollout_get", call_rollout_get}, {"lease_claim", call_lease_claim},
-	    {"lease_renew", call_lease_renew}, {"lease_release", call_lease_release}, {"step_intent", call_step_intent},
-	    {"step_result", call_step_result}, {"rollout_write", call_rollout_write}, {"deploy_note", call_deploy_note},
-	    {"decide", call_decide}, {"smoke_put", call_smoke_put}, {"history", call_history},
-	    {"audit_verify", call_audit_verify}, {"observe_put", call_observe_put}, {"observe_get", call_observe_get},
-	    {"mark_demo", call_mark_demo}};
+	static const struct slot_call calls[] = {{"snapshot", call_snapshot},
+						 {"plan_put", call_plan_put},
+						 {"plan_get", call_plan_get},
+						 {"rollout_create", call_rollout_create},
+						 {"rollout_get", call_rollout_get},
+						 {"lease_claim", call_lease_claim},
+						 {"lease_renew", call_lease_renew},
+						 {"lease_release", call_lease_release},
+						 {"step_intent", call_step_intent},
+						 {"step_result", call_step_result},
+						 {"rollout_write", call_rollout_write},
+						 {"deploy_note", call_deploy_note},
+						 {"decide", call_decide},
+						 {"smoke_put", call_smoke_put},
+						 {"history", call_history},
+						 {"audit_verify", call_audit_verify},
+						 {"observe_put", call_observe_put},
+						 {"observe_get", call_observe_get},
+						 {"mark_demo", call_mark_demo}};
 
 	law_driver = driver;
 	law_plan = w->plan;
@@ -255,7 +269,7 @@ static void laws(void **state)
 	driver_close(&null);
 }
 
-/* --- plans, rollouts, decisions ------------------------------------------------------------------------------ */
+/* --- plans, rollouts, decisions --------------------------------------------------------------- */
 
 static void plans_keep_their_digest(void **state)
 {
@@ -349,8 +363,13 @@ static void decisions_show_as_wanted(void **state)
 static void deploys_and_marks(void **state)
 {
 	struct world *w = *state;
-	struct deploy_row row = {.service = "web", .env = "prod", .by = "anna", .good = true, .since_us = 1000};
-	struct decision bad = {.kind = DECISION_MARK_BAD, .actor = "ben", .service = "web", .env = "prod", .release = "sha256:a"};
+	struct deploy_row row = {
+	    .service = "web", .env = "prod", .by = "anna", .good = true, .since_us = 1000};
+	struct decision bad = {.kind = DECISION_MARK_BAD,
+			       .actor = "ben",
+			       .service = "web",
+			       .env = "prod",
+			       .release = "sha256:a"};
 	static const char *const digests[] = {"sha256:a", "sha256:a", "sha256:b"};
 	struct store_snapshot *s;
 	struct answer a;
@@ -405,7 +424,7 @@ static void smokes_newest_per_release(void **state)
 	smoke_result_free(r);
 }
 
-/* --- leases -------------------------------------------------------------------------------------------------------- */
+/* --- leases ----------------------------------------------------------------------------------- */
 
 static void leases(void **state)
 {
@@ -503,7 +522,7 @@ static void orphans_are_shown(void **state)
 	free(l);
 }
 
-/* --- several processes ------------------------------------------------------------------------------------------ */
+/* --- several processes ------------------------------------------------------------------------ */
 
 /* In a child: its own loop and store; exit code 0 when fn says so. */
 static pid_t other_process(struct world *w, bool (*fn)(struct world *w, int n), int n)
@@ -618,9 +637,10 @@ static void chains_of_many_writers_hold(void **state)
 	assert_int_equal(verify(w).bad_seq, 0);
 }
 
-/* --- the audit chain ------------------------------------------------------------------------------------------------ */
+/* --- the audit chain -------------------------------------------------------------------------- */
 
-#define NO_TRIGGERS "DROP TRIGGER IF EXISTS audit_is_append_only_1; DROP TRIGGER IF EXISTS audit_is_append_only_2;"
+#define NO_TRIGGERS                                                                                          \
+	"DROP TRIGGER IF EXISTS audit_is_append_only_1; DROP TRIGGER IF EXISTS audit_is_append_only_2;"
 
 static void tampering_shows(void **state)
 {
@@ -633,8 +653,11 @@ static void tampering_shows(void **state)
 	    {NO_TRIGGERS "DELETE FROM audit WHERE seq = 2", 2},
 	    {NO_TRIGGERS "DELETE FROM audit WHERE seq = 5", 5},
 	    {NO_TRIGGERS "UPDATE audit SET seq = 100 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 3;"
-	                 "UPDATE audit SET seq = 3 WHERE seq = 100", 2},
-	    {"INSERT INTO audit SELECT 6, at_us, actor, host, verb, target, result, text, hash, hash FROM audit WHERE seq = 5", 6},
+			 "UPDATE audit SET seq = 3 WHERE seq = 100",
+	     2},
+	    {"INSERT INTO audit SELECT 6, at_us, actor, host, verb, target, result, text, hash, hash FROM "
+	     "audit WHERE seq = 5",
+	     6},
 	    {NO_TRIGGERS "DELETE FROM audit", 1},
 	};
 
@@ -648,7 +671,8 @@ static void tampering_shows(void **state)
 		assert_int_equal(verify(w).bad_seq, 0);
 		sql(w, cases[i].sql);
 		if (verify(w).bad_seq != cases[i].bad)
-			fail_msg("%s: row %lld is called bad: %s", cases[i].sql, (long long)verify(w).bad_seq, verify(w).text);
+			fail_msg("%s: row %lld is called bad: %s", cases[i].sql, (long long)verify(w).bad_seq,
+				 verify(w).text);
 		teardown(state);
 	}
 }
@@ -689,7 +713,7 @@ static void history_pages(void **state)
 	audit_page_free(page);
 }
 
-/* --- when it cannot be written ------------------------------------------------------------------------------------------ */
+/* --- when it cannot be written ---------------------------------------------------------------- */
 
 static void locked_by_another(void **state)
 {
@@ -752,7 +776,7 @@ static void disk_full(void **state)
 	assert_int_equal(status, 0);
 	open_store(w, "");
 	assert_int_equal(verify(w).bad_seq, 0);
-	assert_int_equal(verify(w).n_rows, atoi(file_text(w->dir, "saved")));
+	assert_int_equal(verify(w).n_rows, strtol(file_text(w->dir, "saved"), NULL, 10));
 }
 
 static void refused_stores(void **state)
@@ -760,7 +784,8 @@ static void refused_stores(void **state)
 	static const struct {
 		const char *sql;
 		const char *says;
-	} cases[] = {{"PRAGMA user_version = 99", "schema 99"}, {"PRAGMA user_version = 0", "something else"}};
+	} cases[] = {{"PRAGMA user_version = 99", "schema 99"},
+		     {"PRAGMA user_version = 0", "something else"}};
 	struct world *w = *state;
 
 	decide(w, DECISION_NOTE, "anna", "x");
@@ -784,8 +809,9 @@ static void refused_stores(void **state)
 	assert_int_equal(chmod(w->path, 0600), 0);
 	assert_int_equal(decide(w, DECISION_NOTE, "anna", "y").kind, OUTCOME_OK);
 	driver_close(&w->o);
-	file_put(w->dir, "state/store.db", "no database, but long enough to look like one to anybody who looks at the size "
-	                                   "of it only and not at the first bytes of the file");
+	file_put(w->dir, "state/store.db",
+		 "no database, but long enough to look like one to anybody who looks at the size "
+		 "of it only and not at the first bytes of the file");
 	assert_int_equal(chmod(w->path, 0600), 0);
 	open_store(w, "");
 	assert_int_equal(decide(w, DECISION_NOTE, "anna", "y").kind, OUTCOME_ERRORED);
@@ -830,8 +856,10 @@ static void observations_are_disposable(void **state)
 		driver_close(&w->o);
 		/* Damaged: it is thrown away, the store is not touched by it. */
 		snprintf(name, sizeof(name), "state/store.db-seen");
-		file_put(w->dir, name, "garbage garbage garbage garbage garbage garbage garbage garbage garbage garbage garbage "
-		                       "garbage garbage garbage garbage");
+		file_put(
+		    w->dir, name,
+		    "garbage garbage garbage garbage garbage garbage garbage garbage garbage garbage garbage "
+		    "garbage garbage garbage garbage");
 		open_store(w, "");
 	}
 	assert_int_equal(decide(w, DECISION_NOTE, "anna", "x").kind, OUTCOME_OK);

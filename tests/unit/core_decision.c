@@ -4,8 +4,15 @@
 
 static struct audit_row row_make(void)
 {
-	struct audit_row r = {.seq = 2, .at_us = 1000, .actor = "anna", .host = "box", .verb = "promote", .target = "web/prod",
-	                      .result = "ok", .text = "why", .prev = "sha256:before"};
+	struct audit_row r = {.seq = 2,
+			      .at_us = 1000,
+			      .actor = "anna",
+			      .host = "box",
+			      .verb = "promote",
+			      .target = "web/prod",
+			      .result = "ok",
+			      .text = "why",
+			      .prev = "sha256:before"};
 
 	return r;
 }
@@ -64,7 +71,8 @@ static void every_field_is_hashed(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(names_come_back), cmocka_unit_test(every_field_is_hashed)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(names_come_back),
+					   cmocka_unit_test(every_field_is_hashed)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

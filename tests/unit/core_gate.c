@@ -18,7 +18,7 @@ struct world {
 	struct decision decisions[8];
 };
 
-static const int64_t now = 1761532200 * US_PER_S;     /* 2025-10-27T02:30:00Z, a Monday */
+static const int64_t now = 1761532200 * US_PER_S; /* 2025-10-27T02:30:00Z, a Monday */
 
 static int setup(void **state)
 {
@@ -50,9 +50,17 @@ static int setup(void **state)
 	w->smoke = smoke_result_new(1);
 	str_copy(w->smoke->release.digest, sizeof(w->smoke->release.digest), "sha256:new");
 	w->smoke->ended_us = now - 12 * US_PER_MIN;
-	w->facts = (struct gate_facts){.now_us = now, .setup = &w->setup, .env = 1, .image = outcome_ok(), .has_migrations = true,
-	                               .migrations = w->migrations, .has_vars = true, .vars = w->vars, .smoke = w->smoke,
-	                               .running_since_us = now - US_PER_H, .decisions = w->decisions};
+	w->facts = (struct gate_facts){.now_us = now,
+				       .setup = &w->setup,
+				       .env = 1,
+				       .image = outcome_ok(),
+				       .has_migrations = true,
+				       .migrations = w->migrations,
+				       .has_vars = true,
+				       .vars = w->vars,
+				       .smoke = w->smoke,
+				       .running_since_us = now - US_PER_H,
+				       .decisions = w->decisions};
 	*state = w;
 	return 0;
 }
@@ -330,8 +338,10 @@ static void schema_verdicts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(all_open), TEST(image), TEST(migrations), TEST(config), TEST(smoke), TEST(soak), TEST(freezes),
-	    TEST(approvals), TEST(rollbacks_are_exempt), TEST(schema_verdicts),
+	    TEST(all_open),        TEST(image),     TEST(migrations),
+	    TEST(config),          TEST(smoke),     TEST(soak),
+	    TEST(freezes),         TEST(approvals), TEST(rollbacks_are_exempt),
+	    TEST(schema_verdicts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,7 +146,8 @@ static void stored_plans_come_back(void **state)
 	p->commits->items[1].kind = COMMIT_FIX;
 	p->vars = var_set_new(1);
 	p->vars->items[0].state = VAR_MISSING;
-	p->gates[0] = (struct gate){.kind = GATE_SOAK, .verdict = GATE_WAITS, .evidence = "ran 3 m", .open_at_us = 77};
+	p->gates[0] =
+	    (struct gate){.kind = GATE_SOAK, .verdict = GATE_WAITS, .evidence = "ran 3 m", .open_at_us = 77};
 	p->n_gates = 1;
 	plan_add_risk(p, true, "grave");
 	seal(p);

@@ -53,7 +53,8 @@ static void no_cell_is_empty(void **state)
 	for (int s = 0; s < ROLLOUT_STATE_COUNT; s++)
 		for (int e = 0; e < ROLLOUT_EVENT_COUNT; e++) {
 			struct reaction cell = rollout_cell((enum rollout_state)s, (enum rollout_event)e);
-			struct rollout *r = fresh(PLAN_PROMOTE, ON_FAILURE_ROLLBACK), *before = malloc(sizeof(*before));
+			struct rollout *r = fresh(PLAN_PROMOTE, ON_FAILURE_ROLLBACK),
+				       *before = malloc(sizeof(*before));
 			struct reaction rx;
 
 			assert_non_null(before);
@@ -91,8 +92,9 @@ static void straight_to_the_end(void **state)
 {
 	struct rollout *r = fresh(PLAN_PROMOTE, ON_FAILURE_PAUSE);
 	struct reaction rx = feed(r, ROLLOUT_EV_START);
-	static const enum step_kind kinds[] = {STEP_LOCK, STEP_PREFLIGHT, STEP_MIGRATE, STEP_STAGE, STEP_DEPLOY,
-	                                       STEP_DEPLOY, STEP_VERIFY, STEP_SMOKE, STEP_RECORD};
+	static const enum step_kind kinds[] = {STEP_LOCK,   STEP_PREFLIGHT, STEP_MIGRATE,
+					       STEP_STAGE,  STEP_DEPLOY,    STEP_DEPLOY,
+					       STEP_VERIFY, STEP_SMOKE,     STEP_RECORD};
 	int done, all;
 
 	UNUSED(state);
@@ -268,14 +270,17 @@ static void every_prefix_is_enough(void **state)
 
 	UNUSED(state);
 	for (int round = 0; round < 60; round++) {
-		struct rollout *live = fresh(round % 3 == 0 ? PLAN_ROLLBACK : PLAN_PROMOTE, (enum on_failure)(round % 3));
+		struct rollout *live =
+		    fresh(round % 3 == 0 ? PLAN_ROLLBACK : PLAN_PROMOTE, (enum on_failure)(round % 3));
 		enum rollout_event events[24];
 		int n = (int)ARRAY_LEN(events), cut = (int)prng_below(&p, ARRAY_LEN(events));
 		struct rollout *back;
 
 		events[0] = ROLLOUT_EV_START;
 		for (int i = 1; i < n; i++)
-			events[i] = prng_below(&p, 2) == 0 ? ROLLOUT_EV_OP_OK : (enum rollout_event)prng_below(&p, ROLLOUT_EVENT_COUNT);
+			events[i] = prng_below(&p, 2) == 0
+					? ROLLOUT_EV_OP_OK
+					: (enum rollout_event)prng_below(&p, ROLLOUT_EVENT_COUNT);
 		for (int i = 0; i <= cut; i++)
 			feed(live, events[i]);
 		back = copy_through_text(live);
@@ -299,7 +304,8 @@ static void no_live_state_without_exit(void **state)
 
 	UNUSED(state);
 	for (int round = 0; round < 2000; round++) {
-		struct rollout *r = fresh(round % 2 == 0 ? PLAN_PROMOTE : PLAN_ROLLBACK, (enum on_failure)(round % 3));
+		struct rollout *r =
+		    fresh(round % 2 == 0 ? PLAN_PROMOTE : PLAN_ROLLBACK, (enum on_failure)(round % 3));
 		struct reaction rx = {CELL_IGNORED, EFFECT_NONE, NULL};
 		int turns = 0;
 
@@ -308,8 +314,8 @@ static void no_live_state_without_exit(void **state)
 		assert_true(r->at_step <= r->n_steps);
 		while (rollout_is_live(r)) {
 			assert_true(++turns < 50);
-			if (r->state == ROLLOUT_RUNNING || r->state == ROLLOUT_VERIFYING || r->state == ROLLOUT_PROBING ||
-			    r->state == ROLLOUT_REVERTING)
+			if (r->state == ROLLOUT_RUNNING || r->state == ROLLOUT_VERIFYING ||
+			    r->state == ROLLOUT_PROBING || r->state == ROLLOUT_REVERTING)
 				rx = feed(r, ROLLOUT_EV_OP_OK);
 			else
 				rx = feed(r, ROLLOUT_EV_ABORT);
@@ -323,10 +329,15 @@ static void no_live_state_without_exit(void **state)
 static void broken_texts_are_refused(void **state)
 {
 	static const char *const texts[] = {
-	    "{}", "[]", "{\"kind\":\"promote\",\"state\":\"running\",\"on_failure\":\"pause\",\"at_step\":0,\"steps\":[]}",
-	    "{\"kind\":\"promote\",\"state\":\"running\",\"on_failure\":\"pause\",\"at_step\":9,\"steps\":[{\"kind\":\"lock\","
+	    "{}",
+	    "[]",
+	    "{\"kind\":\"promote\",\"state\":\"running\",\"on_failure\":\"pause\",\"at_step\":0,\"steps\":[]"
+	    "}",
+	    "{\"kind\":\"promote\",\"state\":\"running\",\"on_failure\":\"pause\",\"at_step\":9,\"steps\":[{"
+	    "\"kind\":\"lock\","
 	    "\"class\":\"keyed\",\"state\":\"waits\"}]}",
-	    "{\"kind\":\"promote\",\"state\":\"running\",\"on_failure\":\"pause\",\"at_step\":0,\"steps\":[{\"kind\":\"dance\"}]}",
+	    "{\"kind\":\"promote\",\"state\":\"running\",\"on_failure\":\"pause\",\"at_step\":0,\"steps\":[{"
+	    "\"kind\":\"dance\"}]}",
 	};
 	struct rollout *r = calloc(1, sizeof(*r));
 
