@@ -361,8 +361,7 @@ static void on_signal(void *ctx, int signum)
 		term_redraw(t->term);
 		want_frame(t, true);
 	} else {
-		if (signum == SIGHUP)
-			t->ended = true;
+		/* The terminal may be there after a SIGHUP; where it is not, writing to it fails at once. */
 		t->exit_code = signum == SIGINT ? EXIT_DONE : 128 + signum;
 		loop_stop(t->loop);
 	}
