@@ -194,6 +194,9 @@ static void exec_complete(struct app *a, struct command_run *run)
 	else if (strcmp(what, "rollout") == 0)
 		for (int i = 0; store != NULL && i < store->n_rollouts; i++)
 			command_line(run, "%s", store->rollouts[i].id);
+	else if (strcmp(what, "release") == 0)
+		for (int i = 0; store != NULL && i < store->n_deploys; i++)
+			command_line(run, "%s", store->deploys[i].release.tag);
 	else if (strcmp(what, "plan") == 0)
 		for (int i = 0; store != NULL && i < store->n_plans; i++)
 			command_line(run, "%.12s", store->plans[i].digest + strlen("sha256:"));
@@ -201,7 +204,7 @@ static void exec_complete(struct app *a, struct command_run *run)
 }
 
 static const struct arg_desc complete_args[] = {
-    {.name = "what", .type = ARG_WORD, .required = true, .text = "service, env, suite, rollout or plan"},
+    {.name = "what", .type = ARG_WORD, .required = true, .text = "service, env, suite, rollout, release or plan"},
     {.name = NULL},
 };
 static const struct command command_complete = {

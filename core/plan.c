@@ -319,6 +319,9 @@ void plan_set_target(struct plan *p, const struct setup *s, int service, int env
 	if (p->kind == PLAN_PROMOTE && previous >= 0)
 		str_copy(p->source_env, sizeof(p->source_env), s->envs[previous].name);
 	p->policy = ec->policy;
+	/* A rollback that fails is never rolled back by itself: it waits for a person, and its plan says so. */
+	if (p->kind == PLAN_ROLLBACK)
+		p->policy.on_failure = ON_FAILURE_PAUSE;
 	p->tier = ec->tier;
 
 	arena_init(&a, ARENA_DEFAULT_MAX);

@@ -83,6 +83,16 @@ static struct outcome fetch(struct run *x, const struct release *release, char d
 	return w.o;
 }
 
+static struct outcome put(struct run *x, const struct opened *deploy, const struct deploy_req *req)
+{
+	struct wait w;
+
+	DEPLOY_OF(deploy)->stage(deploy->priv, req, wait_op(x, &w, step_now(x)->timeout_us));
+	wait_for(x, &w);
+	free(w.result);
+	return w.o;
+}
+
 static struct outcome stage(struct run *x, const struct release *release)
 {
 	const struct opened *deploy = app_deploy(x->app, x->service, x->env);
@@ -91,20 +101,22 @@ static struct outcome stage(struct run *x, const struct release *release)
 				 .rollback = x->r->kind == PLAN_ROLLBACK || x->r->state == ROLLOUT_REVERTING};
 	char dir[PATH_LEN];
 	struct outcome o;
-	struct wait w;
 
 	if (deploy == NULL)
 		return outcome_make(OUTCOME_FAILED, "deploy", "no deploy driver is configured");
 	if (DEPLOY_OF(deploy)->stage == NULL)
 		return outcome_make(OUTCOME_OK, "deploy", "nothing to put there beforehand");
+	if (req.rollback) {
+		/* What ran there before lies there still as a rule: going back must not depend on the registry. */
+		o = put(x, deploy, &req);
+		if (o.kind != OUTCOME_FAILED)
+			return o;
+	}
 	o = fetch(x, release, dir);
 	if (o.kind != OUTCOME_OK)
 		return o;
 	req.image_dir = dir[0] != '\0' ? dir : NULL;
-	DEPLOY_OF(deploy)->stage(deploy->priv, &req, wait_op(x, &w, step_now(x)->timeout_us));
-	wait_for(x, &w);
-	free(w.result);
-	return w.o;
+	return put(x, deploy, &req);
 }
 
 /* --- health ----------------------------------------------------------------------------------- */
