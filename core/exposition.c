@@ -274,7 +274,7 @@ static const char *check_block(struct parse *p)
 {
 	const struct family *f = &p->now;
 	const int n = p->x->n_samples - p->first;
-	const struct exposition_sample *s = p->x->samples + p->first;
+	const struct exposition_sample *s = n > 0 ? p->x->samples + p->first : NULL;
 	struct histogram h = {0};
 
 	for (int i = 0; i < n; i++) {

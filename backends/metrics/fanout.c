@@ -116,7 +116,8 @@ void fanout_start(const struct fanout *f, const struct fanout_calls *calls, void
 	*a = (struct asking){.f = f, .calls = calls, .user = user, .op = op};
 	for (int i = 0; i < f->n; i++) {
 		char url[URL_LEN];
-		struct http_req req = {.url = url, .headers = f->headers, .timeout_us = timeout, .max_body = f->max_body};
+		struct http_req req = {
+		    .url = url, .headers = f->headers, .timeout_us = timeout, .max_body = f->max_body};
 
 		a->each[i] = (struct asked){.round = a, .instance = i};
 		if (!expand(f, i, url, sizeof(url))) {

@@ -214,7 +214,10 @@ static void on_end(void *user, struct op *op)
 		put(set, "health_ms", "ms", (double)times[(n - 1) / 2] / 1000);
 		put(set, "health_p99_ms", "ms", (double)times[(n - 1) - n / 100] / 1000);
 	}
-	set->state = p->fanout.n == 0 ? STATE_UNKNOWN : g->up == p->fanout.n ? STATE_OK : g->up > 0 ? STATE_DEGRADED : STATE_FAILED;
+	if (p->fanout.n == 0)
+		set->state = STATE_UNKNOWN;
+	else
+		set->state = g->up == p->fanout.n ? STATE_OK : g->up > 0 ? STATE_DEGRADED : STATE_FAILED;
 	if (g->n_bad > 3) {
 		size_t have = strlen(g->text);
 

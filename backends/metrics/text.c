@@ -195,7 +195,8 @@ static void add_rates(struct reading *g, const struct counters *before, const st
 		double count = now->buckets[i].count;
 
 		for (int k = 0; k < before->n_buckets; k++)
-			if (!(before->buckets[k].le < now->buckets[i].le) && !(before->buckets[k].le > now->buckets[i].le))
+			if (!(before->buckets[k].le < now->buckets[i].le) &&
+			    !(before->buckets[k].le > now->buckets[i].le))
 				count = grown(count, before->buckets[k].count);
 		bucket_add(g->buckets, &g->n_buckets, now->buckets[i].le, count);
 	}

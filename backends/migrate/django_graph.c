@@ -373,7 +373,8 @@ static void find_missing_parents(const struct graph *g, struct django_plan *p)
 	for (int i = 0; i < g->n; i++) {
 		const struct node *n = &g->nodes[i];
 
-		if (!n->gone && n->file < 0 && n->children.n > 0)
+		/* Django minds even one whose only child a squash took away. */
+		if (!n->gone && n->file < 0)
 			block(p, "NodeNotFoundError: %.80s.%.100s depends on %.80s.%.100s, which does not exist",
 			      g->nodes[n->origin].key.app, g->nodes[n->origin].key.name, n->key.app, n->key.name);
 	}
@@ -395,7 +396,8 @@ static void find_inconsistent(const struct graph *g, struct django_plan *p)
 			if (g->files[parent->file].replaces.n > 0 &&
 			    all_applied(g, &g->files[parent->file].replaces, &any))
 				continue;
-			block(p, "InconsistentMigrationHistory: %.80s.%.80s is applied before its dependency %.80s.%.80s",
+			block(p, "InconsistentMigrationHistory: %.80s.%.80s is applied before its dependency "
+			         "%.80s.%.80s",
 			      n->key.app, n->key.name, parent->key.app, parent->key.name);
 		}
 	}
@@ -462,6 +464,9 @@ bool django_plan(struct arena *a, const struct django_file *files, int n, const 
 	if (arena_failed(a))
 		return false;
 	n_leaves = leaf_list(&g, leaves);
+	/* What could not be read may be the very edge that is missed: no word on the graph then. */
+	if (!any_trouble(&g))
+		find_missing_parents(&g, ret);
 	if (!is_acyclic(&g)) {
 		block(ret, "CircularDependencyError: migrations depend on each other in a circle");
 		for (int i = 0; i < g.n; i++)
@@ -479,9 +484,7 @@ bool django_plan(struct arena *a, const struct django_file *files, int n, const 
 		ret->applied[ret->n] = is_done[file];
 		ret->order[ret->n++] = file;
 	}
-	/* What could not be read may be the very edge that is missed: no word on the graph then. */
 	if (!any_trouble(&g)) {
-		find_missing_parents(&g, ret);
 		find_inconsistent(&g, ret);
 		find_conflicts(&g, leaves, n_leaves, ret);
 	}

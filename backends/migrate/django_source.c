@@ -258,7 +258,8 @@ const char *django_read_label(struct arena *a, const char *src, size_t n, const 
 
 		for (; t[i].kind != PY_END && !(t[i].first && t[i].indent < indent); i++) {
 			const bool is_label = py_is(&t[i], "label"), is_name = py_is(&t[i], "name");
-			const int at = t[i].first && t[i].indent == indent && (is_label || is_name) ? assigned(t, i) : -1;
+			const bool here = t[i].first && t[i].indent == indent && (is_label || is_name);
+			const int at = here ? assigned(t, i) : -1;
 
 			if (at < 0 || !py_string(&t[at], value, sizeof(value)))
 				continue;
@@ -479,8 +480,8 @@ static void model_operation(const struct call *c)
 static void operation(const struct call *c)
 {
 	static const char *const additive[] = {
-	    "CreateModel", "AddIndex", "AddIndexConcurrently", "RemoveIndex", "RemoveIndexConcurrently", "RenameIndex",
-	    "RemoveConstraint", "ValidateConstraint", "AddConstraintNotValid", "AlterIndexTogether", "AlterModelOptions",
+	    "CreateModel", "AddIndex", "AddIndexConcurrently", "RemoveIndex", "RemoveIndexConcurrently",
+	    "RenameIndex", "RemoveConstraint", "ValidateConstraint", "AddConstraintNotValid", "AlterIndexTogether", "AlterModelOptions",
 	    "AlterModelManagers", "AlterModelTableComment", "CreateCollation", "CreateExtension", NULL};
 	static const char *const of_field[] = {"RemoveField", "RenameField", "AlterField", NULL};
 	static const char *const of_model[] = {"DeleteModel", "RenameModel", "AlterModelTable", "AlterUniqueTogether",

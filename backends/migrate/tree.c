@@ -67,8 +67,8 @@ static int find_tree(git_repository *repo, const char *name, const char *revisio
 	int rc;
 
 	if (!is_plain_revision(revision))
-		return error_set(e, ERR_INVALID, "not a revision: \"%.60s\"", text_is_clean(revision, strlen(revision)) ?
-		                 revision : "?");
+		return error_set(e, ERR_INVALID, "not a revision: \"%.60s\"",
+		                 text_is_clean(revision, strlen(revision)) ? revision : "?");
 	rc = git_revparse_single(&found, repo, revision);
 	if (rc == 0)
 		rc = git_object_peel(&commit, found, GIT_OBJECT_COMMIT);
