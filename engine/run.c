@@ -552,8 +552,9 @@ int run_rollout(struct app *a, const char *id)
 	STORE_OF(app_store(a))->watch(app_store(a)->priv, NULL, NULL);
 	watch_stop(term);
 	watch_stop(hup);
-	while (x.renewing)
-		wait_a_while(&x, 10 * US_PER_MS);
+	/* A renewal on its way still points here. Not wait_a_while(): that returns at once when the lease is lost. */
+	for (bool never = false; x.renewing;)
+		loop_until(x.loop, &never, loop_mono_us() + 10 * US_PER_MS);
 	plan_free(x.plan);
 	free(x.r);
 	return rc;

@@ -473,7 +473,7 @@ static void killed_at(const char *point)
 		int status, tries = 0, rc;
 
 		snprintf(fault, sizeof(fault), "%s@%d=kill", point, nth);
-		world_make(&w, "pause", ", lease_ttl: 900ms, lease_safe: 500ms, lease_renew: 100ms");
+		world_make(&w, "pause", ", lease_ttl: 2s, lease_safe: 1s, lease_renew: 100ms");
 		plan_rollout(&w, 2, "r0001");
 		status = wait_end(start(&w, fault), 0);
 		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
@@ -587,7 +587,7 @@ static void stopped_at(const char *fault)
 	pid_t pid;
 	int status, rc;
 
-	world_make(&w, "pause", ", lease_ttl: 600ms, lease_safe: 300ms, lease_renew: 100ms");
+	world_make(&w, "pause", ", lease_ttl: 2s, lease_safe: 1s, lease_renew: 100ms");
 	plan_rollout(&w, 2, "r0001");
 	pid = start(&w, fault);
 	status = wait_end(pid, WUNTRACED);
