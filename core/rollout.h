@@ -65,6 +65,7 @@ struct rollout {
 	char holder[NAME_LEN];           /* "pid@host" */
 	int64_t epoch, lease_until_us;
 	bool orphaned;                   /* nobody holds it and it is not ended */
+	bool holder_dead;                /* its holder was of this host and boot and is provably gone */
 };
 
 enum effect_kind {

@@ -1,6 +1,7 @@
 #include "engine/app_private.h"
 
 #include "config/config.h"
+#include "engine/request.h"
 #include "core/text.h"
 
 #include <pwd.h>
@@ -290,6 +291,8 @@ static void on_snapshot(void *ctx, struct op *op, const struct outcome *o, void 
 
 		if (e != NULL) {
 			e->store = op_take(op);
+			if (a->options.observe && !a->closing)
+				request_adopt(a, e->store);
 			app_post(a, e);
 		}
 	}
@@ -499,6 +502,13 @@ struct loop *app_loop(struct app *a) { return a->loop; }
 const struct model *app_model(const struct app *a) { return a->model; }
 const struct setup *app_setup(const struct app *a) { return a->now->setup; }
 bool app_observes(const struct app *a) { return a->options.observe; }
+void *app_adoptions(struct app *a, size_t n)
+{
+	if (a->adoptions == NULL)
+		a->adoptions = calloc(1, n);
+	return a->adoptions;
+}
+
 const char *app_program(const struct app *a) { return a->program; }
 
 /* --- opened drivers ----------------------------------------------------------------------------- */

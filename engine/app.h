@@ -38,6 +38,9 @@ const struct model *app_model(const struct app *a);
 const struct setup *app_setup(const struct app *a);
 const char *app_program(const struct app *a);        /* absolute path of this binary */
 
+/* Zeroed memory of n bytes that lives as long as the app; for engine/request.c alone. NULL: no memory. */
+void *app_adoptions(struct app *a, size_t n);
+
 /* True for a console: sources and the store are followed without being asked. */
 bool app_observes(const struct app *a);
 

@@ -46,6 +46,7 @@ struct app {
 	struct timer *tick, *store_timer, *reload_timer;
 	struct watch *config_watch;
 	bool store_busy, store_again;
+	void *adoptions;                 /* of engine/request.c: which rollouts were given a new process */
 };
 
 /* observe.c */

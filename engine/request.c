@@ -346,3 +346,59 @@ void request_resume(struct app *a, const char *rollout_id, request_done_fn *done
 	str_copy(q->id, sizeof(q->id), rollout_id);
 	STORE_OF(store)->rollout_get(store->priv, rollout_id, store_op(q, on_resumable));
 }
+
+/* --- orphans ---------------------------------------------------------------------------------- */
+
+enum { ADOPTED_MAX = 16, ADOPTIONS_MAX = 3 };
+
+struct adoptions {
+	struct adopted {
+		char id[ID_LEN];
+		int64_t epoch;
+		int times;
+	} items[ADOPTED_MAX];
+	int next;
+};
+
+static void on_adopted(void *ctx, const struct outcome *o, const char *id)
+{
+	struct app *a = ctx;
+
+	if (o->kind == OUTCOME_OK)
+		app_message(a, MESSAGE_WARN, "the process of rollout %s had died: a new one goes on", id);
+	else
+		app_message(a, MESSAGE_ERROR, "rollout %s has no process: %s", id, o->text);
+}
+
+/* True once for each death of a process, and not for ever. */
+static bool may_adopt(struct adoptions *all, const struct rollout *r)
+{
+	struct adopted *x = NULL;
+
+	for (int i = 0; i < ADOPTED_MAX && x == NULL; i++)
+		if (strcmp(all->items[i].id, r->id) == 0)
+			x = &all->items[i];
+	if (x == NULL) {
+		x = &all->items[all->next];
+		all->next = (all->next + 1) % ADOPTED_MAX;
+		*x = (struct adopted){.epoch = -1};
+		str_copy(x->id, sizeof(x->id), r->id);
+	}
+	if (x->epoch == r->epoch || x->times >= ADOPTIONS_MAX)
+		return false;
+	x->epoch = r->epoch;
+	x->times++;
+	return true;
+}
+
+void request_adopt(struct app *a, const struct store_snapshot *s)
+{
+	struct adoptions *all = app_adoptions(a, sizeof(*all));
+
+	for (int i = 0; all != NULL && i < s->n_rollouts; i++) {
+		const struct rollout *r = &s->rollouts[i];
+
+		if (rollout_is_live(r) && r->holder_dead && r->state != ROLLOUT_PAUSED && may_adopt(all, r))
+			request_resume(a, r->id, on_adopted, a);
+	}
+}

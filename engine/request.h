@@ -18,4 +18,10 @@ void request_decide(struct app *a, const struct decision *d, request_done_fn *do
 /* Starts the process of a rollout whose holder is provably dead or that has none. */
 void request_resume(struct app *a, const char *rollout_id, request_done_fn *done, void *ctx);
 
+/*
+ * Gives rollouts whose process is provably dead (same host and boot) a new one, each at most three times from here.
+ * Those that nobody can be sure of stay orphaned until somebody takes them over; a paused one waits for a decision.
+ */
+void request_adopt(struct app *a, const struct store_snapshot *s);
+
 #endif

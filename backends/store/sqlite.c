@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 static const char source[] = "store";
-enum { WATCH_FALLBACK_S = 5, WATCH_SETTLE_MS = 20 };
+enum { WATCH_FALLBACK_S = 5, WATCH_SETTLE_MS = 20, WATCH_LOOKS = 5 };
 
 void job_free(struct job *j)
 {
@@ -219,6 +219,7 @@ struct look {
 };
 
 static void look_start(struct store *s);
+static void look_again(struct store *s);
 
 static void look_run(void *arg)
 {
@@ -235,8 +236,12 @@ static void look_done(void *arg)
 
 	free(look);
 	s->checking = false;
+	if (changed)
+		s->looks = 0;
 	if (s->again && s->on_change != NULL)
 		look_start(s);
+	else if (!changed)
+		look_again(s);
 	if (changed && s->on_change != NULL)
 		s->on_change(s->ctx);
 }
@@ -265,11 +270,23 @@ static void on_settled(void *arg)
 		look_start(s);
 }
 
+/*
+ * The event comes with the first byte that another process writes, its commit is seen only after the disk has said
+ * yes: a hint is worth several looks, each later than the one before.
+ */
+static void look_again(struct store *s)
+{
+	if (s->on_change == NULL || s->settle != NULL || s->looks <= 0)
+		return;
+	s->settle = loop_timer(s->loop, (WATCH_SETTLE_MS * US_PER_MS) << (2 * (WATCH_LOOKS - s->looks)), 0, on_settled, s);
+	s->looks--;
+}
+
 /* A burst of writes is one look. */
 static void changed_soon(struct store *s)
 {
-	if (s->on_change != NULL && s->settle == NULL)
-		s->settle = loop_timer(s->loop, WATCH_SETTLE_MS * US_PER_MS, 0, on_settled, s);
+	s->looks = WATCH_LOOKS;
+	look_again(s);
 }
 
 static void on_folder(void *arg, const char *name)

@@ -14,7 +14,8 @@ struct store {
 	void *ctx;
 	struct watch *folder;
 	struct timer *fallback, *settle;
-	bool checking, again, watching;
+	int looks;                         /* left for the last hint */
+	bool checking, again;
 };
 
 struct job {

@@ -58,7 +58,7 @@ static int rollout_overlay(struct db *d, struct rollout *r)
 
 	r->holder[0] = '\0';
 	r->lease_until_us = 0;
-	r->orphaned = false;
+	r->orphaned = r->holder_dead = false;
 	if (!rollout_is_live(r))
 		return SQLITE_OK;
 	snprintf(key, sizeof(key), "%s/%s", r->service, r->env);
@@ -69,7 +69,8 @@ static int rollout_overlay(struct db *d, struct rollout *r)
 		str_copy(r->holder, sizeof(r->holder), l.holder);
 		r->epoch = l.epoch;
 		r->lease_until_us = db_wall_us() + (l.until_us - l.now_us);
-		r->orphaned = !lease_is_held(d, &l) || lease_is_dead(d, &l);
+		r->holder_dead = lease_is_dead(d, &l);
+		r->orphaned = r->holder_dead || !lease_is_held(d, &l);
 	} else {
 		r->orphaned = r->state != ROLLOUT_PLANNED || db_wall_us() - r->created_us > start_grace_us;
 	}
@@ -178,16 +179,20 @@ static void decision_from_row(sqlite3_stmt *st, struct decision *x)
 
 static int read_decisions(struct db *d, struct store_snapshot *s)
 {
+	/* What binds is never crowded out: the last freeze of each place, the last word of each person on a plan. */
 	static const char sql[] =
-	    "SELECT * FROM (SELECT seq, kind, actor, host, at_us, plan, rollout, service, env, reason, "
-	    "release, until_us"
-	    " FROM decisions WHERE kind IN ('freeze', 'unfreeze', 'note', 'mark-bad')"
+	    "SELECT seq, kind, actor, host, at_us, plan, rollout, service, env, reason, release, until_us"
+	    " FROM decisions WHERE"
+	    " seq IN (SELECT max(seq) FROM decisions WHERE kind IN ('freeze', 'unfreeze') GROUP BY service, env)"
+	    " OR (seq IN (SELECT max(seq) FROM decisions WHERE kind IN ('approve', 'reject') GROUP BY plan, actor)"
+	    "     AND plan IN (SELECT digest FROM plans WHERE at_us > ?"
+	    "                  UNION SELECT plan FROM rollouts WHERE live = 1))"
 	    " OR (rollout <> '' AND rollout IN (SELECT id FROM rollouts WHERE live = 1))"
-	    " OR (plan <> '' AND (plan IN (SELECT plan FROM rollouts WHERE live = 1)"
-	    "     OR plan NOT IN (SELECT plan FROM rollouts)))"
-	    " ORDER BY seq DESC LIMIT ?) ORDER BY seq";
+	    " OR seq IN (SELECT seq FROM decisions WHERE kind IN ('note', 'mark-bad') ORDER BY seq DESC LIMIT ?)"
+	    " ORDER BY seq";
 	int cap = 0, rc;
-	sqlite3_stmt *st = db_query(d, &rc, sql, "i", (int64_t)DECISIONS_MAX);
+	sqlite3_stmt *st =
+	    db_query(d, &rc, sql, "ii", db_wall_us() - plan_listed_us, (int64_t)DECISIONS_MAX);
 
 	while (st != NULL && rc == SQLITE_ROW) {
 		if (!grow((void **)&s->decisions, s->n_decisions, &cap, sizeof(*s->decisions))) {

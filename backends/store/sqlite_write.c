@@ -39,8 +39,9 @@ static struct outcome plan_put_work(struct db *d, struct job *j)
 	sqlite3_stmt *st = db_query(d, &rc, "SELECT 1 FROM plans WHERE digest = ?", "s", p->digest);
 
 	db_done(st);
+	/* Asked for again: it is listed again, what was stored stays as it is. */
 	if (st != NULL)
-		return outcome_ok();
+		return done_or(d, db_run(d, "UPDATE plans SET at_us = ? WHERE digest = ?", "is", db_wall_us(), p->digest));
 	if (rc != SQLITE_DONE)
 		return db_failed(d, rc);
 	arena_init(&a, ARENA_DEFAULT_MAX);

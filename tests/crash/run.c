@@ -8,6 +8,7 @@
 #include "engine/run.h"
 #include "backends/drivers.h"
 #include "engine/planner.h"
+#include "engine/request.h"
 #include "io/proc.h"
 #include "tests/lib/cm.h"
 
@@ -813,6 +814,159 @@ static void terminated(void **state)
 	world_end(&w);
 }
 
+/* --- what people ask for --------------------------------------------------------------------------- */
+
+struct said {
+	bool done;
+	struct outcome o;
+	char id[DIGEST_LEN];
+};
+
+static void on_said(void *ctx, const struct outcome *o, const char *id)
+{
+	struct said *s = ctx;
+
+	s->o = *o;
+	str_copy(s->id, sizeof(s->id), id);
+	s->done = true;
+}
+
+static void hear(struct world *w, struct said *s)
+{
+	assert_true(loop_until(app_loop(w->app), &s->done, loop_mono_us() + 20 * US_PER_S));
+}
+
+static enum outcome_kind request(struct world *w, enum decision_kind kind, char *text)
+{
+	struct decision d = {.kind = kind};
+	struct said s = {.done = false};
+
+	str_copy(d.rollout, sizeof(d.rollout), w->id);
+	request_decide(w->app, &d, on_said, &s);
+	hear(w, &s);
+	str_copy(text, TEXT_LEN, s.o.text);
+	return s.o.kind;
+}
+
+/* The whole way: plan, store, a process of its own that nobody waits for, and the second wish refused meanwhile. */
+static void asked_for(void **state)
+{
+	struct plan_want want = {.kind = PLAN_PROMOTE, .release = "1.2.0"};
+	struct planned p = {.done = false};
+	struct said s = {.done = false}, again = {.done = false};
+	char text[TEXT_LEN];
+	struct world w;
+
+	UNUSED(state);
+	world_make(&w, "pause", "");
+	put(&w, "wait", "");
+	planner_start(w.app, &want, on_plan, &p);
+	assert_true(loop_until(app_loop(w.app), &p.done, loop_mono_us() + 20 * US_PER_S));
+	assert_non_null(p.plan);
+	request_execute(w.app, p.plan, "because", on_said, &s);
+	hear(&w, &s);
+	assert_int_equal(s.o.kind, OUTCOME_OK);
+	str_copy(w.id, sizeof(w.id), s.id);
+	request_execute(w.app, p.plan, "me too", on_said, &again);
+	hear(&w, &again);
+	assert_int_equal(again.o.kind, OUTCOME_FAILED);
+	assert_non_null(strstr(again.o.text, "is running"));
+	wait_for_line(&w, "effects", "migrate");
+	/* What does not fit the state is refused with its reason. */
+	assert_int_equal(request(&w, DECISION_CONTINUE, text), OUTCOME_FAILED);
+	assert_non_null(strstr(text, "not held"));
+	assert_int_equal(request(&w, DECISION_TAKE_OVER, text), OUTCOME_FAILED);
+	assert_non_null(strstr(text, "alive"));
+	assert_int_equal(request(&w, DECISION_HOLD, text), OUTCOME_OK);
+	assert_non_null(strstr(text, "after the present step"));
+	assert_int_equal(request(&w, DECISION_CONTINUE, text), OUTCOME_OK);
+	drop(&w, "wait");
+	wait_for_state(&w, ROLLOUT_ENDED);
+	assert_done_once(&w, "asked for");
+	assert_int_equal(request(&w, DECISION_ABORT, text), OUTCOME_FAILED);
+	assert_non_null(strstr(text, "ended"));
+	plan_free(p.plan);
+	world_end(&w);
+}
+
+static struct store_snapshot *snapshot_now(struct world *w)
+{
+	const struct opened *s = app_store(w->app);
+	struct asked a;
+
+	STORE_OF(s)->snapshot(s->priv, ask(w, &a));
+	return get(w, &a);
+}
+
+/* A console that sees a rollout whose process is provably dead starts another; a wish of a person does so too. */
+static void orphans_go_on(void **state)
+{
+	struct store_snapshot *s;
+	char text[TEXT_LEN];
+	struct rollout *r;
+	struct world w;
+
+	UNUSED(state);
+	world_make(&w, "pause", "");
+	plan_rollout(&w, 2, "r0001");
+	wait_end(start(&w, "run.after_effect@5=kill"), 0);
+	s = snapshot_now(&w);
+	assert_true(s->rollouts[0].orphaned && s->rollouts[0].holder_dead);
+	request_adopt(w.app, s);
+	store_snapshot_free(s);
+	wait_for_state(&w, ROLLOUT_ENDED);
+	assert_done_once(&w, "adopted");
+	world_end(&w);
+
+	world_make(&w, "pause", "");
+	plan_rollout(&w, 2, "r0001");
+	wait_end(start(&w, "run.after_intent@4=kill"), 0);
+	assert_int_equal(request(&w, DECISION_ABORT, text), OUTCOME_OK);
+	wait_for_state(&w, ROLLOUT_ENDED);
+	r = rollout_now(&w);
+	assert_int_equal(r->outcome, OUTCOME_CANCELLED);
+	free(r);
+	assert_int_equal(count(&w, "effects", "apply"), 0);
+	world_end(&w);
+}
+
+/* One that dies again and again is not started for ever. */
+static void adoption_is_bounded(void **state)
+{
+	struct store_snapshot *s;
+	struct world w;
+	int starts = 0;
+
+	UNUSED(state);
+	world_make(&w, "pause", "");
+	plan_rollout(&w, 2, "r0001");
+	wait_end(start(&w, "run.before_intent@1=kill"), 0);
+	setenv("TOWPATH_FAULT", "run.before_intent@1=kill", 1);
+	for (int i = 0; i < 6; i++) {
+		int64_t until = loop_mono_us() + 10 * US_PER_S, epoch;
+
+		s = snapshot_now(&w);
+		epoch = s->rollouts[0].epoch;
+		assert_true(s->rollouts[0].holder_dead);
+		request_adopt(w.app, s);
+		store_snapshot_free(s);
+		if (i >= 3)
+			continue;
+		for (bool grown = false; !grown; starts += grown) {
+			assert_true(loop_mono_us() < until);
+			s = snapshot_now(&w);
+			grown = s->rollouts[0].epoch > epoch && s->rollouts[0].holder_dead;
+			store_snapshot_free(s);
+		}
+	}
+	unsetenv("TOWPATH_FAULT");
+	assert_int_equal(starts, 3);
+	s = snapshot_now(&w);
+	assert_int_equal(s->rollouts[0].epoch, 4);
+	store_snapshot_free(s);
+	world_end(&w);
+}
+
 static int rollout_main(int argc, char **argv)
 {
 	struct app *a = open_app(argv[2]);
@@ -844,6 +998,9 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(aborted),
 	    cmocka_unit_test(plan_changed),
 	    cmocka_unit_test(terminated),
+	    cmocka_unit_test(asked_for),
+	    cmocka_unit_test(orphans_go_on),
+	    cmocka_unit_test(adoption_is_bounded),
 	};
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
