@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 static const char source[] = "store";
-enum { WATCH_FALLBACK_S = 5, WATCH_SETTLE_MS = 20, WATCH_LOOKS = 5 };
+enum { WATCH_FALLBACK_S = 5, WATCH_SETTLE_MS = 20, WATCH_LOOKS = 4 };
 
 void job_free(struct job *j)
 {
@@ -285,6 +285,11 @@ static void look_again(struct store *s)
 /* A burst of writes is one look. */
 static void changed_soon(struct store *s)
 {
+	/* A first look that is due soon stands; a late one of an earlier hint gives way to it. */
+	if (s->settle != NULL && s->looks == WATCH_LOOKS - 1)
+		return;
+	timer_stop(s->settle);
+	s->settle = NULL;
 	s->looks = WATCH_LOOKS;
 	look_again(s);
 }
