@@ -162,7 +162,9 @@ static void drain(void *ctx)
 	a->queue = NULL;
 	a->n_queue = a->cap_queue = 0;
 	for (size_t i = 0; i < n; i++) {
-		topics |= model_apply(a->model, queue[i]);
+		/* The last turn of a loop that closes may still bring events; the model is gone by then. */
+		if (a->model != NULL)
+			topics |= model_apply(a->model, queue[i]);
 		event_free(queue[i]);
 	}
 	free(queue);
