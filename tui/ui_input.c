@@ -42,6 +42,12 @@ static void key(struct ui *u, const struct model *m, const struct input *in)
 		ui_notice(u, MESSAGE_INFO, "%s is not bound here; ? shows the keys", name);
 		return;
 	}
+	/* Right after the screen changed under the fingers nothing that matters is taken from them. */
+	bool matters = strcmp(b->group, "act") == 0 || strcmp(b->group, "plan") == 0;
+	if (matters && u->mono_us < u->quiet_until_us) {
+		ui_notice(u, MESSAGE_INFO, "the screen has just changed: %s again", name);
+		return;
+	}
 	ui_action(u, m, b->action);
 }
 
@@ -89,8 +95,6 @@ static void input(struct ui *u, const struct model *m, const struct input *in)
 			ui_notice(u, MESSAGE_WARN, "keys came faster than fingers: taken for a paste, the rest dropped");
 		return;
 	}
-	if (u->mono_us < u->quiet_until_us && in->kind == INPUT_CHAR)
-		return;
 	if (in->kind == INPUT_WHEEL_UP || in->kind == INPUT_WHEEL_DOWN) {
 		ui_action(u, m, in->kind == INPUT_WHEEL_UP ? "move up" : "move down");
 		return;
