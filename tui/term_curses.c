@@ -279,7 +279,18 @@ static int open_screen(struct term_curses *t, const struct term_options *o, stru
 	t->in = fopen("/dev/null", "re");
 	if (!t->in)
 		return error_set(e, ERR_IO, "cannot open /dev/null: %s", strerror(errno));
+	/*
+	 * Sizes are ours, so curses must not take them from LINES and COLUMNS; but an entry without a size (linux) has
+	 * no other source and would be refused. resizeterm() below corrects whatever it took.
+	 */
+	int rc = 0;
+	bool sized = false;
 	use_env(FALSE);
+	if (setupterm(o->term, STDOUT_FILENO, &rc) == OK) {
+		sized = tigetnum("lines") > 0 && tigetnum("cols") > 0;
+		(void)del_curterm(cur_term);
+	}
+	use_env(!sized);
 	t->screen = newterm(o->term, t->out, t->in);
 	if (!t->screen)
 		return too_simple(o->term, e);
