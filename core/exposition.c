@@ -275,6 +275,7 @@ static const char *check_block(struct parse *p)
 	const struct family *f = &p->now;
 	const int n = p->x->n_samples - p->first;
 	const struct exposition_sample *s = n > 0 ? p->x->samples + p->first : NULL;
+	const bool has_parts = is_histogram(f->type) || f->type == TYPE_SUMMARY;
 	struct histogram h = {0};
 
 	for (int i = 0; i < n; i++) {
@@ -294,8 +295,8 @@ static const char *check_block(struct parse *p)
 			h = (struct histogram){0};
 		}
 		/* A group that comes back later was split; far back matters only where groups have parts. */
-		for (int k = i - 2; new_group && f->type != TYPE_GAUGE && f->type != TYPE_UNKNOWN && k >= 0 && k > i - 64; k--)
-			if (same_group(f, &s[k], &s[i]) && (is_histogram(f->type) || f->type == TYPE_SUMMARY))
+		for (int k = i - 2; new_group && has_parts && k >= 0 && k > i - 64; k--)
+			if (same_group(f, &s[k], &s[i]))
 				return "the samples of one metric do not stand together";
 		if (is_histogram(f->type)) {
 			wrong = histogram_add(&h, suffix != NULL ? suffix : "", &s[i]);
@@ -413,7 +414,8 @@ static const char *add_sample(struct parse *p, const struct exposition_sample *s
 		return "it has too many samples";
 	if (x->n_samples == p->cap) {
 		p->cap = MAX(256, p->cap * 2);
-		x->samples = arena_grow(&x->arena, x->samples, (size_t)x->n_samples, (size_t)p->cap, sizeof(*x->samples));
+		x->samples = arena_grow(&x->arena, x->samples, (size_t)x->n_samples, (size_t)p->cap,
+		                        sizeof(*x->samples));
 	}
 	if (x->samples == NULL)
 		return "it does not fit";

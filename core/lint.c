@@ -163,7 +163,8 @@ static void add_column(struct script *s, struct cur *c, const char *table)
 	            is(c, 0, "SMALLSERIAL") || is(c, 0, "SERIAL4") || is(c, 0, "SERIAL8") || is(c, 0, "SERIAL2");
 	if ((has_words(c, from, "NOT", "NULL") || has_words(c, from, "PRIMARY", "KEY")) && !generated &&
 	    !has_word(c, from, "DEFAULT"))
-		lint_add(s->l, LINT_CONTRACT, false, true, "adds required column %s.%s without a default", table, column);
+		lint_add(s->l, LINT_CONTRACT, false, true, "adds required column %s.%s without a default", table,
+		         column);
 	else
 		expand(s);
 }
@@ -368,8 +369,8 @@ static void create(struct script *s, struct cur *c)
 		replace = true;
 		c->i += 2;
 	}
-	while (take(c, "TEMP") || take(c, "TEMPORARY") || take(c, "UNLOGGED") || take(c, "GLOBAL") || take(c, "LOCAL") ||
-	       take(c, "RECURSIVE") || take(c, "MATERIALIZED") || take(c, "FOREIGN"))
+	while (take(c, "TEMP") || take(c, "TEMPORARY") || take(c, "UNLOGGED") || take(c, "GLOBAL") ||
+	       take(c, "LOCAL") || take(c, "RECURSIVE") || take(c, "MATERIALIZED") || take(c, "FOREIGN"))
 		;
 	unique = take(c, "UNIQUE");
 	if (take(c, "TABLE")) {
@@ -437,9 +438,10 @@ static void drop(struct script *s, struct cur *c)
 /* Functions that SELECT may call in a migration without changing rows or rules. */
 static bool is_quiet_function(const struct sql_token *t)
 {
-	static const char *const quiet[] = {"set_config", "setval", "now", "count", "min", "max", "sum", "avg", "coalesce",
-	                                    "pg_get_serial_sequence", "nextval", "currval", "version", "exists", "in",
-	                                    "values", "from", "where", "and", "or", "not", "as", "on", "any", "all", "over",
+	static const char *const quiet[] = {"set_config", "setval", "now", "count", "min", "max", "sum", "avg",
+	                                    "coalesce", "pg_get_serial_sequence", "nextval", "currval", "version", "exists", "in",
+	                                    "values", "from", "where", "and", "or", "not", "as", "on", "any", "all",
+	                                    "over",
 	                                    "varchar", "numeric", "cast", "row", "array", "lower", "upper", "length",
 	                                    "select"};
 	char name[IDENT_LEN];

@@ -27,7 +27,7 @@ int py_scan(const char *src, size_t n, struct py_token **ret);
 bool py_is(const struct py_token *t, const char *name);      /* a PY_NAME of this text */
 bool py_op(const struct py_token *t, char op);               /* a PY_OP of this character */
 
-/* The value of a plain string literal; false for bytes, f-strings, escapes beyond the simple ones, and too long ones. */
+/* The value of a plain string literal; false for bytes, f-strings, rare escapes and what is too long. */
 bool py_string(const struct py_token *t, char *dst, size_t cap);
 
 /* The index behind the value that starts at i: the next comma, closing bracket or newline at its depth. */

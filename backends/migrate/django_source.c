@@ -481,7 +481,8 @@ static void operation(const struct call *c)
 {
 	static const char *const additive[] = {
 	    "CreateModel", "AddIndex", "AddIndexConcurrently", "RemoveIndex", "RemoveIndexConcurrently",
-	    "RenameIndex", "RemoveConstraint", "ValidateConstraint", "AddConstraintNotValid", "AlterIndexTogether", "AlterModelOptions",
+	    "RenameIndex", "RemoveConstraint", "ValidateConstraint", "AddConstraintNotValid",
+	    "AlterIndexTogether", "AlterModelOptions",
 	    "AlterModelManagers", "AlterModelTableComment", "CreateCollation", "CreateExtension", NULL};
 	static const char *const of_field[] = {"RemoveField", "RenameField", "AlterField", NULL};
 	static const char *const of_model[] = {"DeleteModel", "RenameModel", "AlterModelTable", "AlterUniqueTogether",

@@ -224,11 +224,12 @@ static void add_deps(struct prng *r, const struct project *p, int i, struct str 
 /* A squash of two neighbours of an app, with the outer dependencies of the first one only. */
 static void add_squash(struct prng *r, struct project *p, int i, int k)
 {
+	const struct node first = p->nodes[i], last = p->nodes[k];
 	struct node *n = &p->nodes[p->n];
 	struct str *s = &p->sources[p->n];
 
-	snprintf(n->app, sizeof(n->app), "%s", p->nodes[i].app);
-	snprintf(n->name, sizeof(n->name), "%.20s_squashed_%.20s", p->nodes[i].name, p->nodes[k].name);
+	memcpy(n->app, first.app, sizeof(n->app));
+	snprintf(n->name, sizeof(n->name), "%.20s_squashed_%.20s", first.name, last.name);
 	str_init(s, TEXT_MAX);
 	str_add(s, CLASS "    dependencies = [");
 	for (int x = i - 1; x >= 0; x--)
