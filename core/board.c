@@ -46,7 +46,7 @@ struct migration_badge board_migrations(const struct model *m, int service, int 
 	}
 	if (src->failing_since_us != 0 || set == NULL || source_is_stale(m, src)) {
 		snprintf(b.text, sizeof(b.text), "%s",
-		         src->failing_since_us != 0 ? src->last.text : "not known yet");
+		         src->failing_since_us != 0 ? src->last->text : "not known yet");
 		return b;
 	}
 	b.n_pending = set->n_pending;

@@ -105,7 +105,7 @@ enum state health_eval(const struct model *m, int service, int env, char *text, 
 	v.state = STATE_OK;
 	snprintf(text, cap, "healthy");
 	instances_eval(&v, d);
-	for (int i = 0; i < METRICS_SOURCES_MAX; i++)
+	for (int i = 0; i < dep->n_facts; i++)
 		worsen(&v, dep->facts[i].state, dep->facts[i].text);
 	limit_eval(&v, m, dep, "errors_pct", "errors", "%", t->error_pct_warn, t->error_pct_fail);
 	limit_eval(&v, m, dep, "p99_ms", "p99", "ms", t->p99_ms_warn, t->p99_ms_fail);

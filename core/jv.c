@@ -23,7 +23,7 @@ struct jv {
 	double d;
 	const char *s;
 	struct member *items;
-	size_t n, cap;
+	uint32_t n, cap;
 };
 
 static struct jv *node_new(struct arena *a, enum jv_type type)
@@ -104,13 +104,13 @@ static bool items_reserve(struct arena *a, struct jv *v, size_t cap)
 	if (items == NULL)
 		return false;
 	v->items = items;
-	v->cap = cap;
+	v->cap = (uint32_t)cap;
 	return true;
 }
 
 static void item_add(struct arena *a, struct jv *v, const char *key, struct jv *value)
 {
-	if (v->n == v->cap && !items_reserve(a, v, v->cap == 0 ? 4 : v->cap * 2))
+	if (v->n == v->cap && !items_reserve(a, v, v->cap == 0 ? 4 : (size_t)v->cap * 2))
 		return;
 	v->items[v->n++] = (struct member){.key = key, .value = value};
 }

@@ -36,6 +36,8 @@
 #define ROLLOUTS_MAX 200     /* kept in the model, newest first */
 #define HISTORY_MAX 2000     /* audit rows kept in the model, newest first */
 #define SERIES_POINTS 720    /* samples kept per metric */
+#define SERIES_TOTAL_POINTS (128 * 1024)   /* over all deployments, for one metric of each */
+#define SERIES_POINTS_MIN 64               /* but never fewer per metric */
 #define SERIES_MAX 24        /* metrics kept per deployment */
 #define PROBLEMS_MAX 500     /* kept for the error list */
 

@@ -1,4 +1,4 @@
-#include "core/model.h"
+#include "core/model_apply.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@ struct model *model_new(const char *actor, const char *host)
 		return NULL;
 	str_copy(m->actor, sizeof(m->actor), actor);
 	str_copy(m->host, sizeof(m->host), host);
+	source_init(&m->store_source);
 	m->ladder_service = -1;
 	m->candidates_service = m->candidates_env = -1;
 	m->problems = calloc(PROBLEMS_MAX, sizeof(*m->problems));

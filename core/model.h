@@ -34,7 +34,7 @@ struct source {
 	int64_t failing_since_us;    /* 0: not failing */
 	int n_failures;
 	int64_t stale_after_us;      /* from the service's thresholds; 0: never stale by age */
-	struct outcome last;         /* the last outcome that was not ok */
+	const struct outcome *last;  /* the last outcome that was not ok; never NULL, an empty one if all were */
 };
 
 enum { METRICS_SOURCES_MAX = 8 };
@@ -50,9 +50,10 @@ struct deployment {
 	struct deployed *deployed;          /* NULL: never seen */
 	struct migration_set *migrations;   /* deployed revision of the previous environment (what a promotion would
 	                                       run here), or the own one for the first environment */
-	struct series series[SERIES_MAX];
+	struct series *series;              /* at most SERIES_MAX; grows, so keep no pointer into it */
 	int n_series;
-	struct health_fact facts[METRICS_SOURCES_MAX];
+	struct health_fact *facts;          /* one per metrics driver */
+	int n_facts;
 	enum state health;                  /* verdict over instances, probes and thresholds */
 	char health_text[TEXT_LEN];
 	int64_t health_since_us;

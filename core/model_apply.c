@@ -14,12 +14,42 @@ static void *take(void **field)
 	return p;
 }
 
+/* Most sources never fail: all of them share one empty outcome until they do. */
+static const struct outcome nothing = {.kind = OUTCOME_OK};
+
+void source_init(struct source *s)
+{
+	s->last = &nothing;
+}
+
+static void source_release(struct source *s)
+{
+	if (s->last != &nothing)
+		free((void *)(uintptr_t)s->last);
+	s->last = &nothing;
+}
+
+static void source_fail(struct source *s, const struct outcome *o)
+{
+	struct outcome *copy = malloc(sizeof(*copy));
+
+	source_release(s);
+	if (copy == NULL)
+		return;
+	*copy = *o;
+	s->last = copy;
+}
+
 static void deployment_release(struct deployment *d)
 {
 	deployed_free(d->deployed);
 	migration_set_free(d->migrations);
 	for (int i = 0; i < d->n_series; i++)
 		series_release(&d->series[i]);
+	free(d->series);
+	free(d->facts);
+	for (int p = 0; p < PORT_COUNT; p++)
+		source_release(&d->sources[p]);
 	memset(d, 0, sizeof(*d));
 }
 
@@ -53,6 +83,7 @@ void model_free(struct model *m)
 	if (m == NULL)
 		return;
 	world_release(m);
+	source_release(&m->store_source);
 	store_snapshot_free(m->store);
 	audit_page_free(m->history);
 	plan_free(m->plan);
@@ -113,12 +144,16 @@ static unsigned apply_setup(struct model *m, struct event *e)
 			d->sources[PORT_METRICS].configured = c->n_metrics > 0;
 			d->sources[PORT_REGISTRY].configured = s->services[i].registry.driver != NULL;
 			d->sources[PORT_FORGE].configured = s->services[i].forge.driver != NULL;
-			for (int p = 0; p < PORT_COUNT; p++)
+			d->facts = c->n_metrics > 0 ? calloc((size_t)c->n_metrics, sizeof(*d->facts)) : NULL;
+			d->n_facts = d->facts != NULL ? MIN(c->n_metrics, METRICS_SOURCES_MAX) : 0;
+			for (int p = 0; p < PORT_COUNT; p++) {
+				source_init(&d->sources[p]);
 				d->sources[p].stale_after_us = s->services[i].thresholds.stale_us;
+			}
 			/* These are read rarely; a value is stale only after several periods of their own. */
 			d->sources[PORT_MIGRATE].stale_after_us = MAX(s->services[i].thresholds.stale_us, 2 * US_PER_MIN);
 			d->sources[PORT_REGISTRY].stale_after_us = MAX(s->services[i].thresholds.stale_us, 2 * US_PER_MIN);
-			for (int f = 0; f < METRICS_SOURCES_MAX; f++)
+			for (int f = 0; f < d->n_facts; f++)
 				d->facts[f].state = STATE_UNKNOWN;
 		}
 	}
@@ -150,11 +185,11 @@ static unsigned apply_source(struct model *m, struct source *s, const struct eve
 		return was_failing ? TOPIC_BOARD | TOPIC_DOCTOR : TOPIC_DOCTOR;
 	}
 	s->n_failures++;
-	if (!was_failing || strcmp(s->last.text, e->outcome.text) != 0)
+	if (!was_failing || strcmp(s->last->text, e->outcome.text) != 0)
 		add_problem(m, e, e->outcome.text);
 	if (!was_failing)
 		s->failing_since_us = e->at_us;
-	s->last = e->outcome;
+	source_fail(s, &e->outcome);
 	return TOPIC_BOARD | TOPIC_DOCTOR | TOPIC_MIGRATIONS;
 }
 
@@ -200,6 +235,23 @@ static unsigned apply_deployed(struct model *m, struct deployment *d, struct eve
 	return judge(m, e->service, e->env, e->at_us) | (same ? 0 : TOPIC_BOARD);
 }
 
+static struct series *series_add(struct model *m, struct deployment *d, const struct sample *x)
+{
+	struct series *grown;
+
+	if (d->n_series == SERIES_MAX)
+		return NULL;
+	grown = realloc(d->series, (size_t)(d->n_series + 1) * sizeof(*grown));
+	if (grown == NULL)
+		return NULL;
+	d->series = grown;
+	series_init(&grown[d->n_series], x->name, x->unit);
+	/* A large world keeps a shorter past, so that memory stays bounded. */
+	grown[d->n_series].max = CLAMP(SERIES_TOTAL_POINTS / MAX(m->setup->n_services * m->setup->n_envs, 1),
+	                               SERIES_POINTS_MIN, SERIES_POINTS);
+	return &grown[d->n_series++];
+}
+
 static unsigned apply_samples(struct model *m, struct deployment *d, struct event *e)
 {
 	for (int i = 0; i < e->samples->n_items; i++) {
@@ -209,14 +261,12 @@ static unsigned apply_samples(struct model *m, struct deployment *d, struct even
 		for (int k = 0; k < d->n_series && s == NULL; k++)
 			if (strcmp(d->series[k].name, x->name) == 0)
 				s = &d->series[k];
-		if (s == NULL && d->n_series < SERIES_MAX) {
-			s = &d->series[d->n_series++];
-			series_init(s, x->name, x->unit);
-		}
+		if (s == NULL)
+			s = series_add(m, d, x);
 		if (s != NULL)
 			series_push(s, x->t_us, x->v);
 	}
-	if (e->source >= 0 && e->source < METRICS_SOURCES_MAX) {
+	if (e->source >= 0 && e->source < d->n_facts) {
 		d->facts[e->source].state = e->samples->state;
 		str_copy(d->facts[e->source].text, sizeof(d->facts[e->source].text), e->samples->text);
 	}

@@ -4,6 +4,9 @@
 
 #include "core/model.h"
 
+/* A source that nobody has asked yet; for the model's own files. */
+void source_init(struct source *s);
+
 /* Applies an event, taking over what it owns where it keeps it. Returns the topics that changed. */
 unsigned model_apply(struct model *m, struct event *e);
 

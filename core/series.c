@@ -7,7 +7,7 @@
 
 void series_init(struct series *s, const char *name, const char *unit)
 {
-	*s = (struct series){0};
+	*s = (struct series){.max = SERIES_POINTS};
 	str_copy(s->name, sizeof(s->name), name);
 	str_copy(s->unit, sizeof(s->unit), unit);
 }
@@ -16,7 +16,20 @@ void series_release(struct series *s)
 {
 	free(s->points);
 	s->points = NULL;
-	s->n = s->start = 0;
+	s->n = s->start = s->cap = 0;
+}
+
+/* Before the ring is as large as it may be it has not turned yet: its oldest point is the first. */
+static bool grow(struct series *s)
+{
+	int cap = MIN(MAX(s->cap * 2, 16), s->max);
+	struct point *points = realloc(s->points, (size_t)cap * sizeof(*points));
+
+	if (points == NULL)
+		return false;
+	s->points = points;
+	s->cap = cap;
+	return true;
 }
 
 bool series_push(struct series *s, int64_t t_us, double v)
@@ -25,22 +38,19 @@ bool series_push(struct series *s, int64_t t_us, double v)
 
 	if (last != NULL && t_us < last->t_us)
 		return false;
-	if (s->points == NULL) {
-		s->points = calloc(SERIES_POINTS, sizeof(*s->points));
-		if (s->points == NULL)
-			return false;
-	}
-	if (s->n == SERIES_POINTS)
-		s->start = (s->start + 1) % SERIES_POINTS;
+	if (s->n == s->cap && s->cap < s->max && !grow(s))
+		return false;
+	if (s->n == s->cap)
+		s->start = (s->start + 1) % s->cap;
 	else
 		s->n++;
-	s->points[(s->start + s->n - 1) % SERIES_POINTS] = (struct point){.t_us = t_us, .v = v};
+	s->points[(s->start + s->n - 1) % s->cap] = (struct point){.t_us = t_us, .v = v};
 	return true;
 }
 
 const struct point *series_at(const struct series *s, int i)
 {
-	return i < 0 || i >= s->n ? NULL : &s->points[(s->start + i) % SERIES_POINTS];
+	return i < 0 || i >= s->n ? NULL : &s->points[(s->start + i) % s->cap];
 }
 
 const struct point *series_last(const struct series *s)

@@ -1,4 +1,4 @@
-/* A ring of samples of one metric: the newest SERIES_POINTS, each with its time. */
+/* A ring of samples of one metric: the newest of at most SERIES_POINTS, each with its time. */
 #ifndef CORE_SERIES_H
 #define CORE_SERIES_H
 
@@ -13,8 +13,9 @@ struct point {
 struct series {
 	char name[KEY_LEN];       /* "up", "rps", "p99_ms", "errors_pct", or an exposition name */
 	char unit[16];            /* "/s", "ms", "%", "MiB", "" */
-	struct point *points;     /* ring, owned */
-	int n, start;
+	struct point *points;     /* ring, owned; grows up to max */
+	int n, start, cap;
+	int max;                  /* at most SERIES_POINTS */
 };
 
 void series_init(struct series *s, const char *name, const char *unit);

@@ -503,6 +503,7 @@ void app_free(struct app *a)
 struct loop *app_loop(struct app *a) { return a->loop; }
 const struct model *app_model(const struct app *a) { return a->model; }
 const struct setup *app_setup(const struct app *a) { return a->now->setup; }
+bool app_restored(const struct app *a) { return a->restored; }
 bool app_observes(const struct app *a) { return a->options.observe; }
 void *app_adoptions(struct app *a, size_t n)
 {

@@ -45,8 +45,8 @@ struct app {
 	int n_followed;
 	struct timer *tick, *store_timer, *reload_timer;
 	struct watch *config_watch;
-	bool store_busy, store_again;
 	void *adoptions;                 /* of engine/request.c: which rollouts were given a new process */
+	bool store_busy, store_again, restored;
 };
 
 /* observe.c */

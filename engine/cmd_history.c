@@ -47,7 +47,7 @@ static void on_history(void *ctx)
 	struct table t;
 
 	if (m->history == NULL) {
-		command_done(run, EXIT_NOT_FOUND_OUT, "the audit cannot be read: %s", m->store_source.last.text);
+		command_done(run, EXIT_NOT_FOUND_OUT, "the audit cannot be read: %s", m->store_source.last->text);
 		return;
 	}
 	if (filter_parse(args_text(run, "filter") != NULL ? args_text(run, "filter") : "", &f, &e) != 0) {

@@ -141,7 +141,7 @@ static void on_timer(void *ctx)
 		return;
 	}
 	if (d->logs == NULL) {
-		end(l, EXIT_NOT_FOUND_OUT, d->sources[PORT_LOGS].last.text[0] != '\0' ? d->sources[PORT_LOGS].last.text
+		end(l, EXIT_NOT_FOUND_OUT, d->sources[PORT_LOGS].last->text[0] != '\0' ? d->sources[PORT_LOGS].last->text
 		                                                                      : "the logs cannot be followed");
 		return;
 	}
@@ -155,7 +155,7 @@ static void on_timer(void *ctx)
 		l->tailing = false;
 		print_tail(l, d->logs);
 		if (!l->follow && logbuf_end(d->logs) == 0 && d->sources[PORT_LOGS].failing_since_us != 0)
-			end(l, EXIT_NOT_FOUND_OUT, d->sources[PORT_LOGS].last.text);
+			end(l, EXIT_NOT_FOUND_OUT, d->sources[PORT_LOGS].last->text);
 		else if (!l->follow)
 			end(l, EXIT_DONE, NULL);
 		return;

@@ -115,9 +115,9 @@ static void on_ladder(void *ctx)
 		asked++;
 		if (set == NULL) {
 			v = jv_obj(a);
-			jv_set_str(a, v, "error", d->sources[PORT_MIGRATE].last.text);
+			jv_set_str(a, v, "error", d->sources[PORT_MIGRATE].last->text);
 			jv_set(a, envs, m->setup->envs[k].name, v);
-			command_line(run, "? %s  %s", m->setup->envs[k].name, d->sources[PORT_MIGRATE].last.text);
+			command_line(run, "? %s  %s", m->setup->envs[k].name, d->sources[PORT_MIGRATE].last->text);
 			continue;
 		}
 		known++;

@@ -14,7 +14,7 @@ static void exec_list(struct app *a, struct command_run *run)
 	int64_t now = loop_wall_us();
 
 	if (m->store == NULL) {
-		command_done(run, EXIT_NOT_FOUND_OUT, "the store cannot be read: %s", m->store_source.last.text);
+		command_done(run, EXIT_NOT_FOUND_OUT, "the store cannot be read: %s", m->store_source.last->text);
 		return;
 	}
 	table_init(&t, run, heads);

@@ -73,7 +73,7 @@ static struct jv *deployment_value(struct arena *a, const struct model *m, int s
 	jv_set(a, v, "metrics", metrics);
 	for (int p = 0; p < PORT_COUNT; p++)
 		if (d->sources[p].failing_since_us != 0)
-			jv_set_str(a, errors, port_name((enum port)p), d->sources[p].last.text);
+			jv_set_str(a, errors, port_name((enum port)p), d->sources[p].last->text);
 	jv_set(a, v, "errors", errors);
 	jv_set(a, v, "rollout", live != NULL ? jv_str(a, live->id) : jv_null(a));
 	return v;
@@ -158,7 +158,7 @@ static void on_fresh(void *ctx)
 			command_line(run, "%c %s/%s  %s%s%s", state_glyph(s), m->setup->services[i].name,
 			             m->setup->envs[k].name, d->health_text,
 			             d->sources[PORT_DEPLOY].failing_since_us != 0 ? "; " : "",
-			             d->sources[PORT_DEPLOY].failing_since_us != 0 ? d->sources[PORT_DEPLOY].last.text : "");
+			             d->sources[PORT_DEPLOY].failing_since_us != 0 ? d->sources[PORT_DEPLOY].last->text : "");
 		}
 	command_done(run, EXIT_DONE, NULL);
 }

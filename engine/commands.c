@@ -240,7 +240,7 @@ static void on_store_read(void *ctx)
 		return;
 	}
 	if (m->store == NULL && (run->command->flags & COMMAND_MUTATES) != 0) {
-		command_done(run, EXIT_NOT_FOUND_OUT, "the store cannot be read: %s", m->store_source.last.text);
+		command_done(run, EXIT_NOT_FOUND_OUT, "the store cannot be read: %s", m->store_source.last->text);
 		return;
 	}
 	run->command->exec(run->app, run);

@@ -19,6 +19,7 @@ enum { IN_FLIGHT_MAX = 48 };
 #define BACKOFF_MAX (60 * US_PER_S)
 #define MIGRATIONS_PERIOD (10 * US_PER_S)
 #define RELEASES_PERIOD (10 * US_PER_S)
+#define START_DELAY (30 * US_PER_MS)     /* the first frame with the last known board goes first */
 #define SPACING (4 * US_PER_MS)          /* mean distance of two reads when there are many */
 
 struct slot {
@@ -267,7 +268,7 @@ static void make_slots(struct observer *o)
 	for (int i = 0; i < o->n_slots; i++) {
 		int64_t spread = MIN((int64_t)i * SPACING / 4, poll);
 
-		o->slots[i].due_us = now + spread + (o->slots[i].port == PORT_MIGRATE ? 700 * US_PER_MS : 0);
+		o->slots[i].due_us = now + START_DELAY + spread + (o->slots[i].port == PORT_MIGRATE ? 700 * US_PER_MS : 0);
 	}
 }
 
@@ -456,11 +457,13 @@ static void restore_one(struct app *a, const struct observation *ob)
 static void on_observations(void *ctx, struct op *op, const struct outcome *o, void *result)
 {
 	const struct observation_list *list = result;
+	struct app *a = ctx;
 
 	UNUSED(op);
+	a->restored = true;
 	if (o->kind == OUTCOME_OK && list != NULL)
 		for (int i = 0; i < list->n_items; i++)
-			restore_one(ctx, &list->items[i]);
+			restore_one(a, &list->items[i]);
 }
 
 void observer_restore(struct app *a)

@@ -28,6 +28,7 @@ enum {
 	PASTE_WAIT_MS = 2000,        /* silence after which a paste without an end is over */
 	KEY_FRAME_US = 8000,         /* between frames that answer a key */
 	DATA_FRAME_US = 100000,      /* between frames that only follow data */
+	FIRST_WAIT_US = 30000,       /* of the first frame for the last known board */
 	RESIZE_US = 50000,
 	LEAVE_MS = 300,              /* for the last bytes to a slow terminal */
 	TICK_US = 1000000,
@@ -52,7 +53,7 @@ struct tui {
 	bool dirty, urgent;          /* a frame is wanted; for a key */
 	bool dumped;                 /* plain text is on the terminal: the next key comes back */
 	bool ended;
-	int64_t frame_us;
+	int64_t frame_us, key_frame_us, start_us;
 	int exit_code;
 };
 
@@ -256,16 +257,23 @@ static void tail(void *ctx)
 		send_bytes(t);
 		return;
 	}
+	/* A key never waits for a frame that followed data, only for the one of the key before it. */
 	int64_t now = loop_mono_us(), gap = t->urgent ? KEY_FRAME_US : DATA_FRAME_US;
-	if (now - t->frame_us < gap) {
+	int64_t since = now - (t->urgent ? t->key_frame_us : t->frame_us);
+	if (t->frame_us == 0 && !app_restored(t->app)) {
+		gap = FIRST_WAIT_US;
+		since = now - t->start_us;
+	}
+	if (since < gap) {
 		if (t->frame && t->urgent) {
 			timer_stop(t->frame);
 			t->frame = NULL;
 		}
 		if (!t->frame)
-			t->frame = loop_timer(t->loop, gap - (now - t->frame_us), 0, frame_timer, t);
+			t->frame = loop_timer(t->loop, gap - since, 0, frame_timer, t);
 		return;
 	}
+	t->key_frame_us = t->urgent ? now : t->key_frame_us;
 	t->dirty = t->urgent = false;
 	t->frame_us = now;
 	const struct model *m = app_model(t->app);
@@ -527,6 +535,7 @@ static int run(struct tui *t, const struct app_options *base, const struct tui_o
 	if (!t->effects)
 		return EXIT_NOT_FOUND_OUT;
 	raw_mode(t, true);
+	t->start_us = loop_mono_us();
 	t->tty = loop_watch_fd(t->loop, t->fd, UV_READABLE, on_tty, t);
 	first_screen(t, o);
 	loop_on_tail(t->loop, tail, t);

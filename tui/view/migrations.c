@@ -123,8 +123,8 @@ static void migrations_draw(const struct model *m, const struct ui *u, struct ar
 			paragraph(a, 1, 1, ROLE_DIM, "this service has no migrations configured; l and h choose another "
 			                             "environment, 1 goes back to the board");
 		else if (d->sources[PORT_MIGRATE].failing_since_us)
-			paragraph(a, paragraph(a, 1, 1, ROLE_ERR, d->sources[PORT_MIGRATE].last.text), 1, ROLE_DIM,
-			          d->sources[PORT_MIGRATE].last.hint);
+			paragraph(a, paragraph(a, 1, 1, ROLE_ERR, d->sources[PORT_MIGRATE].last->text), 1, ROLE_DIM,
+			          d->sources[PORT_MIGRATE].last->hint);
 		else
 			area_text(a, 1, 1, ROLE_DIM, l->filter ? "the filter hides all; Esc clears it" : "reading migrations");
 		return;

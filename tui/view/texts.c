@@ -25,8 +25,8 @@ static int sources(const struct model *m, const struct ui *u, struct area a, int
 		else
 			area_text(a, row++, 16, ROLE_DIM, "not asked yet");
 		if (s->failing_since_us) {
-			row = paragraph(a, row, 5, ROLE_ERR, s->last.text);
-			row = paragraph(a, row, 5, ROLE_DIM, s->last.hint);
+			row = paragraph(a, row, 5, ROLE_ERR, s->last->text);
+			row = paragraph(a, row, 5, ROLE_DIM, s->last->hint);
 		}
 	}
 	return row + 1;

@@ -76,7 +76,7 @@ static int image_line(const struct model *m, const struct ui *u, struct area a, 
 		if (!setup_deployment(m->setup, service, env)->present)
 			area_text(a, row, 1, ROLE_DIM, "not deployed in this environment");
 		else if (s->failing_since_us)
-			area_printf(a, row, 1, ROLE_ERR, "cannot be read: %s", s->last.text);
+			area_printf(a, row, 1, ROLE_ERR, "cannot be read: %s", s->last->text);
 		else
 			area_text(a, row, 1, ROLE_DIM, "reading what runs here");
 		return row + 1;
@@ -138,7 +138,7 @@ static int migration_line(const struct model *m, const struct ui *u, struct area
 	const struct migration_set *set = d->migrations;
 	int col = area_printf(a, row, 1, ROLE_TEXT, "schema");
 	if (!set) {
-		area_printf(a, row, col + 1, ROLE_UNKNOWN, "? %s", s->failing_since_us ? s->last.text : "not read yet");
+		area_printf(a, row, col + 1, ROLE_UNKNOWN, "? %s", s->failing_since_us ? s->last->text : "not read yet");
 		return row + 1;
 	}
 	col = area_printf(a, row, col + 1, ROLE_TEXT, "%d applied", set->n_applied);
@@ -210,7 +210,7 @@ static int sources_line(const struct model *m, const struct ui *u, struct area a
 		col = area_printf(a, row, col, s->failing_since_us ? ROLE_ERR : ROLE_UNKNOWN, "%s %s", u->glyphs->state[
 		                  s->failing_since_us ? STATE_FAILED : STATE_UNKNOWN], port_name((enum port)p));
 		if (s->failing_since_us)
-			col = area_printf(a, row, col + 1, ROLE_DIM, "%s", s->last.text);
+			col = area_printf(a, row, col + 1, ROLE_DIM, "%s", s->last->text);
 		col = s->ok_us > 0 ? area_printf(a, row, col + 1, ROLE_DIM, "last read %s ago", age) + 2
 		                   : area_text(a, row, col + 1, ROLE_DIM, "not read yet") + 2;
 	}

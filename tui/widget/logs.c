@@ -106,8 +106,8 @@ static void log_empty(const struct model *m, const struct ui *u, struct area a, 
 	if (!s->configured)
 		paragraph(a, 0, 1, ROLE_DIM, "no logs configured here: add logs: to this service in the file");
 	else if (s->failing_since_us) {
-		(void)snprintf(text, sizeof text, "logs cannot be read: %s", s->last.text);
-		paragraph(a, paragraph(a, 0, 1, ROLE_ERR, text), 1, ROLE_DIM, s->last.hint);
+		(void)snprintf(text, sizeof text, "logs cannot be read: %s", s->last->text);
+		paragraph(a, paragraph(a, 0, 1, ROLE_ERR, text), 1, ROLE_DIM, s->last->hint);
 	} else if (!d->logs)
 		area_text(a, 0, 1, ROLE_DIM, "opening the logs");
 	else if (u->lists[SCREEN_LOGS].filter)

@@ -126,7 +126,7 @@ void metric_rows(const struct model *m, const struct ui *u, struct area a, int s
 		if (!source->configured)
 			paragraph(a, 0, 1, ROLE_DIM, "no metrics configured here: add metrics: to this service");
 		else if (source->failing_since_us)
-			paragraph(a, paragraph(a, 0, 1, ROLE_ERR, source->last.text), 1, ROLE_DIM, source->last.hint);
+			paragraph(a, paragraph(a, 0, 1, ROLE_ERR, source->last->text), 1, ROLE_DIM, source->last->hint);
 		else
 			area_text(a, 0, 1, ROLE_DIM, "no sample yet");
 		return;
@@ -155,7 +155,7 @@ void metric_rows(const struct model *m, const struct ui *u, struct area a, int s
 		age_text(age, sizeof age, m->now_us, source->ok_us);
 		area_printf(a, row, 1, source->failing_since_us ? ROLE_ERR : ROLE_DIM, "source %s, newest %s ago%s%s",
 		            source->failing_since_us ? "failing" : "ok", age, source->failing_since_us ? ": " : "",
-		            source->failing_since_us ? source->last.text : "");
+		            source->failing_since_us ? source->last->text : "");
 	}
 	UNUSED(shown);
 }
