@@ -40,6 +40,7 @@ const char *app_program(const struct app *a);        /* absolute path of this bi
 
 /* Zeroed memory of n bytes that lives as long as the app; for engine/request.c alone. NULL: no memory. */
 void *app_adoptions(struct app *a, size_t n);
+
 /* True once the last known board was read from the store, or could not be: the first frame waits for it. */
 bool app_restored(const struct app *a);
 
