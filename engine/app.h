@@ -51,7 +51,7 @@ bool app_observes(const struct app *a);
 void app_post(struct app *a, struct event *e);
 void app_message(struct app *a, enum message_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Reads one source now, besides its schedule; done (may be NULL) after the event was applied. */
+/* Reads a port now, besides its schedule (service and env -1: of all); done (may be NULL) after the event was applied. */
 void app_refresh(struct app *a, int service, int env, enum port port, void (*done)(void *ctx), void *ctx);
 /* Reads deploy, migrations, metrics and the store once for all; done after the last of them (each is bounded). */
 void app_refresh_all(struct app *a, void (*done)(void *ctx), void *ctx);

@@ -163,17 +163,47 @@ static void on_fresh(void *ctx)
 	command_done(run, EXIT_DONE, NULL);
 }
 
+/* Rates need two readings of the counters, a moment apart. */
+#define BETWEEN_READINGS_US US_PER_S
+
+static void second_reading(void *ctx)
+{
+	struct command_run *run = ctx;
+
+	app_refresh(command_app(run), -1, -1, PORT_METRICS, on_fresh, run);
+}
+
+static void on_first(void *ctx)
+{
+	struct command_run *run = ctx;
+	const struct setup *s = app_setup(command_app(run));
+	bool metrics = false;
+
+	for (int i = 0; i < s->n_services * s->n_envs; i++)
+		metrics = metrics || s->deployments[i].n_metrics > 0;
+	if (metrics && !args_flag(run, "quick"))
+		loop_timer(app_loop(command_app(run)), BETWEEN_READINGS_US, 0, second_reading, run);
+	else
+		on_fresh(run);
+}
+
 static void exec(struct app *a, struct command_run *run)
 {
-	app_refresh_all(a, on_fresh, run);
+	app_refresh_all(a, on_first, run);
 }
+
+static const struct arg_desc args[] = {
+    {.name = "quick", .type = ARG_FLAG, .option = true, .text = "one reading only: no rates, error shares or percentiles"},
+    {.name = NULL},
+};
 
 const struct command command_status = {
     .name = "status",
     .summary = "the board: every service in every environment",
+    .args = args,
     .exec = exec,
-    .details = "Reads every source once and prints what runs where, its state, and the migrations that would run. "
-               "What is not well is explained below the table.",
+    .details = "Reads every source and prints what runs where, its state, and the migrations that would run; metrics are "
+               "read twice, a second apart, because rates need it. What is not well is explained below the table.",
     .json = "name, actor, at_us, environments[], services[].service, .owner, .deployments[]: env, present, state, "
             "health, text, tag, digest, revision, since_us, seen_us, stale, instances[] (name, state, digest, revision, "
             "tag, pid, text), migrations (state, pending, applied, failed, modified, missing, tool, revision, text), "

@@ -348,15 +348,18 @@ static bool wait_for(struct slot *s, void (*done)(void *ctx), void *ctx)
 	return true;
 }
 
+/* Several reads with one answer. Migrations come last: they need the revisions that the deployments tell. */
 struct gather {
 	struct app *app;
 	int n_left;
+	int service, env;            /* -1: all */
+	unsigned ports, then_ports;  /* a bit per port */
+	bool store;
 	void (*done)(void *ctx);
 	void *ctx;
-	bool migrations_next;
 };
 
-static void read_ports(struct app *a, struct gather *g, bool migrations);
+static void read_ports(struct gather *g);
 
 static void on_part(void *ctx)
 {
@@ -364,9 +367,11 @@ static void on_part(void *ctx)
 
 	if (--g->n_left > 0)
 		return;
-	if (g->migrations_next) {
-		g->migrations_next = false;
-		read_ports(g->app, g, true);
+	if (g->then_ports != 0) {
+		g->ports = g->then_ports;
+		g->then_ports = 0;
+		g->store = false;
+		read_ports(g);
 		return;
 	}
 	if (g->done != NULL)
@@ -374,52 +379,58 @@ static void on_part(void *ctx)
 	free(g);
 }
 
-static void read_ports(struct app *a, struct gather *g, bool migrations)
+static bool is_asked(const struct gather *g, const struct slot *s)
 {
-	struct observer *o = observer_of(a);
+	return (g->ports & 1u << s->port) != 0 && (g->service < 0 || g->service == s->service) &&
+	       (g->env < 0 || s->env < 0 || g->env == s->env);
+}
+
+static void read_ports(struct gather *g)
+{
+	struct observer *o = observer_of(g->app);
 
 	g->n_left = 1;
 	for (int i = 0; o != NULL && i < o->n_slots; i++)
-		if ((o->slots[i].port == PORT_MIGRATE) == migrations) {
+		if (is_asked(g, &o->slots[i])) {
 			g->n_left++;
 			if (!wait_for(&o->slots[i], on_part, g))
 				g->n_left--;
 		}
-	if (!migrations) {
+	if (g->store) {
 		g->n_left++;
-		app_refresh_store(a, on_part, g);
+		app_refresh_store(g->app, on_part, g);
 	}
-	loop_defer(a->loop, on_part, g);
+	loop_defer(g->app->loop, on_part, g);
 }
 
-void app_refresh_all(struct app *a, void (*done)(void *ctx), void *ctx)
+static void gather_start(struct app *a, const struct gather *want)
 {
 	struct gather *g = calloc(1, sizeof(*g));
 
 	if (g == NULL) {
-		if (done != NULL)
-			loop_defer(a->loop, done, ctx);
+		if (want->done != NULL)
+			loop_defer(a->loop, want->done, want->ctx);
 		return;
 	}
-	/* Migrations need the revisions that the deployments tell. */
-	*g = (struct gather){.app = a, .done = done, .ctx = ctx, .migrations_next = true};
-	read_ports(a, g, false);
+	*g = *want;
+	g->app = a;
+	read_ports(g);
+}
+
+void app_refresh_all(struct app *a, void (*done)(void *ctx), void *ctx)
+{
+	gather_start(a, &(struct gather){.service = -1,
+	                                 .env = -1,
+	                                 .ports = 1u << PORT_DEPLOY | 1u << PORT_METRICS | 1u << PORT_REGISTRY,
+	                                 .then_ports = 1u << PORT_MIGRATE,
+	                                 .store = true,
+	                                 .done = done,
+	                                 .ctx = ctx});
 }
 
 void app_refresh(struct app *a, int service, int env, enum port port, void (*done)(void *ctx), void *ctx)
 {
-	struct observer *o = observer_of(a);
-
-	for (int i = 0; o != NULL && i < o->n_slots; i++) {
-		struct slot *s = &o->slots[i];
-
-		if (s->port == port && s->service == service && (s->env == env || s->env < 0)) {
-			wait_for(s, done, ctx);
-			return;
-		}
-	}
-	if (done != NULL)
-		loop_defer(a->loop, done, ctx);
+	gather_start(a, &(struct gather){.service = service, .env = env, .ports = 1u << port, .done = done, .ctx = ctx});
 }
 
 /* --- the last known board -------------------------------------------------------------------------- */
