@@ -438,12 +438,10 @@ static void drop(struct script *s, struct cur *c)
 /* Functions that SELECT may call in a migration without changing rows or rules. */
 static bool is_quiet_function(const struct sql_token *t)
 {
-	static const char *const quiet[] = {"set_config", "setval", "now", "count", "min", "max", "sum", "avg",
-	                                    "coalesce", "pg_get_serial_sequence", "nextval", "currval", "version", "exists", "in",
-	                                    "values", "from", "where", "and", "or", "not", "as", "on", "any", "all",
-	                                    "over",
-	                                    "varchar", "numeric", "cast", "row", "array", "lower", "upper", "length",
-	                                    "select"};
+	static const char *const quiet[] = {
+	    "set_config", "setval", "now", "count", "min", "max", "sum", "avg", "coalesce", "nextval", "currval",
+	    "pg_get_serial_sequence", "version", "exists", "in", "values", "from", "where", "and", "or", "not", "as", "on",
+	    "any", "all", "over", "varchar", "numeric", "cast", "row", "array", "lower", "upper", "length", "select"};
 	char name[IDENT_LEN];
 
 	sql_name(t, name, sizeof(name));
