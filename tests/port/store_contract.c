@@ -199,7 +199,7 @@ static struct plan *law_plan;
 static struct smoke_result *law_smoke;
 
 #define CALL(name, ...)                                                                                      \
-	static void call_##name(void *priv, struct op *op) { law_driver->name(priv, ##__VA_ARGS__, op); }
+	static void call_##name(void *priv, struct op *op) { law_driver->name(priv, __VA_ARGS__, op); }
 static const struct store_driver *law_driver;
 static const struct lease law_lease = {.key = "web/prod", .holder = "1@x", .pid = 1};
 static const struct outcome law_outcome = {.kind = OUTCOME_OK};
