@@ -375,8 +375,8 @@ void scene_bare(struct scene *s)
 	registered = true;
 }
 
-/* Restarts of instances wait as long as the file "hold" is there: a rollout is where a test wants it. */
-static void slow_restarts(struct scene *s)
+/* Restarts wait as long as the file "hold" is there: a rollout is where a test wants it. And sources are asked often. */
+static void config_change(struct scene *s)
 {
 	static const char mark[] = "restart: [";
 	char script[PATH_LEN * 2];
@@ -394,6 +394,9 @@ static void slow_restarts(struct scene *s)
 	fputs(p, f);
 	fclose(f);
 	assert_int_equal(hits, 3);
+	p = strstr(out, "poll: 2s");
+	assert_non_null(p);
+	p[6] = '1';
 	scene_write(s->config, out, n, 0600);
 	free(out);
 	free(text);
@@ -416,7 +419,7 @@ void scene_start(struct scene *s)
 	s->has_databases = jv_get_true(s->value, "databases", false);
 	s->has_django = jv_get_true(s->value, "django", false);
 	free(world);
-	slow_restarts(s);
+	config_change(s);
 }
 
 void scene_stop(struct scene *s)
