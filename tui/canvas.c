@@ -51,10 +51,7 @@ void canvas_text(const struct canvas *c, struct str *ret)
 	}
 }
 
-struct area canvas_area(struct canvas *c)
-{
-	return (struct area){.c = c, .rows = c->rows, .cols = c->cols};
-}
+struct area canvas_area(struct canvas *c) { return (struct area){.c = c, .rows = c->rows, .cols = c->cols}; }
 
 struct area area_part(struct area a, int row, int col, int rows, int cols)
 {
@@ -96,7 +93,8 @@ static void grapheme_copy(struct canvas_cell *cell, const char *s, size_t n)
 	cell->text[n] = '\0';
 }
 
-int area_textn(struct area a, int row, int col, int max_cells, enum role role, unsigned attrs, const char *text)
+int area_textn(struct area a, int row, int col, int max_cells, enum role role, unsigned attrs,
+	       const char *text)
 {
 	int end = max_cells < 0 || max_cells > a.cols ? a.cols : MIN(a.cols, col + max_cells);
 	if (row < 0 || row >= a.rows)

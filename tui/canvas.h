@@ -13,15 +13,15 @@
 enum { CELL_BYTES = 20, CANVAS_ROWS_MAX = 300, CANVAS_COLS_MAX = 1000 };
 
 struct canvas_cell {
-	char text[CELL_BYTES];   /* one grapheme, NUL-terminated; "" behind a wide one */
-	uint8_t width;           /* 1, 2, or 0 for the second half of a wide one */
-	uint8_t role, attrs;     /* enum role, enum style_attr */
+	char text[CELL_BYTES]; /* one grapheme, NUL-terminated; "" behind a wide one */
+	uint8_t width;         /* 1, 2, or 0 for the second half of a wide one */
+	uint8_t role, attrs;   /* enum role, enum style_attr */
 };
 
 struct canvas {
 	int rows, cols;
 	struct canvas_cell *cells;
-	int cursor_row, cursor_col;   /* where the terminal's cursor stands while typing; -1 hidden */
+	int cursor_row, cursor_col; /* where the terminal's cursor stands while typing; -1 hidden */
 };
 
 /* Makes or remakes a canvas of blanks; sizes are clamped to 1..max. Returns 0 or ERR_NOMEM (canvas unchanged). */
@@ -48,7 +48,8 @@ struct area area_part(struct area a, int row, int col, int rows, int cols);
 
 /* Draws a text, clipped at the area's right edge. Returns the column behind it. */
 int area_text(struct area a, int row, int col, enum role role, const char *text);
-int area_textn(struct area a, int row, int col, int max_cells, enum role role, unsigned attrs, const char *text);
+int area_textn(struct area a, int row, int col, int max_cells, enum role role, unsigned attrs,
+	       const char *text);
 int area_printf(struct area a, int row, int col, enum role role, const char *fmt, ...) PRINTF_LIKE(5, 6);
 /* Right-aligned so that it ends before col_end. Returns its first column. */
 int area_right(struct area a, int row, int col_end, enum role role, const char *text);

@@ -51,13 +51,13 @@ static void ground(struct decode *d, uint8_t b, decode_emit_fn *emit, void *ctx)
 			if (d->n_utf8 < d->want_utf8)
 				return;
 			uint32_t cp = d->want_utf8 == 2   ? d->utf8[0] & 0x1fu
-			              : d->want_utf8 == 3 ? d->utf8[0] & 0x0fu
-			                                  : d->utf8[0] & 0x07u;
+				      : d->want_utf8 == 3 ? d->utf8[0] & 0x0fu
+							  : d->utf8[0] & 0x07u;
 			for (int i = 1; i < d->want_utf8; i++)
 				cp = cp << 6 | (d->utf8[i] & 0x3fu);
 			static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-			bool bad = cp < least[d->want_utf8] || cp > 0x10ffff || (cp >= 0xd800 && cp < 0xe000) ||
-			           cp < 0xa0;
+			bool bad = cp < least[d->want_utf8] || cp > 0x10ffff ||
+				   (cp >= 0xd800 && cp < 0xe000) || cp < 0xa0;
 			d->want_utf8 = d->n_utf8 = 0;
 			put_code(d, bad ? 0xfffd : cp, emit, ctx);
 			return;
@@ -117,9 +117,10 @@ static enum input_kind by_letter(uint8_t b)
 
 static void tilde(struct decode *d, int code, bool modified, decode_emit_fn *emit, void *ctx)
 {
-	static const int8_t f[] = {[11] = 1,  [12] = 2,  [13] = 3,  [14] = 4,  [15] = 5,  [17] = 6,  [18] = 7,
-	                           [19] = 8,  [20] = 9,  [21] = 10, [23] = 11, [24] = 12, [25] = 13, [26] = 14,
-	                           [28] = 15, [29] = 16, [31] = 17, [32] = 18, [33] = 19, [34] = 20};
+	static const int8_t f[] = {
+	    [11] = 1,  [12] = 2,  [13] = 3,  [14] = 4,  [15] = 5,  [17] = 6,  [18] = 7,
+	    [19] = 8,  [20] = 9,  [21] = 10, [23] = 11, [24] = 12, [25] = 13, [26] = 14,
+	    [28] = 15, [29] = 16, [31] = 17, [32] = 18, [33] = 19, [34] = 20};
 	enum input_kind kind = INPUT_NONE;
 	switch (code) {
 	case 1:
@@ -135,7 +136,7 @@ static void tilde(struct decode *d, int code, bool modified, decode_emit_fn *emi
 		d->n_paste = 0;
 		put(emit, ctx, INPUT_PASTE_BEGIN, 0);
 		return;
-	case 201: return;   /* an end without a beginning */
+	case 201: return; /* an end without a beginning */
 	default: break;
 	}
 	if (kind != INPUT_NONE)
@@ -209,9 +210,9 @@ static void ss3(uint8_t b, decode_emit_fn *emit, void *ctx)
 		put(emit, ctx, INPUT_F, (uint32_t)(b - 'P' + 1));
 	else if (b == 'M')
 		put(emit, ctx, INPUT_ENTER, 0);
-	else if (b >= 'j' && b <= 'y')   /* keypad in application mode */
+	else if (b >= 'j' && b <= 'y') /* keypad in application mode */
 		put(emit, ctx, INPUT_CHAR, (uint32_t)("*+,-./0123456789"[b - 'j']));
-	else if (b >= 'a' && b <= 'd')   /* rxvt with Ctrl */
+	else if (b >= 'a' && b <= 'd') /* rxvt with Ctrl */
 		put_modified(emit, ctx, by_letter((uint8_t)(b - 32)), 0, true);
 }
 
@@ -300,7 +301,7 @@ static void feed(struct decode *d, uint8_t b, decode_emit_fn *emit, void *ctx)
 		} else if (b == 0x1b) {
 			d->state = DECODE_ESCAPED;
 		} else if (b < 0x20 || b >= 0x7f) {
-			d->state = DECODE_GROUND;   /* broken off */
+			d->state = DECODE_GROUND; /* broken off */
 		} else if (b >= 0x40) {
 			d->state = DECODE_GROUND;
 			csi(d, b, emit, ctx);
@@ -372,10 +373,21 @@ void decode_timeout(struct decode *d, decode_emit_fn *emit, void *ctx)
 void input_name(const struct input *in, char *dst, size_t cap)
 {
 	static const char *const names[INPUT_KIND_COUNT] = {
-	    [INPUT_ENTER] = "Enter", [INPUT_TAB] = "Tab", [INPUT_BACKTAB] = "S-Tab", [INPUT_ESC] = "Esc",
-	    [INPUT_BACKSPACE] = "Backspace", [INPUT_UP] = "Up", [INPUT_DOWN] = "Down", [INPUT_LEFT] = "Left",
-	    [INPUT_RIGHT] = "Right", [INPUT_HOME] = "Home", [INPUT_END] = "End", [INPUT_PGUP] = "PgUp",
-	    [INPUT_PGDN] = "PgDn", [INPUT_INSERT] = "Insert", [INPUT_DELETE] = "Delete",
+	    [INPUT_ENTER] = "Enter",
+	    [INPUT_TAB] = "Tab",
+	    [INPUT_BACKTAB] = "S-Tab",
+	    [INPUT_ESC] = "Esc",
+	    [INPUT_BACKSPACE] = "Backspace",
+	    [INPUT_UP] = "Up",
+	    [INPUT_DOWN] = "Down",
+	    [INPUT_LEFT] = "Left",
+	    [INPUT_RIGHT] = "Right",
+	    [INPUT_HOME] = "Home",
+	    [INPUT_END] = "End",
+	    [INPUT_PGUP] = "PgUp",
+	    [INPUT_PGDN] = "PgDn",
+	    [INPUT_INSERT] = "Insert",
+	    [INPUT_DELETE] = "Delete",
 	};
 	dst[0] = '\0';
 	if (in->modified)

@@ -13,37 +13,60 @@
 
 enum input_kind {
 	INPUT_NONE,
-	INPUT_CHAR,          /* cp: a printable character */
-	INPUT_CTRL,          /* cp: the letter, 'a' .. 'z', or one of "\\]^_@" */
-	INPUT_ENTER, INPUT_TAB, INPUT_BACKTAB, INPUT_ESC, INPUT_BACKSPACE,
-	INPUT_UP, INPUT_DOWN, INPUT_LEFT, INPUT_RIGHT,
-	INPUT_HOME, INPUT_END, INPUT_PGUP, INPUT_PGDN, INPUT_INSERT, INPUT_DELETE,
-	INPUT_F,             /* cp: 1 .. 24 */
-	INPUT_PASTE_BEGIN, INPUT_PASTED, INPUT_PASTE_END,   /* PASTED: cp, any code point but ESC */
-	INPUT_FOCUS_IN, INPUT_FOCUS_OUT,
-	INPUT_WHEEL_UP, INPUT_WHEEL_DOWN, INPUT_CLICK,      /* row, col from 0 */
-	INPUT_REPLY,         /* a swallowed reply; cp is its final byte: 'c' DA1, 'R' position, ']' OSC (text in reply) */
+	INPUT_CHAR, /* cp: a printable character */
+	INPUT_CTRL, /* cp: the letter, 'a' .. 'z', or one of "\\]^_@" */
+	INPUT_ENTER,
+	INPUT_TAB,
+	INPUT_BACKTAB,
+	INPUT_ESC,
+	INPUT_BACKSPACE,
+	INPUT_UP,
+	INPUT_DOWN,
+	INPUT_LEFT,
+	INPUT_RIGHT,
+	INPUT_HOME,
+	INPUT_END,
+	INPUT_PGUP,
+	INPUT_PGDN,
+	INPUT_INSERT,
+	INPUT_DELETE,
+	INPUT_F, /* cp: 1 .. 24 */
+	INPUT_PASTE_BEGIN,
+	INPUT_PASTED,
+	INPUT_PASTE_END, /* PASTED: cp, any code point but ESC */
+	INPUT_FOCUS_IN,
+	INPUT_FOCUS_OUT,
+	INPUT_WHEEL_UP,
+	INPUT_WHEEL_DOWN,
+	INPUT_CLICK, /* row, col from 0 */
+	INPUT_REPLY, /* a swallowed reply; cp is its final byte: 'c' DA1, 'R' position, ']' OSC (text in reply) */
 	INPUT_KIND_COUNT
 };
 
 struct input {
 	enum input_kind kind;
 	uint32_t cp;
-	bool modified;               /* came with a modifier that no binding can name: ignore it */
+	bool modified; /* came with a modifier that no binding can name: ignore it */
 	int row, col;
-	char reply[64];              /* INPUT_REPLY of an OSC: its start, printable ASCII only */
+	char reply[64]; /* INPUT_REPLY of an OSC: its start, printable ASCII only */
 };
 
 enum { DECODE_HELD_MAX = 64, DECODE_STRING_MAX = 4096, PASTE_MAX = 65536 };
 
 struct decode {
 	enum decode_state {
-		DECODE_GROUND, DECODE_ESCAPED, DECODE_SS3, DECODE_CSI, DECODE_CSI_LINUX, DECODE_STRING, DECODE_STRING_ESC,
+		DECODE_GROUND,
+		DECODE_ESCAPED,
+		DECODE_SS3,
+		DECODE_CSI,
+		DECODE_CSI_LINUX,
+		DECODE_STRING,
+		DECODE_STRING_ESC,
 		DECODE_X10
 	} state;
-	uint8_t held[DECODE_HELD_MAX];   /* parameters of the sequence that is being read */
+	uint8_t held[DECODE_HELD_MAX]; /* parameters of the sequence that is being read */
 	int n_held;
-	int n_string;                    /* bytes of an OSC or DCS string that were swallowed */
+	int n_string; /* bytes of an OSC or DCS string that were swallowed */
 	bool is_osc;
 	uint8_t utf8[4];
 	int n_utf8, want_utf8;

@@ -15,9 +15,9 @@ struct effects {
 	command_list list;
 	void (*report)(void *ctx, const struct ui_event *e);
 	void *ctx;
-	int users;                   /* the owner, and each answer under way */
+	int users; /* the owner, and each answer under way */
 	bool gone;
-	uint32_t plan_serial;        /* answers to older questions are dropped */
+	uint32_t plan_serial; /* answers to older questions are dropped */
 	struct command_run *run;
 };
 
@@ -55,8 +55,8 @@ static void asked_free(struct asked *a)
 	free(a);
 }
 
-struct effects *effects_new(struct app *a, command_list list, void (*report)(void *ctx, const struct ui_event *e),
-                            void *ctx)
+struct effects *effects_new(struct app *a, command_list list,
+			    void (*report)(void *ctx, const struct ui_event *e), void *ctx)
 {
 	struct effects *f = calloc(1, sizeof *f);
 	if (!f)
@@ -79,7 +79,8 @@ void effects_free(struct effects *f)
 	release(f);
 }
 
-static void tell(struct effects *f, enum ui_event_kind kind, enum message_kind mk, const char *text, const char *rollout)
+static void tell(struct effects *f, enum ui_event_kind kind, enum message_kind mk, const char *text,
+		 const char *rollout)
 {
 	struct ui_event e = {.kind = kind, .message_kind = mk, .text = text, .rollout = rollout};
 	if (!f->gone)
@@ -96,7 +97,8 @@ static void say_outcome(const struct outcome *o, const char *done, char *dst, si
 	if (o->kind == OUTCOME_OK)
 		(void)snprintf(dst, cap, "%s", done);
 	else
-		(void)snprintf(dst, cap, "%s%s%s%s", o->text, o->hint[0] ? " (" : "", o->hint, o->hint[0] ? ")" : "");
+		(void)snprintf(dst, cap, "%s%s%s%s", o->text, o->hint[0] ? " (" : "", o->hint,
+			       o->hint[0] ? ")" : "");
 }
 
 /* --- plans ------------------------------------------------------------------------------------ */
@@ -135,9 +137,9 @@ static void plan_start(struct effects *f, const struct ui_effect *e)
 	a->serial = ++f->plan_serial;
 	str_copy(a->text, sizeof a->text, e->release);
 	struct plan_want want = {.kind = e->plan_kind,
-	                         .service = e->service,
-	                         .env = e->env,
-	                         .release = a->text[0] ? a->text : NULL};
+				 .service = e->service,
+				 .env = e->env,
+				 .release = a->text[0] ? a->text : NULL};
 	planner_start(f->app, &want, plan_done, a);
 }
 
@@ -156,7 +158,8 @@ static void stored_plan(void *ctx, struct op *op, const struct outcome *o, void 
 	struct outcome why = *o;
 	if (o->kind == OUTCOME_OK && result) {
 		arena_init(&a->arena, ARENA_DEFAULT_MAX);
-		if (jv_parse(&a->arena, result, strlen(result), &v, &e) == 0 && plan_from_jv(v, &plan, &e) == 0) {
+		if (jv_parse(&a->arena, result, strlen(result), &v, &e) == 0 &&
+		    plan_from_jv(v, &plan, &e) == 0) {
 			/* The planner keeps what it needs before it returns. */
 			planner_recheck(a->f->app, plan, plan_done, a);
 			plan_free(plan);
@@ -189,7 +192,8 @@ static void executed(void *ctx, const struct outcome *o, const char *id)
 {
 	struct asked *a = ctx;
 	char text[TEXT_LEN * 2 + 8], done[TEXT_LEN];
-	(void)snprintf(done, sizeof done, "rollout %s has started; it goes on without this terminal", id ? id : "");
+	(void)snprintf(done, sizeof done, "rollout %s has started; it goes on without this terminal",
+		       id ? id : "");
 	say_outcome(o, done, text, sizeof text);
 	tell(a->f, UI_DONE, kind_of(o), text, o->kind == OUTCOME_OK ? id : NULL);
 	asked_free(a);
@@ -254,13 +258,10 @@ static void resume(struct effects *f, const struct ui_effect *e)
 
 /* --- commands --------------------------------------------------------------------------------- */
 
-static void command_text(void *ctx, const char *text)
-{
-	tell(ctx, UI_OUTPUT, MESSAGE_INFO, text, NULL);
-}
+static void command_text(void *ctx, const char *text) { tell(ctx, UI_OUTPUT, MESSAGE_INFO, text, NULL); }
 
 static void command_ended(void *ctx, const struct command *c, enum exit_code code, const char *text,
-                          const struct jv *value)
+			  const struct jv *value)
 {
 	struct effects *f = ctx;
 	char line[TEXT_LEN * 2];
@@ -268,7 +269,9 @@ static void command_ended(void *ctx, const struct command *c, enum exit_code cod
 	UNUSED(value);
 	f->run = NULL;
 	(void)snprintf(line, sizeof line, "%s%s%s", code == EXIT_DONE ? "+ " : "X ", text ? text : "",
-	               text && *text ? "" : code == EXIT_DONE ? "done" : "ended");
+		       text && *text       ? ""
+		       : code == EXIT_DONE ? "done"
+					   : "ended");
 	tell(f, UI_OUTPUT_END, MESSAGE_INFO, line, NULL);
 	release(f);
 }

@@ -27,17 +27,18 @@ static void header(const struct model *m, const struct ui *u, struct area a)
 	char clock[32], text[TEXT_LEN], trail[TEXT_LEN];
 	/* Lists over all deployments do not name one. */
 	static const bool names_place[SCREEN_COUNT] = {
-	    [SCREEN_LOGS] = true,     [SCREEN_METRICS] = true, [SCREEN_MIGRATIONS] = true, [SCREEN_PLAN] = true,
-	    [SCREEN_ROLLBACK] = true, [SCREEN_ROLLOUT] = true, [SCREEN_INFO] = true};
+	    [SCREEN_LOGS] = true, [SCREEN_METRICS] = true,  [SCREEN_MIGRATIONS] = true,
+	    [SCREEN_PLAN] = true, [SCREEN_ROLLBACK] = true, [SCREEN_ROLLOUT] = true,
+	    [SCREEN_INFO] = true};
 	bool on_board = !names_place[u->screen];
 	count_states(m, &failed, &degraded, &unknown);
 	for (int i = 0; m->store && i < m->store->n_rollouts; i++)
 		live += rollout_is_live(&m->store->rollouts[i]);
 	for (int i = 0; m->store && i < m->store->n_plans; i++)
 		inbox += !m->store->plans[i].used;
-	(void)snprintf(trail, sizeof trail, "%s > %s%s%s%s%s", m->setup ? m->setup->name : "towpath", on_board ? "" : u->service,
-	               on_board || !u->service[0] ? "" : " > ", on_board ? "" : u->env,
-	               on_board || !u->env[0] ? "" : " > ", views[u->screen]->title);
+	(void)snprintf(trail, sizeof trail, "%s > %s%s%s%s%s", m->setup ? m->setup->name : "towpath",
+		       on_board ? "" : u->service, on_board || !u->service[0] ? "" : " > ",
+		       on_board ? "" : u->env, on_board || !u->env[0] ? "" : " > ", views[u->screen]->title);
 	/* From the right: counts never leave. */
 	int end = a.cols;
 	(void)snprintf(text, sizeof text, "X%d !%d ?%d", failed, degraded, unknown);
@@ -61,9 +62,15 @@ static void header(const struct model *m, const struct ui *u, struct area a)
 	int who = text_width(text) + 2;
 	bool has_who = trail_cells + who <= end;
 	const char *store_text = store->failing_since_us ? "X store" : m->store ? "store ok" : "? store";
-	bool has_store = trail_cells + (has_who ? who : 0) + text_width(store_text) + 2 <= end || store->failing_since_us;
+	bool has_store =
+	    trail_cells + (has_who ? who : 0) + text_width(store_text) + 2 <= end || store->failing_since_us;
 	if (has_store)
-		end = area_right(a, 0, end, store->failing_since_us ? ROLE_ERR : m->store ? ROLE_DIM : ROLE_UNKNOWN, store_text) - 2;
+		end = area_right(a, 0, end,
+				 store->failing_since_us ? ROLE_ERR
+				 : m->store              ? ROLE_DIM
+							 : ROLE_UNKNOWN,
+				 store_text) -
+		      2;
 	if (has_who)
 		end = area_right(a, 0, end, m->read_only ? ROLE_WARN : ROLE_DIM, text) - 2;
 	char clipped[TEXT_LEN];
@@ -97,7 +104,8 @@ static void filter_bar(const struct model *m, const struct ui *u, struct area a,
 		const struct logbuf *b = model_deployment(m, service, env)->logs;
 		if (b && l->filter)
 			(void)snprintf(text, sizeof text, "%zu of %llu%s", ui_log_count(u, b),
-			               (unsigned long long)(logbuf_end(b) - logbuf_first(b)), u->log.scan_left ? " .." : "");
+				       (unsigned long long)(logbuf_end(b) - logbuf_first(b)),
+				       u->log.scan_left ? " .." : "");
 	} else if (views[u->screen]->rows && l->n_all != u->n_rows) {
 		(void)snprintf(text, sizeof text, "%d of %d shown", u->n_rows, l->n_all);
 	} else if (u->screen == SCREEN_BOARD) {
@@ -119,12 +127,15 @@ static void filter_bar(const struct model *m, const struct ui *u, struct area a,
 /* The newest live rollout, or what was last said. */
 static void status(const struct model *m, const struct ui *u, struct area a, int row)
 {
-	static const enum role roles[] = {
-	    [MESSAGE_INFO] = ROLE_TEXT, [MESSAGE_OK] = ROLE_OK, [MESSAGE_WARN] = ROLE_WARN, [MESSAGE_ERROR] = ROLE_ERR};
+	static const enum role roles[] = {[MESSAGE_INFO] = ROLE_TEXT,
+					  [MESSAGE_OK] = ROLE_OK,
+					  [MESSAGE_WARN] = ROLE_WARN,
+					  [MESSAGE_ERROR] = ROLE_ERR};
 	static const char *const marks[] = {
 	    [MESSAGE_INFO] = "", [MESSAGE_OK] = "+ ", [MESSAGE_WARN] = "! ", [MESSAGE_ERROR] = "X "};
 	if (u->typing.kind == TYPE_REASON || u->typing.kind == TYPE_TIME) {
-		int col = area_text(a, row, 1, ROLE_KEY, u->typing.kind == TYPE_TIME ? "go to time:" : "reason:");
+		int col =
+		    area_text(a, row, 1, ROLE_KEY, u->typing.kind == TYPE_TIME ? "go to time:" : "reason:");
 		col = area_text(a, row, col + 1, ROLE_INPUT, u->typing.text);
 		area_cursor(a, row, col);
 		return;
@@ -134,7 +145,8 @@ static void status(const struct model *m, const struct ui *u, struct area a, int
 		int col = 4;
 		for (int i = 0; u->keymap && i < u->keymap->n; i++) {
 			const struct binding *b = &u->keymap->items[i];
-			if (b->keys[0] == u->prefix[0] && b->keys[1] && b->keys[1] != ' ' && strcmp(b->context, "global") == 0) {
+			if (b->keys[0] == u->prefix[0] && b->keys[1] && b->keys[1] != ' ' &&
+			    strcmp(b->context, "global") == 0) {
 				char second[2] = {b->keys[1], '\0'};
 				col = key_hint(a, row, col, second, b->note);
 			}
@@ -154,8 +166,8 @@ static void status(const struct model *m, const struct ui *u, struct area a, int
 		rollout_progress(r, &done, &all);
 		int col = area_printf(a, row, 1, ROLE_RUN, "%% rollout %s", r->id);
 		col = area_printf(a, row, col + 1, ROLE_TEXT, "%s %s > %s  step %d/%d %s", r->service,
-		                  release_text(&r->to, tag, sizeof tag), r->env, done, all,
-		                  r->at_step < r->n_steps ? step_kind_name(r->steps[r->at_step].kind) : "");
+				  release_text(&r->to, tag, sizeof tag), r->env, done, all,
+				  r->at_step < r->n_steps ? step_kind_name(r->steps[r->at_step].kind) : "");
 		area_printf(a, row, col + 2, ROLE_DIM, "%s", r->requester);
 		return;
 	}
@@ -195,10 +207,12 @@ static void bound_hints(const struct ui *u, struct area a, int row, int *col)
 			const struct binding *b = &u->keymap->items[i];
 			bool global = strcmp(b->context, "global") == 0, act = strcmp(b->group, "act") == 0;
 			char first[KEYS_LEN], note[32];
-			if (!b->footer || global != (pass == 1) || (!global && strcmp(b->context, context) != 0))
+			if (!b->footer || global != (pass == 1) ||
+			    (!global && strcmp(b->context, context) != 0))
 				continue;
 			if (strcmp(b->action, "help") == 0 || (act && u->screen != SCREEN_BOARD) ||
-			    (strcmp(b->action, "filter") == 0 && !views[u->screen]->text && strcmp(context, "logs") != 0))
+			    (strcmp(b->action, "filter") == 0 && !views[u->screen]->text &&
+			     strcmp(context, "logs") != 0))
 				continue;
 			/* "approve or reject": the first word is enough here. */
 			str_copy(note, sizeof note, b->note);
@@ -215,9 +229,8 @@ static void bound_hints(const struct ui *u, struct area a, int row, int *col)
 
 static void footer(const struct model *m, const struct ui *u, struct area a, int row)
 {
-	static const char *const open_notes[SCREEN_COUNT] = {[SCREEN_BOARD] = "open",
-	                                                     [SCREEN_ROLLOUTS] = "open",
-	                                                     [SCREEN_APPROVALS] = "open plan"};
+	static const char *const open_notes[SCREEN_COUNT] = {
+	    [SCREEN_BOARD] = "open", [SCREEN_ROLLOUTS] = "open", [SCREEN_APPROVALS] = "open plan"};
 	int col = 1;
 	bool plan = u->screen == SCREEN_PLAN || u->screen == SCREEN_ROLLBACK;
 	if (u->typing.kind != TYPE_NONE) {
@@ -225,7 +238,7 @@ static void footer(const struct model *m, const struct ui *u, struct area a, int
 		return;
 	}
 	struct area left = a;
-	left.cols -= 14;   /* ": all  ? help" is always there */
+	left.cols -= 14; /* ": all  ? help" is always there */
 	if (open_notes[u->screen])
 		hint(left, row, &col, "Enter", open_notes[u->screen]);
 	if (plan) {
@@ -254,7 +267,8 @@ static void draw_ask(const struct ui *u, struct area a)
 	int cols = MIN(a.cols - 2, 84), rows = q->n_lines + 6;
 	if (cols < 20)
 		return;
-	struct area in = box(a, MAX(0, (a.rows - rows) / 2), (a.cols - cols) / 2, MIN(rows, a.rows), cols, u->glyphs, q->title);
+	struct area in = box(a, MAX(0, (a.rows - rows) / 2), (a.cols - cols) / 2, MIN(rows, a.rows), cols,
+			     u->glyphs, q->title);
 	int row = 0;
 	for (int i = 0; i < q->n_lines; i++)
 		area_text(in, row++, 0, ROLE_TEXT, q->lines[i]);
@@ -271,7 +285,8 @@ static void draw_ask(const struct ui *u, struct area a)
 		return;
 	}
 	if (q->friction == FRICTION_TWO_KEYS) {
-		col = q->first_key ? key_hint(in, row, 2, "y", "do it") : key_hint(in, row, 2, "x", "then y does it");
+		col = q->first_key ? key_hint(in, row, 2, "y", "do it")
+				   : key_hint(in, row, 2, "x", "then y does it");
 	} else if (q->friction == FRICTION_TOKEN) {
 		col = area_text(in, row, 2, ROLE_TEXT, "type");
 		col = area_text(in, row, col + 2, ROLE_KEY, q->token);
@@ -307,11 +322,13 @@ static void draw_palette(const struct model *m, const struct ui *u, struct area 
 			area_text(in, y, 0, ROLE_FOCUS, u->glyphs->cursor);
 		if (r->command) {
 			area_textn(in, y, 2, 14, role, 0, r->command->name);
-			area_textn(in, y, 17, in.cols - 17, ROLE_DIM, 0, r->off[0] ? r->off : r->command->summary);
+			area_textn(in, y, 17, in.cols - 17, ROLE_DIM, 0,
+				   r->off[0] ? r->off : r->command->summary);
 		} else {
 			area_textn(in, y, 2, 30, role, 0, r->binding->note);
 			area_textn(in, y, 33, 9, ROLE_KEY, 0, r->binding->keys);
-			area_textn(in, y, 43, in.cols - 43, ROLE_DIM, 0, r->off[0] ? r->off : r->binding->action);
+			area_textn(in, y, 43, in.cols - 43, ROLE_DIM, 0,
+				   r->off[0] ? r->off : r->binding->action);
 		}
 		if (here)
 			area_paint(in, y, 0, in.cols, -1, ATTR_REVERSE);

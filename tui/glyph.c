@@ -2,63 +2,61 @@
 
 #include <string.h>
 
-#define STATES_ASCII \
-	{[STATE_NOT_STARTED] = ".", [STATE_OK] = "+", [STATE_DEGRADED] = "!", [STATE_FAILED] = "X", \
-	 [STATE_PROGRESS] = "%", [STATE_UNKNOWN] = "?", [STATE_HELD] = "=", [STATE_SKIPPED] = "-", \
-	 [STATE_FROZEN] = "#", [STATE_DRIFT] = "~"}
-#define STATES_LINE \
-	{[STATE_NOT_STARTED] = ".", [STATE_OK] = "✓", [STATE_DEGRADED] = "!", [STATE_FAILED] = "✗", \
-	 [STATE_PROGRESS] = "%", [STATE_UNKNOWN] = "?", [STATE_HELD] = "=", [STATE_SKIPPED] = "-", \
-	 [STATE_FROZEN] = "#", [STATE_DRIFT] = "~"}
+#define STATES_ASCII                                                                                         \
+	{                                                                                                    \
+		[STATE_NOT_STARTED] = ".", [STATE_OK] = "+", [STATE_DEGRADED] = "!", [STATE_FAILED] = "X",   \
+		[STATE_PROGRESS] = "%", [STATE_UNKNOWN] = "?", [STATE_HELD] = "=", [STATE_SKIPPED] = "-",    \
+		[STATE_FROZEN] = "#", [STATE_DRIFT] = "~"                                                    \
+	}
+#define STATES_LINE                                                                                          \
+	{                                                                                                    \
+		[STATE_NOT_STARTED] = ".", [STATE_OK] = "✓", [STATE_DEGRADED] = "!", [STATE_FAILED] = "✗",   \
+		[STATE_PROGRESS] = "%", [STATE_UNKNOWN] = "?", [STATE_HELD] = "=", [STATE_SKIPPED] = "-",    \
+		[STATE_FROZEN] = "#", [STATE_DRIFT] = "~"                                                    \
+	}
 
 static const struct glyphs sets[GLYPH_SET_COUNT] = {
     [GLYPHS_ASCII] = {.name = "ascii",
-                      .state = STATES_ASCII,
-                      .hline = "-",
-                      .vline = "|",
-                      .corner = {"+", "+", "+", "+"},
-                      .cross = "+",
-                      .spark = {" ", ".", ":", "-", "=", "+", "*", "#", "@"},
-                      .bar_full = "#",
-                      .bar_empty = ".",
-                      .cursor = ">",
-                      .arrow = ">",
-                      .more = "~"},
+		      .state = STATES_ASCII,
+		      .hline = "-",
+		      .vline = "|",
+		      .corner = {"+", "+", "+", "+"},
+		      .cross = "+",
+		      .spark = {" ", ".", ":", "-", "=", "+", "*", "#", "@"},
+		      .bar_full = "#",
+		      .bar_empty = ".",
+		      .cursor = ">",
+		      .arrow = ">",
+		      .more = "~"},
     [GLYPHS_LINE] = {.name = "line",
-                     .state = STATES_LINE,
-                     .hline = "─",
-                     .vline = "│",
-                     .corner = {"┌", "┐", "└", "┘"},
-                     .cross = "┼",
-                     .spark = {" ", ".", ":", "-", "=", "+", "*", "#", "@"},
-                     .bar_full = "#",
-                     .bar_empty = ".",
-                     .cursor = ">",
-                     .arrow = ">",
-                     .more = "~"},
+		     .state = STATES_LINE,
+		     .hline = "─",
+		     .vline = "│",
+		     .corner = {"┌", "┐", "└", "┘"},
+		     .cross = "┼",
+		     .spark = {" ", ".", ":", "-", "=", "+", "*", "#", "@"},
+		     .bar_full = "#",
+		     .bar_empty = ".",
+		     .cursor = ">",
+		     .arrow = ">",
+		     .more = "~"},
     [GLYPHS_RICH] = {.name = "rich",
-                     .state = STATES_LINE,
-                     .hline = "─",
-                     .vline = "│",
-                     .corner = {"╭", "╮", "╰", "╯"},
-                     .cross = "┼",
-                     .spark = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
-                     .bar_full = "█",
-                     .bar_empty = "░",
-                     .cursor = ">",
-                     .arrow = "→",
-                     .more = "…"},
+		     .state = STATES_LINE,
+		     .hline = "─",
+		     .vline = "│",
+		     .corner = {"╭", "╮", "╰", "╯"},
+		     .cross = "┼",
+		     .spark = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
+		     .bar_full = "█",
+		     .bar_empty = "░",
+		     .cursor = ">",
+		     .arrow = "→",
+		     .more = "…"},
 };
 
-const struct glyphs *glyphs_of(enum glyph_set set)
-{
-	return &sets[set];
-}
+const struct glyphs *glyphs_of(enum glyph_set set) { return &sets[set]; }
 
-static bool starts(const char *s, const char *with)
-{
-	return s && strncmp(s, with, strlen(with)) == 0;
-}
+static bool starts(const char *s, const char *with) { return s && strncmp(s, with, strlen(with)) == 0; }
 
 int glyphs_choose(const char *want, bool utf8, const char *term, const char *lang)
 {
@@ -109,10 +107,15 @@ enum role level_role(enum log_level l)
 
 const char *state_word(enum state s)
 {
-	static const char *const words[STATE_COUNT] = {
-	    [STATE_NOT_STARTED] = "NOTHING DEPLOYED", [STATE_OK] = "OK",           [STATE_DEGRADED] = "DEGRADED",
-	    [STATE_FAILED] = "FAILED",                [STATE_PROGRESS] = "ROLLING OUT", [STATE_UNKNOWN] = "UNKNOWN",
-	    [STATE_HELD] = "HELD",                    [STATE_SKIPPED] = "SKIPPED", [STATE_FROZEN] = "FROZEN",
-	    [STATE_DRIFT] = "DRIFT"};
+	static const char *const words[STATE_COUNT] = {[STATE_NOT_STARTED] = "NOTHING DEPLOYED",
+						       [STATE_OK] = "OK",
+						       [STATE_DEGRADED] = "DEGRADED",
+						       [STATE_FAILED] = "FAILED",
+						       [STATE_PROGRESS] = "ROLLING OUT",
+						       [STATE_UNKNOWN] = "UNKNOWN",
+						       [STATE_HELD] = "HELD",
+						       [STATE_SKIPPED] = "SKIPPED",
+						       [STATE_FROZEN] = "FROZEN",
+						       [STATE_DRIFT] = "DRIFT"};
 	return s < STATE_COUNT ? words[s] : "?";
 }

@@ -2,8 +2,8 @@
 #ifndef TUI_GLYPH_H
 #define TUI_GLYPH_H
 
-#include "core/types.h"
 #include "core/logbuf.h"
+#include "core/types.h"
 #include "themes/theme.h"
 
 enum glyph_set { GLYPHS_ASCII, GLYPHS_LINE, GLYPHS_RICH, GLYPH_SET_COUNT };
@@ -11,9 +11,9 @@ enum glyph_set { GLYPHS_ASCII, GLYPHS_LINE, GLYPHS_RICH, GLYPH_SET_COUNT };
 struct glyphs {
 	const char *name;
 	const char *state[STATE_COUNT];
-	const char *hline, *vline, *corner[4];   /* top left, top right, bottom left, bottom right */
+	const char *hline, *vline, *corner[4]; /* top left, top right, bottom left, bottom right */
 	const char *cross;
-	const char *spark[9];                    /* from none to full */
+	const char *spark[9]; /* from none to full */
 	const char *bar_full, *bar_empty;
 	const char *cursor, *arrow, *more;
 };

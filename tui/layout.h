@@ -7,9 +7,9 @@
 enum { COLS_MIN = 40, ROWS_MIN = 10, COLS_FULL = 60, ROWS_FULL = 16 };
 
 struct layout {
-	bool too_small;              /* nothing but a line that says so */
-	bool reduced;                /* below 60x16: header, list, status, footer */
-	int header, bar, body, body_rows, status, footer;   /* rows; bar -1: none */
+	bool too_small;                                   /* nothing but a line that says so */
+	bool reduced;                                     /* below 60x16: header, list, status, footer */
+	int header, bar, body, body_rows, status, footer; /* rows; bar -1: none */
 };
 
 struct layout layout_of(int rows, int cols);

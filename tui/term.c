@@ -15,35 +15,20 @@ void term_free(struct terminal *t)
 	free(bytes);
 }
 
-void term_draw(struct terminal *t, const struct canvas *c)
-{
-	t->ops->draw(t, c);
-}
+void term_draw(struct terminal *t, const struct canvas *c) { t->ops->draw(t, c); }
 
 void term_resize(struct terminal *t, int rows, int cols)
 {
 	t->ops->resize(t, CLAMP(rows, 1, CANVAS_ROWS_MAX), CLAMP(cols, 1, CANVAS_COLS_MAX));
 }
 
-void term_redraw(struct terminal *t)
-{
-	t->ops->redraw(t);
-}
+void term_redraw(struct terminal *t) { t->ops->redraw(t); }
 
-void term_theme(struct terminal *t, const struct theme *theme)
-{
-	t->ops->theme(t, theme);
-}
+void term_theme(struct terminal *t, const struct theme *theme) { t->ops->theme(t, theme); }
 
-void term_leave(struct terminal *t)
-{
-	t->ops->leave(t);
-}
+void term_leave(struct terminal *t) { t->ops->leave(t); }
 
-enum depth term_depth(const struct terminal *t)
-{
-	return t->depth;
-}
+enum depth term_depth(const struct terminal *t) { return t->depth; }
 
 const char *term_bytes(const struct terminal *t, size_t *ret_n)
 {

@@ -10,10 +10,10 @@
 struct terminal;
 
 struct term_options {
-	const char *term;             /* terminfo name, from $TERM */
+	const char *term; /* terminfo name, from $TERM */
 	int rows, cols;
 	bool utf8;
-	enum depth depth;             /* wanted; taken down to what the terminal has */
+	enum depth depth; /* wanted; taken down to what the terminal has */
 	const struct theme *theme;
 };
 

@@ -25,9 +25,9 @@ struct term_curses {
 	FILE *in, *out;
 	int fd;
 	bool utf8, left, all;
-	bool fold8;                    /* eight colours only: the bright ones are bold */
+	bool fold8; /* eight colours only: the bright ones are bold */
 	const struct theme *theme;
-	int32_t palette[256];          /* RGB of borrowed palette numbers, -1 */
+	int32_t palette[256]; /* RGB of borrowed palette numbers, -1 */
 	struct canvas last;
 };
 
@@ -72,7 +72,8 @@ static void paint_rgb(struct term_curses *t, size_t start)
 			continue;
 		char rgb[32];
 		int32_t v = t->palette[index];
-		int len = snprintf(rgb, sizeof rgb, "%c8;2;%d;%d;%d", raw[i], v >> 16 & 255, v >> 8 & 255, v & 255);
+		int len =
+		    snprintf(rgb, sizeof rgb, "%c8;2;%d;%d;%d", raw[i], v >> 16 & 255, v >> 8 & 255, v & 255);
 		term_push(&t->term, raw + done, i - done);
 		term_push(&t->term, rgb, (size_t)len);
 		done = (size_t)(end - raw);
@@ -257,12 +258,14 @@ static void curses_free(struct terminal *term)
 }
 
 static const struct term_ops curses_ops = {curses_draw,  curses_resize, curses_redraw,
-                                           curses_theme, curses_leave,  curses_free};
+					   curses_theme, curses_leave,  curses_free};
 
 static int too_simple(const char *name, struct error *e)
 {
-	error_set(e, ERR_UNSUPPORTED, "the terminal \"%s\" is not known here or cannot place its cursor", name);
-	error_hint(e, "set TERM to one that is (such as xterm-256color or vt100), or use towpath status --plain");
+	error_set(e, ERR_UNSUPPORTED, "the terminal \"%s\" is not known here or cannot place its cursor",
+		  name);
+	error_hint(
+	    e, "set TERM to one that is (such as xterm-256color or vt100), or use towpath status --plain");
 	return ERR_UNSUPPORTED;
 }
 
@@ -382,7 +385,7 @@ int term_choose_depth(const char *want, const char *no_color, const char *colort
 		const char *word;
 		enum depth depth;
 	} words[] = {{"truecolor", DEPTH_RGB}, {"rgb", DEPTH_RGB}, {"256", DEPTH_256},
-	             {"16", DEPTH_16},         {"8", DEPTH_16},    {"mono", DEPTH_MONO}};
+		     {"16", DEPTH_16},         {"8", DEPTH_16},    {"mono", DEPTH_MONO}};
 	for (size_t i = 0; want && i < ARRAY_LEN(words); i++)
 		if (strcmp(want, words[i].word) == 0)
 			return (int)words[i].depth;
@@ -395,7 +398,8 @@ int term_choose_depth(const char *want, const char *no_color, const char *colort
 		return DEPTH_MONO;
 	int colours = tigetnum("colors");
 	(void)del_curterm(cur_term);
-	if (colours >= 256 && colorterm && (strcmp(colorterm, "truecolor") == 0 || strcmp(colorterm, "24bit") == 0))
+	if (colours >= 256 && colorterm &&
+	    (strcmp(colorterm, "truecolor") == 0 || strcmp(colorterm, "24bit") == 0))
 		return DEPTH_RGB;
 	return colours >= 256 ? DEPTH_256 : colours >= 8 ? DEPTH_16 : DEPTH_MONO;
 }

@@ -31,10 +31,7 @@ static void memory_resize(struct terminal *t, int rows, int cols)
 	str_clear(&((struct term_memory *)t)->last);
 }
 
-static void memory_redraw(struct terminal *t)
-{
-	str_clear(&((struct term_memory *)t)->last);
-}
+static void memory_redraw(struct terminal *t) { str_clear(&((struct term_memory *)t)->last); }
 
 static void memory_theme(struct terminal *t, const struct theme *theme)
 {
@@ -48,8 +45,8 @@ static void memory_free(struct terminal *t)
 	free(t);
 }
 
-static const struct term_ops memory_ops = {memory_draw, memory_resize, memory_redraw,
-                                           memory_theme, memory_redraw, memory_free};
+static const struct term_ops memory_ops = {memory_draw,  memory_resize, memory_redraw,
+					   memory_theme, memory_redraw, memory_free};
 
 struct terminal *term_memory_new(int rows, int cols)
 {

@@ -4,8 +4,8 @@
 #include "engine/planner.h"
 #include "engine/request.h"
 #include "tui/decode.h"
-#include "tui/layout.h"
 #include "tui/effects.h"
+#include "tui/layout.h"
 #include "tui/term.h"
 #include "tui/ui_apply.h"
 #include "tui/view.h"
@@ -24,13 +24,13 @@
 #include <unistd.h>
 
 enum {
-	ESC_WAIT_MS = 50,            /* silence after which ESC is a key */
-	PASTE_WAIT_MS = 2000,        /* silence after which a paste without an end is over */
-	KEY_FRAME_US = 8000,         /* between frames that answer a key */
-	DATA_FRAME_US = 100000,      /* between frames that only follow data */
-	FIRST_WAIT_US = 30000,       /* of the first frame for the last known board */
+	ESC_WAIT_MS = 50,       /* silence after which ESC is a key */
+	PASTE_WAIT_MS = 2000,   /* silence after which a paste without an end is over */
+	KEY_FRAME_US = 8000,    /* between frames that answer a key */
+	DATA_FRAME_US = 100000, /* between frames that only follow data */
+	FIRST_WAIT_US = 30000,  /* of the first frame for the last known board */
 	RESIZE_US = 50000,
-	LEAVE_MS = 300,              /* for the last bytes to a slow terminal */
+	LEAVE_MS = 300, /* for the last bytes to a slow terminal */
 	TICK_US = 1000000,
 };
 
@@ -50,8 +50,8 @@ struct tui {
 	struct termios saved;
 	struct watch *tty, *signals[6];
 	struct timer *esc, *frame, *resize, *tick, *arm;
-	bool dirty, urgent;          /* a frame is wanted; for a key */
-	bool dumped;                 /* plain text is on the terminal: the next key comes back */
+	bool dirty, urgent; /* a frame is wanted; for a key */
+	bool dumped;        /* plain text is on the terminal: the next key comes back */
 	bool ended;
 	int64_t frame_us, key_frame_us, start_us;
 	int exit_code;
@@ -194,7 +194,8 @@ static void perform(struct tui *t)
 		else if (e->want == DO_REDRAW)
 			term_redraw(t->term);
 		else if (e->want == DO_MOUSE)
-			term_push(t->term, u->mouse ? "\033[?1000h\033[?1006h" : "\033[?1000l\033[?1006l", 16);
+			term_push(t->term, u->mouse ? "\033[?1000h\033[?1006h" : "\033[?1000l\033[?1006l",
+				  16);
 		else if (e->want == DO_COPY)
 			effects_copy(t->term, e->text, getenv("TMUX") != NULL);
 		else
@@ -226,7 +227,8 @@ static void on_change(void *ctx, unsigned topics)
 	struct ui_event e = {.kind = UI_MODEL, .topics = topics, .mono_us = loop_mono_us()};
 	ui_apply(t->ui, app_model(t->app), &e);
 	perform(t);
-	if (topics & (views[t->ui->screen]->topics | TOPIC_SETUP | TOPIC_TIME | TOPIC_MESSAGE | TOPIC_ROLLOUTS | TOPIC_PLAN))
+	if (topics & (views[t->ui->screen]->topics | TOPIC_SETUP | TOPIC_TIME | TOPIC_MESSAGE |
+		      TOPIC_ROLLOUTS | TOPIC_PLAN))
 		want_frame(t, (topics & (TOPIC_PLAN | TOPIC_SETUP)) != 0);
 }
 
@@ -234,7 +236,7 @@ static void on_change(void *ctx, unsigned topics)
 
 static void frame_timer(void *ctx)
 {
-	((struct tui *)ctx)->frame = NULL;   /* its turn of the loop ends in tail() */
+	((struct tui *)ctx)->frame = NULL; /* its turn of the loop ends in tail() */
 }
 
 static void arm_timer(void *ctx)
@@ -341,7 +343,8 @@ static void on_tty(void *ctx, int events, int status)
 		t->esc = NULL;
 	}
 	if (decode_pending(&t->decode))
-		t->esc = loop_timer(t->loop, (t->decode.in_paste ? PASTE_WAIT_MS : ESC_WAIT_MS) * US_PER_MS, 0, esc_timer, t);
+		t->esc = loop_timer(t->loop, (t->decode.in_paste ? PASTE_WAIT_MS : ESC_WAIT_MS) * US_PER_MS,
+				    0, esc_timer, t);
 }
 
 static void resized(void *ctx)
@@ -401,7 +404,8 @@ static int open_tty(struct tui *t)
 			t->fd = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
 	}
 	if (t->fd < 0 || tcgetattr(t->fd, &t->saved) != 0) {
-		fprintf(stderr, "towpath: the console needs a terminal (towpath status --plain works without one)\n");
+		fprintf(stderr,
+			"towpath: the console needs a terminal (towpath status --plain works without one)\n");
 		return EXIT_USAGE;
 	}
 	return 0;
@@ -437,7 +441,8 @@ static int start_terminal(struct tui *t, const struct tui_options *o, bool utf8,
 	const char *name = env_or("TERM", "");
 	int depth = term_choose_depth(o->colors, getenv("NO_COLOR"), getenv("COLORTERM"), name);
 	if (depth < 0)
-		return error_set(e, ERR_INVALID, "unknown --colors %s: auto, truecolor, 256, 16, 8 or mono", o->colors);
+		return error_set(e, ERR_INVALID, "unknown --colors %s: auto, truecolor, 256, 16, 8 or mono",
+				 o->colors);
 	if (theme_load(o->theme ? o->theme : s && s->theme ? s->theme : "dark", &t->theme, e) != 0)
 		return (int)e->code;
 	struct term_options to = {.term = name, .utf8 = utf8, .depth = (enum depth)depth, .theme = &t->theme};
@@ -528,7 +533,7 @@ static int run(struct tui *t, const struct app_options *base, const struct tui_o
 	if (!t->ui)
 		return EXIT_NOT_FOUND_OUT;
 	t->ui->zone = t->zone = local_zone();
-	watch_signals(t);   /* before curses, which would take them */
+	watch_signals(t); /* before curses, which would take them */
 	if (start_terminal(t, o, utf8, &e) != 0)
 		return fail(&e);
 	t->effects = effects_new(t->app, t->ui->commands, on_report, t);

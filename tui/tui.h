@@ -8,11 +8,11 @@
 #include "engine/commands.h"
 
 struct tui_options {
-	const char *theme;           /* NULL: of the configuration */
-	const char *glyphs;          /* "auto", "ascii", "line", "rich"; NULL: of the configuration */
-	const char *colors;          /* "auto", "truecolor", "256", "16", "8", "mono"; NULL: auto */
-	const char *screen;          /* name of the first screen; NULL: board, or the one live rollout of the person */
-	command_list commands;       /* of the palette; NULL: the engine's */
+	const char *theme;  /* NULL: of the configuration */
+	const char *glyphs; /* "auto", "ascii", "line", "rich"; NULL: of the configuration */
+	const char *colors; /* "auto", "truecolor", "256", "16", "8", "mono"; NULL: auto */
+	const char *screen; /* name of the first screen; NULL: board, or the one live rollout of the person */
+	command_list commands; /* of the palette; NULL: the engine's */
 };
 
 /*

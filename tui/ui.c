@@ -28,7 +28,7 @@ bool ui_marked(const struct ui *u, const char *id)
 const char *ui_context(const struct ui *u)
 {
 	if (u->screen == SCREEN_ROLLBACK)
-		return "plan";   /* the picker is a plan with a choice of releases */
+		return "plan"; /* the picker is a plan with a choice of releases */
 	if (u->screen == SCREEN_BOARD && u->pane == 1)
 		return "logs";
 	return views[u->screen]->name;

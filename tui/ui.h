@@ -17,54 +17,67 @@
 #include "tui/glyph.h"
 
 enum screen {
-	SCREEN_BOARD, SCREEN_LOGS, SCREEN_METRICS, SCREEN_ROLLOUTS, SCREEN_APPROVALS, SCREEN_MIGRATIONS,
-	SCREEN_HISTORY, SCREEN_DOCTOR,      /* 1 .. 8 */
-	SCREEN_PLAN, SCREEN_ROLLBACK, SCREEN_ROLLOUT, SCREEN_INFO, SCREEN_ERRORS, SCREEN_OUTPUT, SCREEN_HELP,
+	SCREEN_BOARD,
+	SCREEN_LOGS,
+	SCREEN_METRICS,
+	SCREEN_ROLLOUTS,
+	SCREEN_APPROVALS,
+	SCREEN_MIGRATIONS,
+	SCREEN_HISTORY,
+	SCREEN_DOCTOR, /* 1 .. 8 */
+	SCREEN_PLAN,
+	SCREEN_ROLLBACK,
+	SCREEN_ROLLOUT,
+	SCREEN_INFO,
+	SCREEN_ERRORS,
+	SCREEN_OUTPUT,
+	SCREEN_HELP,
 	SCREEN_COUNT
 };
 
 enum {
 	TOKEN_LEN = 2 * NAME_LEN + 2,
-	UI_ROWS_MAX = 2048,          /* rows of a list that can be reached */
+	UI_ROWS_MAX = 2048, /* rows of a list that can be reached */
 	UI_MARKS_MAX = 256,
-	UI_SEEN_MAX = 32,            /* screens to go back to */
+	UI_SEEN_MAX = 32, /* screens to go back to */
 	UI_TYPED_MAX = 512,
 	UI_EFFECTS_MAX = 16,
-	UI_OUTPUT_MAX = 2000,        /* lines of a command that are kept */
-	UI_HITS_MAX = 2000000,       /* log lines that a filter finds */
-	UI_SCAN_LINES = 4000,        /* log lines looked at per turn */
-	ARM_US = 600000,             /* a question takes no key before */
-	SECOND_KEY_US = 500000,      /* the second key of x y */
-	BURST_US = 30000, BURST_KEYS = 8,
-	QUIET_US = 300000,           /* after focus or resize */
+	UI_OUTPUT_MAX = 2000,   /* lines of a command that are kept */
+	UI_HITS_MAX = 2000000,  /* log lines that a filter finds */
+	UI_SCAN_LINES = 4000,   /* log lines looked at per turn */
+	ARM_US = 600000,        /* a question takes no key before */
+	SECOND_KEY_US = 500000, /* the second key of x y */
+	BURST_US = 30000,
+	BURST_KEYS = 8,
+	QUIET_US = 300000, /* after focus or resize */
 };
 
 struct row {
 	char id[MIGRATION_LEN];
-	int a, b;                    /* what a view finds its thing by; hold until the model changes */
+	int a, b; /* what a view finds its thing by; hold until the model changes */
 };
 
 /* Cursor, filter and marks of one screen's list. */
 struct list {
 	char cursor[MIGRATION_LEN];
-	int at, top;                 /* where the cursor's row was found, first row shown */
+	int at, top; /* where the cursor's row was found, first row shown */
 	char filter_text[FILTER_MAX];
 	struct filter *filter;
-	struct error filter_error;   /* code 0: the text above is in force */
-	int n_all;                   /* rows before the filter */
+	struct error filter_error; /* code 0: the text above is in force */
+	int n_all;                 /* rows before the filter */
 	int sort;
 };
 
 /* Lines of the log in view that pass the filter, by sequence number; without a filter all do and it is empty. */
 struct log_view {
 	char service[NAME_LEN], env[NAME_LEN];
-	uint64_t lo, hi;             /* scanned: [lo, hi) */
-	uint64_t *older;             /* found going back from the start: descending */
+	uint64_t lo, hi; /* scanned: [lo, hi) */
+	uint64_t *older; /* found going back from the start: descending */
 	size_t n_older, cap_older;
-	uint64_t *newer;             /* found going forward: ascending */
+	uint64_t *newer; /* found going forward: ascending */
 	size_t n_newer, cap_newer;
-	uint64_t cursor;             /* sequence number of the line under the cursor */
-	size_t skip_newer;           /* of newer, those that left the ring */
+	uint64_t cursor;   /* sequence number of the line under the cursor */
+	size_t skip_newer; /* of newer, those that left the ring */
 	bool following, wrap, scan_left;
 	uint64_t marks[UI_MARKS_MAX];
 	int n_marks;
@@ -82,12 +95,12 @@ struct ask {
 	char title[TEXT_LEN];
 	char lines[6][TEXT_LEN];
 	int n_lines;
-	char command[TEXT_LEN * 2];  /* the same as a command line, to copy */
+	char command[TEXT_LEN * 2]; /* the same as a command line, to copy */
 	char token[TOKEN_LEN];
 	char typed[TOKEN_LEN];
-	bool wants_reason;           /* T4: the reason comes first */
-	int64_t armed_us;            /* monotonic: keys before it are eaten */
-	bool first_key;              /* x was pressed, y is awaited */
+	bool wants_reason; /* T4: the reason comes first */
+	int64_t armed_us;  /* monotonic: keys before it are eaten */
+	bool first_key;    /* x was pressed, y is awaited */
 	int64_t first_us;
 	/* what it is bound to */
 	char plan[DIGEST_LEN];
@@ -103,16 +116,22 @@ struct ask {
 enum type_kind { TYPE_NONE, TYPE_FILTER, TYPE_PALETTE, TYPE_REASON, TYPE_HELP, TYPE_TIME };
 
 enum reason_for {
-	REASON_EXECUTE, REASON_REJECT, REASON_FREEZE, REASON_NOTE, REASON_ABORT, REASON_TAKE_OVER, REASON_APPROVAL
+	REASON_EXECUTE,
+	REASON_REJECT,
+	REASON_FREEZE,
+	REASON_NOTE,
+	REASON_ABORT,
+	REASON_TAKE_OVER,
+	REASON_APPROVAL
 };
 
 /* A line that is being typed. */
 struct typing {
 	enum type_kind kind;
 	char text[UI_TYPED_MAX];
-	char before[UI_TYPED_MAX];   /* the filter to go back to */
+	char before[UI_TYPED_MAX]; /* the filter to go back to */
 	enum reason_for why;
-	int at;                      /* row of the palette */
+	int at; /* row of the palette */
 };
 
 /* One row of the palette. */
@@ -120,14 +139,32 @@ struct palette_row {
 	const struct binding *binding;
 	const struct command *command;
 	int score;
-	char off[96];                /* why it cannot be used now; "" if it can */
+	char off[96]; /* why it cannot be used now; "" if it can */
 };
 enum { PALETTE_MAX = 256 };
 
 enum effect_want {
-	DO_NOTHING, DO_PLAN, DO_RECHECK, DO_CANDIDATES, DO_LADDER, DO_DOCTOR, DO_HISTORY, DO_REFRESH, DO_FOLLOW,
-	DO_EXECUTE, DO_REQUEST, DO_DECIDE, DO_RESUME, DO_COMMAND, DO_CANCEL_COMMAND,
-	DO_COPY, DO_DUMP, DO_REDRAW, DO_SUSPEND, DO_MOUSE, DO_QUIT
+	DO_NOTHING,
+	DO_PLAN,
+	DO_RECHECK,
+	DO_CANDIDATES,
+	DO_LADDER,
+	DO_DOCTOR,
+	DO_HISTORY,
+	DO_REFRESH,
+	DO_FOLLOW,
+	DO_EXECUTE,
+	DO_REQUEST,
+	DO_DECIDE,
+	DO_RESUME,
+	DO_COMMAND,
+	DO_CANCEL_COMMAND,
+	DO_COPY,
+	DO_DUMP,
+	DO_REDRAW,
+	DO_SUSPEND,
+	DO_MOUSE,
+	DO_QUIT
 };
 
 struct ui_effect {
@@ -135,10 +172,10 @@ struct ui_effect {
 	int service, env;
 	enum plan_kind plan_kind;
 	char release[DIGEST_LEN];
-	char digest[DIGEST_LEN];     /* of the plan that the person saw and confirmed */
+	char digest[DIGEST_LEN]; /* of the plan that the person saw and confirmed */
 	char token[TOKEN_LEN];   /* what was typed; "" where none was asked */
 	char reason[TEXT_LEN];
-	char text[URL_LEN * 4];      /* command line, text to copy */
+	char text[URL_LEN * 4]; /* command line, text to copy */
 	struct decision decision;
 	char rollout[ID_LEN];
 };
@@ -148,46 +185,46 @@ struct ui {
 	const struct glyphs *glyphs;
 	const struct keymap *keymap;
 	command_list commands;
-	int64_t mono_us;             /* of the newest input or tick */
-	bool local_time, touched;    /* touched: a key was pressed, the cursor is the person's */
+	int64_t mono_us;          /* of the newest input or tick */
+	bool local_time, touched; /* touched: a key was pressed, the cursor is the person's */
 	const struct zone *zone;
 
 	enum screen screen, last_screen;
 	enum screen seen[UI_SEEN_MAX];
 	int n_seen, at_seen;
-	int pane;                    /* of the board: 0 list, 1 logs, 2 metrics */
+	int pane; /* of the board: 0 list, 1 logs, 2 metrics */
 	bool split, mouse;
-	bool plain_columns;          /* of the board: environments only */
+	bool plain_columns; /* of the board: environments only */
 
-	char service[NAME_LEN], env[NAME_LEN];   /* the selected deployment, on every screen */
+	char service[NAME_LEN], env[NAME_LEN]; /* the selected deployment, on every screen */
 	struct list lists[SCREEN_COUNT];
-	struct row *rows_now;        /* of the screen's list, after its filter */
+	struct row *rows_now; /* of the screen's list, after its filter */
 	int n_rows;
-	int page;                    /* rows of the list that are on screen */
-	int scroll;                  /* of screens that are one long text */
-	int n_lines;                 /* of that text, told by the view's measure */
+	int page;    /* rows of the list that are on screen */
+	int scroll;  /* of screens that are one long text */
+	int n_lines; /* of that text, told by the view's measure */
 	struct log_view log;
 	char marks[UI_MARKS_MAX][MIGRATION_LEN];
 	int n_marks;
 	char bookmark_service[NAME_LEN], bookmark_env[NAME_LEN];
-	int64_t window_us;           /* of the graphs */
+	int64_t window_us; /* of the graphs */
 
-	char prefix[4];              /* first key of a pair */
+	char prefix[4]; /* first key of a pair */
 	struct ask ask;
 	struct typing typing;
 	struct palette_row palette[PALETTE_MAX];
 	int n_palette;
-	int64_t plan_open_us;        /* when the plan on screen came up, monotonic */
-	bool plan_waits;             /* asked for, not there yet */
-	char plan_why[TEXT_LEN];     /* why there is none */
+	int64_t plan_open_us;    /* when the plan on screen came up, monotonic */
+	bool plan_waits;         /* asked for, not there yet */
+	char plan_why[TEXT_LEN]; /* why there is none */
 	char plan_for_service[NAME_LEN], plan_for_env[NAME_LEN];
-	char plan_release[DIGEST_LEN];   /* chosen by the person, "" the default */
+	char plan_release[DIGEST_LEN]; /* chosen by the person, "" the default */
 	enum plan_kind plan_for_kind;
 	bool commits_open;
-	int chain_rows;              /* of the history in the model whose hashes were checked */
-	int64_t chain_bad_seq;       /* 0: they hold */
-	char rollout[ID_LEN];        /* the one on the live screen */
-	char **output;               /* of the last command */
+	int chain_rows;        /* of the history in the model whose hashes were checked */
+	int64_t chain_bad_seq; /* 0: they hold */
+	char rollout[ID_LEN];  /* the one on the live screen */
+	char **output;         /* of the last command */
 	int n_output;
 	char output_title[TEXT_LEN];
 	bool output_runs;
@@ -197,7 +234,7 @@ struct ui {
 	int64_t notice_us;
 	bool in_paste, in_burst;
 	int64_t quiet_until_us, interrupt_us;
-	int64_t key_us[BURST_KEYS];  /* when the newest characters came */
+	int64_t key_us[BURST_KEYS]; /* when the newest characters came */
 	int at_key;
 
 	struct ui_effect effects[UI_EFFECTS_MAX];
@@ -205,7 +242,16 @@ struct ui {
 	bool quits;
 };
 
-enum ui_event_kind { UI_INPUT, UI_RESIZE, UI_TICK, UI_MODEL, UI_PLAN_FAILED, UI_OUTPUT, UI_OUTPUT_END, UI_DONE };
+enum ui_event_kind {
+	UI_INPUT,
+	UI_RESIZE,
+	UI_TICK,
+	UI_MODEL,
+	UI_PLAN_FAILED,
+	UI_OUTPUT,
+	UI_OUTPUT_END,
+	UI_DONE
+};
 
 struct ui_event {
 	enum ui_event_kind kind;
@@ -213,17 +259,14 @@ struct ui_event {
 	const struct input *input;
 	int rows, cols;
 	unsigned topics;
-	const char *text;            /* UI_OUTPUT, UI_DONE: a clean line */
+	const char *text; /* UI_OUTPUT, UI_DONE: a clean line */
 	enum message_kind message_kind;
-	const char *rollout;         /* UI_DONE of an execution: the rollout to watch */
+	const char *rollout; /* UI_DONE of an execution: the rollout to watch */
 };
 
 /* The index of the selected deployment in the model's setup; false when there is none. */
 bool ui_selected(const struct ui *u, const struct model *m, int *ret_service, int *ret_env);
-static inline const struct list *ui_list(const struct ui *u)
-{
-	return &u->lists[u->screen];
-}
+static inline const struct list *ui_list(const struct ui *u) { return &u->lists[u->screen]; }
 /* The number of log lines in view and the sequence number of the i-th (0 the oldest). */
 size_t ui_log_count(const struct ui *u, const struct logbuf *b);
 uint64_t ui_log_at(const struct ui *u, const struct logbuf *b, size_t i);

@@ -236,8 +236,8 @@ static void act_problem(struct ui *u, const struct model *m, const char *how)
 
 static void act_screen(struct ui *u, const struct model *m, const char *which)
 {
-	static const char *const names[] = {"board", "logs", "metrics", "rollouts",
-	                                    "approvals", "migrations", "history", "doctor"};
+	static const char *const names[] = {"board",     "logs",       "metrics", "rollouts",
+					    "approvals", "migrations", "history", "doctor"};
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (strcmp(which, names[i]) == 0) {
 			ui_show(u, m, (enum screen)i);
@@ -303,10 +303,7 @@ static void act_open(struct ui *u, const struct model *m, const char *arg)
 	}
 }
 
-static void clear_filter(struct ui *u, const struct model *m)
-{
-	ui_filter_set(u, m, "");
-}
+static void clear_filter(struct ui *u, const struct model *m) { ui_filter_set(u, m, ""); }
 
 static struct list *filtered_list(struct ui *u)
 {
@@ -487,7 +484,9 @@ static void act_columns(struct ui *u, const struct model *m, const char *arg)
 		return;
 	}
 	u->plain_columns = !u->plain_columns;
-	ui_notice(u, MESSAGE_INFO, u->plain_columns ? "columns: environments only" : "columns: owner, graphs and next as well");
+	ui_notice(u, MESSAGE_INFO,
+		  u->plain_columns ? "columns: environments only"
+				   : "columns: owner, graphs and next as well");
 }
 
 static void act_time(struct ui *u, const struct model *m, const char *arg)
@@ -549,11 +548,14 @@ static void act_copy(struct ui *u, const struct model *m, const char *what)
 		str_add(&s, in_plan ? m->plan->digest : d ? d->release.digest : "");
 	} else if (strcmp(what, "rollout") == 0) {
 		const struct rollout *r = e->service >= 0 ? model_live_rollout(m, e->service, e->env) : NULL;
-		str_add(&s, u->screen == SCREEN_ROLLOUTS ? u->lists[SCREEN_ROLLOUTS].cursor : r ? r->id : u->rollout);
+		str_add(&s, u->screen == SCREEN_ROLLOUTS ? u->lists[SCREEN_ROLLOUTS].cursor
+			    : r                          ? r->id
+							 : u->rollout);
 	} else if (strcmp(what, "command") == 0) {
 		if (u->screen == SCREEN_PLAN && m->plan)
-			str_addf(&s, "towpath %s %s%s%s", m->plan->kind == PLAN_ROLLBACK ? "rollback" : "promote",
-			         m->plan->service, m->plan->kind == PLAN_ROLLBACK ? " " : " --to ", m->plan->env);
+			str_addf(&s, "towpath %s %s%s%s",
+				 m->plan->kind == PLAN_ROLLBACK ? "rollback" : "promote", m->plan->service,
+				 m->plan->kind == PLAN_ROLLBACK ? " " : " --to ", m->plan->env);
 		else if (u->screen == SCREEN_LOGS)
 			str_addf(&s, "towpath logs %s %s", u->service, u->env);
 		else if (u->screen == SCREEN_ROLLOUT)
@@ -616,7 +618,8 @@ static void act_act(struct ui *u, const struct model *m, const char *what)
 		ui_notice(u, MESSAGE_INFO, "no deployment selected: 1 goes to the board");
 		return;
 	}
-	bool about_rollout = strcmp(what, "hold") == 0 || strcmp(what, "abort") == 0 || strcmp(what, "takeover") == 0;
+	bool about_rollout =
+	    strcmp(what, "hold") == 0 || strcmp(what, "abort") == 0 || strcmp(what, "takeover") == 0;
 	if (!about_rollout && !setup_deployment(m->setup, service, env)->present) {
 		ui_notice(u, MESSAGE_INFO, "%s is not deployed in %s", u->service, u->env);
 		return;

@@ -65,8 +65,11 @@ static void why_off(const struct ui *u, const struct model *m, struct palette_ro
 		str_copy(r->off, sizeof r->off, "no deployment selected");
 	else if ((acts || (r->command && (r->command->flags & COMMAND_MUTATES))) && m->read_only)
 		str_copy(r->off, sizeof r->off, "read only");
-	else if (selected && (strcmp(action, "hold") == 0 || strcmp(action, "abort") == 0 || strcmp(action, "takeover") == 0) &&
-	         !model_live_rollout(m, service, env) && u->screen != SCREEN_ROLLOUT && u->screen != SCREEN_ROLLOUTS)
+	else if (selected &&
+		 (strcmp(action, "hold") == 0 || strcmp(action, "abort") == 0 ||
+		  strcmp(action, "takeover") == 0) &&
+		 !model_live_rollout(m, service, env) && u->screen != SCREEN_ROLLOUT &&
+		 u->screen != SCREEN_ROLLOUTS)
 		str_copy(r->off, sizeof r->off, "no rollout runs here");
 	else if (selected && strcmp(action, "smoke") == 0 && !m->setup->services[service].smoke)
 		str_copy(r->off, sizeof r->off, "has no smoke suite");
@@ -121,9 +124,9 @@ static bool command_template(const struct ui *u, const struct command *c, char *
 	size_t n = (size_t)snprintf(dst, cap, "%s", c->name);
 	for (const struct arg_desc *d = c->args; d && d->name; d++) {
 		const char *value = d->type == ARG_SERVICE   ? u->service
-		                    : d->type == ARG_ENV     ? u->env
-		                    : d->type == ARG_ROLLOUT ? u->rollout
-		                                             : "";
+				    : d->type == ARG_ENV     ? u->env
+				    : d->type == ARG_ROLLOUT ? u->rollout
+							     : "";
 		if (!d->required || n >= cap)
 			continue;
 		whole = whole && *value;
@@ -152,7 +155,8 @@ static void palette_run(struct ui *u, const struct model *m)
 	}
 	const struct command *c = row.command;
 	size_t n = strlen(c->name);
-	bool typed = strncmp(u->typing.text, c->name, n) == 0 && (u->typing.text[n] == ' ' || !u->typing.text[n]);
+	bool typed =
+	    strncmp(u->typing.text, c->name, n) == 0 && (u->typing.text[n] == ' ' || !u->typing.text[n]);
 	bool has_more = typed && u->typing.text[n] == ' ';
 	if (!has_more) {
 		bool whole = command_template(u, c, line, sizeof line);
@@ -239,10 +243,12 @@ static void jump_to_time(struct ui *u, const struct model *m, const char *text)
 	const struct logbuf *b = ui_logbuf(u, m);
 	if (time_parse_duration(text, &span) == 0)
 		at = m->now_us - span;
-	else if (time_parse_iso(text, strlen(text), &at) != 0 && sscanf(text, "%2d:%2d:%2d", &h, &min, &s) >= 2)
+	else if (time_parse_iso(text, strlen(text), &at) != 0 &&
+		 sscanf(text, "%2d:%2d:%2d", &h, &min, &s) >= 2)
 		at = m->now_us - m->now_us % US_PER_DAY + ((int64_t)h * 3600 + min * 60 + s) * US_PER_S;
 	if (at <= 0 || !b) {
-		ui_notice(u, MESSAGE_WARN, "a time is 02:40, 2026-10-27T02:40:00Z, or 10m for ten minutes ago");
+		ui_notice(u, MESSAGE_WARN,
+			  "a time is 02:40, 2026-10-27T02:40:00Z, or 10m for ten minutes ago");
 		return;
 	}
 	struct log_line line;
@@ -321,7 +327,8 @@ void ui_type_input(struct ui *u, const struct model *m, const struct input *in)
 	switch ((int)in->kind) {
 	case INPUT_CHAR:
 	case INPUT_PASTED:
-		if (in->cp < 0x20 && in->kind == INPUT_PASTED && in->cp != '\n' && in->cp != '\r' && in->cp != '\t')
+		if (in->cp < 0x20 && in->kind == INPUT_PASTED && in->cp != '\n' && in->cp != '\r' &&
+		    in->cp != '\t')
 			return;
 		text_add(u, in->cp);
 		changed(u, m);
@@ -357,7 +364,8 @@ void ui_type_input(struct ui *u, const struct model *m, const struct input *in)
 	case INPUT_PGUP: choose(u, -10); return;
 	case INPUT_TAB:
 		if (u->typing.kind == TYPE_PALETTE && u->n_palette > 0 && u->palette[u->typing.at].command) {
-			(void)command_template(u, u->palette[u->typing.at].command, u->typing.text, sizeof u->typing.text);
+			(void)command_template(u, u->palette[u->typing.at].command, u->typing.text,
+					       sizeof u->typing.text);
 			changed(u, m);
 		}
 		return;

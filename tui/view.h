@@ -6,14 +6,15 @@
 #include "tui/ui.h"
 
 struct view {
-	const char *name;            /* also its keymap context where there is one */
+	const char *name; /* also its keymap context where there is one */
 	const char *title;
-	unsigned topics;             /* a change of any of them draws again */
+	unsigned topics; /* a change of any of them draws again */
 	/* Rows of its list before the filter; at most cap. NULL: not a list. */
 	int (*rows)(const struct model *m, const struct ui *u, struct row *ret, int cap);
 	/* Answers the filter for one row. NULL: cannot be filtered. */
 	const char *(*text)(const struct model *m, const struct row *r, char *dst, size_t cap);
-	const char *(*field)(const struct model *m, const struct row *r, const char *key, char *dst, size_t cap);
+	const char *(*field)(const struct model *m, const struct row *r, const char *key, char *dst,
+			     size_t cap);
 	/* Lines that fit for the list in an area of these sizes: what paging moves by. */
 	int (*page)(const struct model *m, const struct ui *u, int rows, int cols);
 	void (*draw)(const struct model *m, const struct ui *u, struct area a);

@@ -36,31 +36,31 @@ static int group_setup(void **state)
 		assert_int_equal(mkdir(path, 0755), 0);
 	}
 	write_file("towpath.yaml",
-	           "name: acme\n"
-	           "store: {driver: sqlite, path: state/store.db}\n"
-	           "environments:\n"
-	           "  - {name: dev, short: dev, tier: 1}\n"
-	           "  - {name: prod, short: prod, tier: 3, production: true}\n"
-	           "services:\n"
-	           "  - name: web\n"
-	           "    owner: shop\n"
-	           "    deploy: {driver: host, root: \"hosts/{env}-web\", restart: [\"true\"]}\n"
-	           "    logs: {driver: file, path: \"log/{instance}.log\"}\n"
-	           "    environments:\n"
-	           "      dev: {instances: [{name: web-1}]}\n"
-	           "      prod: {instances: [{name: web-2}]}\n"
-	           "  - name: billing\n"
-	           "    owner: finance\n"
-	           "    deploy: {driver: host, root: \"hosts/{env}-billing\", restart: [\"true\"]}\n"
-	           "    environments:\n"
-	           "      dev: {instances: [{name: billing-1}]}\n"
-	           "      prod: {instances: [{name: billing-2}]}\n",
-	           "w");
+		   "name: acme\n"
+		   "store: {driver: sqlite, path: state/store.db}\n"
+		   "environments:\n"
+		   "  - {name: dev, short: dev, tier: 1}\n"
+		   "  - {name: prod, short: prod, tier: 3, production: true}\n"
+		   "services:\n"
+		   "  - name: web\n"
+		   "    owner: shop\n"
+		   "    deploy: {driver: host, root: \"hosts/{env}-web\", restart: [\"true\"]}\n"
+		   "    logs: {driver: file, path: \"log/{instance}.log\"}\n"
+		   "    environments:\n"
+		   "      dev: {instances: [{name: web-1}]}\n"
+		   "      prod: {instances: [{name: web-2}]}\n"
+		   "  - name: billing\n"
+		   "    owner: finance\n"
+		   "    deploy: {driver: host, root: \"hosts/{env}-billing\", restart: [\"true\"]}\n"
+		   "    environments:\n"
+		   "      dev: {instances: [{name: billing-1}]}\n"
+		   "      prod: {instances: [{name: billing-2}]}\n",
+		   "w");
 	chmod(config, 0600);
 	write_file("log/web-1.log",
-	           "{\"time\":\"2026-10-27T02:46:58Z\",\"level\":\"info\",\"msg\":\"hello there\"}\n"
-	           "{\"time\":\"2026-10-27T02:46:59Z\",\"level\":\"error\",\"msg\":\"it broke\"}\n",
-	           "w");
+		   "{\"time\":\"2026-10-27T02:46:58Z\",\"level\":\"info\",\"msg\":\"hello there\"}\n"
+		   "{\"time\":\"2026-10-27T02:46:59Z\",\"level\":\"error\",\"msg\":\"it broke\"}\n",
+		   "w");
 	return 0;
 }
 
@@ -261,7 +261,8 @@ static void test_stopped_terminal(void **state)
 	struct tty *t = console(40, 200);
 	for (int i = 0; i < 400; i++)
 		tty_send(t, i % 2 ? "7" : "1");
-	usleep(700000);   /* the terminal's buffer is full now; what is tested is that the keys are still read */
+	usleep(
+	    700000); /* the terminal's buffer is full now; what is tested is that the keys are still read */
 	tty_send(t, "8");
 	assert_true(tty_wait_text(t, "doctor", WAIT_MS));
 	tty_send(t, "Q");
@@ -288,9 +289,13 @@ static void test_terminals(void **state)
 	UNUSED(state);
 	static const struct {
 		const char *term, *locale;
-	} kinds[] = {{"TERM=vt100", "LC_ALL=C"},           {"TERM=linux", "LC_ALL=C.UTF-8"}, {"TERM=xterm", "LC_ALL=C.UTF-8"},
-	             {"TERM=screen", "LC_ALL=C.UTF-8"},    {"TERM=vt220", "LC_ALL=C"},       {"TERM=tmux-256color", "LC_ALL=C.UTF-8"},
-	             {"TERM=rxvt-unicode", "LC_ALL=C.UTF-8"}};
+	} kinds[] = {{"TERM=vt100", "LC_ALL=C"},
+		     {"TERM=linux", "LC_ALL=C.UTF-8"},
+		     {"TERM=xterm", "LC_ALL=C.UTF-8"},
+		     {"TERM=screen", "LC_ALL=C.UTF-8"},
+		     {"TERM=vt220", "LC_ALL=C"},
+		     {"TERM=tmux-256color", "LC_ALL=C.UTF-8"},
+		     {"TERM=rxvt-unicode", "LC_ALL=C.UTF-8"}};
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		struct tty *t = console_with(24, 80, kinds[i].term, kinds[i].locale, NULL);
 		if (!tty_wait_text(t, "SERVICE", WAIT_MS))
@@ -366,11 +371,16 @@ static void test_dump_and_copy(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_open_move_quit),   cmocka_unit_test(test_logs_live_and_filter),
-	    cmocka_unit_test(test_hostile_paste),    cmocka_unit_test(test_resize_storm),
-	    cmocka_unit_test(test_ends),             cmocka_unit_test(test_suspend),
-	    cmocka_unit_test(test_stopped_terminal), cmocka_unit_test(test_idle_is_silent),
-	    cmocka_unit_test(test_terminals),        cmocka_unit_test(test_colours),
+	    cmocka_unit_test(test_open_move_quit),
+	    cmocka_unit_test(test_logs_live_and_filter),
+	    cmocka_unit_test(test_hostile_paste),
+	    cmocka_unit_test(test_resize_storm),
+	    cmocka_unit_test(test_ends),
+	    cmocka_unit_test(test_suspend),
+	    cmocka_unit_test(test_stopped_terminal),
+	    cmocka_unit_test(test_idle_is_silent),
+	    cmocka_unit_test(test_terminals),
+	    cmocka_unit_test(test_colours),
 	    cmocka_unit_test(test_dump_and_copy),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

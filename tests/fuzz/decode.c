@@ -1,6 +1,6 @@
 /* The input decoder: any bytes in any pieces give the same keys, and silence ends whatever was begun. */
-#include "tests/fuzz/fuzz.h"
 #include "tui/decode.h"
+#include "tests/fuzz/fuzz.h"
 
 struct seen {
 	size_t n;

@@ -9,7 +9,7 @@
 
 struct screen_case {
 	const char *name;
-	const char *keys;            /* words: keys from the board on; "plan" and "rollback" let the planner answer */
+	const char *keys; /* words: keys from the board on; "plan" and "rollback" let the planner answer */
 };
 
 static const struct screen_case cases[] = {
@@ -64,14 +64,15 @@ static void roles_text(const struct canvas *c, struct str *s)
 {
 	for (int row = 0; row < c->rows; row++) {
 		int end = c->cols;
-		while (end > 0 && canvas_at(c, row, end - 1)->role == ROLE_TEXT && !canvas_at(c, row, end - 1)->attrs)
+		while (end > 0 && canvas_at(c, row, end - 1)->role == ROLE_TEXT &&
+		       !canvas_at(c, row, end - 1)->attrs)
 			end--;
 		for (int col = 0; col < end; col++) {
 			const struct canvas_cell *cell = canvas_at(c, row, col);
 			char letter = (char)('a' + cell->role);
-			str_addc(s, cell->role == ROLE_TEXT ? (cell->attrs & ATTR_REVERSE ? '=' : '.')
-			            : cell->attrs & ATTR_REVERSE ? (char)(letter - 32)
-			                                         : letter);
+			str_addc(s, cell->role == ROLE_TEXT      ? (cell->attrs & ATTR_REVERSE ? '=' : '.')
+				    : cell->attrs & ATTR_REVERSE ? (char)(letter - 32)
+								 : letter);
 		}
 		str_addc(s, '\n');
 	}
@@ -152,7 +153,7 @@ static void test_60x16(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_80x24), cmocka_unit_test(test_200x60), cmocka_unit_test(test_60x16)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_80x24), cmocka_unit_test(test_200x60),
+					   cmocka_unit_test(test_60x16)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

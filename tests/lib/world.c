@@ -2,49 +2,49 @@
 
 #include "config/config.h"
 #include "core/time.h"
-#include "tests/lib/config_drivers.h"
 #include "tests/lib/cm.h"
+#include "tests/lib/config_drivers.h"
 
 #include <math.h>
 #include <stdio.h>
 
-static const char yaml_head[] =
-    "name: acme\n"
-    "store: {driver: sqlite, path: s}\n"
-    "environments:\n"
-    "  - {name: dev, short: dev, tier: 1}\n"
-    "  - {name: staging, short: stg, tier: 2}\n"
-    "  - name: prod\n"
-    "    short: prod\n"
-    "    tier: 3\n"
-    "    production: true\n"
-    "    gates: {approvals: 1}\n"
-    "smoke:\n"
-    "  basics:\n"
-    "    steps:\n"
-    "      - {name: health, url: \"{url}/health\", status: 200}\n"
-    "services:\n";
+static const char yaml_head[] = "name: acme\n"
+				"store: {driver: sqlite, path: s}\n"
+				"environments:\n"
+				"  - {name: dev, short: dev, tier: 1}\n"
+				"  - {name: staging, short: stg, tier: 2}\n"
+				"  - name: prod\n"
+				"    short: prod\n"
+				"    tier: 3\n"
+				"    production: true\n"
+				"    gates: {approvals: 1}\n"
+				"smoke:\n"
+				"  basics:\n"
+				"    steps:\n"
+				"      - {name: health, url: \"{url}/health\", status: 200}\n"
+				"services:\n";
 
 static void add_service(struct str *y, const char *name, const char *owner, bool with_schema, bool in_staging)
 {
-	str_addf(y,
-	         "  - name: %s\n"
-	         "    owner: %s\n"
-	         "    smoke: basics\n"
-	         "    thresholds: {errors_warn: 1, errors_fail: 5, p99_warn: 500ms, p99_fail: 2s, stale: 30s}\n"
-	         "    deploy: {driver: host, root: r}\n"
-	         "    logs: {driver: file, path: l}\n"
-	         "    metrics:\n"
-	         "      - {driver: text, url: \"{url}/metrics\"}\n",
-	         name, owner);
+	str_addf(
+	    y,
+	    "  - name: %s\n"
+	    "    owner: %s\n"
+	    "    smoke: basics\n"
+	    "    thresholds: {errors_warn: 1, errors_fail: 5, p99_warn: 500ms, p99_fail: 2s, stale: 30s}\n"
+	    "    deploy: {driver: host, root: r}\n"
+	    "    logs: {driver: file, path: l}\n"
+	    "    metrics:\n"
+	    "      - {driver: text, url: \"{url}/metrics\"}\n",
+	    name, owner);
 	if (with_schema)
 		str_add(y, "    migrate: {driver: django, path: m}\n");
 	str_add(y, "    environments:\n"
-	           "      dev: {instances: [{name: one, url: \"http://127.0.0.1:1\"}]}\n");
+		   "      dev: {instances: [{name: one, url: \"http://127.0.0.1:1\"}]}\n");
 	str_add(y, in_staging ? "      staging: {instances: [{name: one, url: \"http://127.0.0.1:2\"}]}\n"
-	                      : "      staging: false\n");
+			      : "      staging: false\n");
 	str_add(y, "      prod: {instances: [{name: one, url: \"http://127.0.0.1:3\"}, "
-	           "{name: two, url: \"http://127.0.0.1:4\"}]}\n");
+		   "{name: two, url: \"http://127.0.0.1:4\"}]}\n");
 }
 
 struct event *world_event(struct world *w, enum event_kind kind, int service, int env)
@@ -78,7 +78,8 @@ static struct release release(const char *tag, char hex)
 	return r;
 }
 
-static void deployed(struct world *w, int service, int env, const char *tag, char hex, int64_t ago_us, enum state bad)
+static void deployed(struct world *w, int service, int env, const char *tag, char hex, int64_t ago_us,
+		     enum state bad)
 {
 	int n = setup_deployment(w->setup, service, env)->n_instances;
 	struct event *e = world_event(w, EV_DEPLOYED, service, env);
@@ -109,14 +110,20 @@ static void samples(struct world *w, int service, int env, double errors, double
 		struct event *e = world_event(w, EV_SAMPLES, service, env);
 		int64_t t = WORLD_NOW - (59 - i) * 5 * US_PER_S;
 		double rise = i > 40 ? (i - 40) / 19.0 : 0;
-		static const char *const names[] = {"rps", "errors_pct", "p50_ms", "p99_ms", "up", "queue_depth"};
+		static const char *const names[] = {"rps",    "errors_pct", "p50_ms",
+						    "p99_ms", "up",         "queue_depth"};
 		static const char *const units[] = {"/s", "%", "ms", "ms", "", ""};
-		double values[] = {380 + 40 * sin(i / 5.0), errors * rise,      40, 180 + (p99 - 180) * rise,
-		                   verdict == STATE_FAILED && i > 50 ? 0.5 : 1.0, i % 7};
+		double values[] = {380 + 40 * sin(i / 5.0),
+				   errors * rise,
+				   40,
+				   180 + (p99 - 180) * rise,
+				   verdict == STATE_FAILED && i > 50 ? 0.5 : 1.0,
+				   i % 7};
 		e->samples = sample_set_new((int)ARRAY_LEN(names));
 		e->samples->state = i == 59 ? verdict : STATE_OK;
 		if (i == 59 && verdict != STATE_OK)
-			str_copy(e->samples->text, sizeof e->samples->text, "1 of 2 instances fails its probe");
+			str_copy(e->samples->text, sizeof e->samples->text,
+				 "1 of 2 instances fails its probe");
 		for (int k = 0; k < (int)ARRAY_LEN(names); k++) {
 			str_copy(e->samples->items[k].name, KEY_LEN, names[k]);
 			str_copy(e->samples->items[k].unit, sizeof e->samples->items[k].unit, units[k]);
@@ -134,9 +141,9 @@ static void samples(struct world *w, int service, int env, double errors, double
 static struct migration_set *schema(int applied)
 {
 	static const char *const names[] = {"0411 carts", "0412 add cart.ttl", "0413 add cart.region",
-	                                    "0414 index cart.region", "0415 drop cart.zone"};
+					    "0414 index cart.region", "0415 drop cart.zone"};
 	static const enum migration_kind kinds[] = {MIGRATION_EXPAND, MIGRATION_EXPAND, MIGRATION_EXPAND,
-	                                            MIGRATION_EXPAND, MIGRATION_CONTRACT};
+						    MIGRATION_EXPAND, MIGRATION_CONTRACT};
 	struct migration_set *set = migration_set_new(5);
 	str_copy(set->tool, sizeof set->tool, "django");
 	for (int i = 0; i < 5; i++) {
@@ -167,8 +174,9 @@ static void migrations(struct world *w, int service, int env, int applied)
 
 static void fill_rollout(struct rollout *r, const char *id, const char *service, const char *env, int at)
 {
-	static const enum step_kind kinds[] = {STEP_LOCK, STEP_PREFLIGHT, STEP_MIGRATE, STEP_STAGE,
-	                                       STEP_DEPLOY, STEP_DEPLOY, STEP_VERIFY, STEP_SMOKE, STEP_RECORD};
+	static const enum step_kind kinds[] = {STEP_LOCK,   STEP_PREFLIGHT, STEP_MIGRATE,
+					       STEP_STAGE,  STEP_DEPLOY,    STEP_DEPLOY,
+					       STEP_VERIFY, STEP_SMOKE,     STEP_RECORD};
 	str_copy(r->id, sizeof r->id, id);
 	str_copy(r->service, sizeof r->service, service);
 	str_copy(r->env, sizeof r->env, env);
@@ -204,8 +212,8 @@ static void fill_rollout(struct rollout *r, const char *id, const char *service,
 	}
 }
 
-static struct decision *decision(struct store_snapshot *s, enum decision_kind kind, const char *service, const char *env,
-                                 const char *actor, const char *reason)
+static struct decision *decision(struct store_snapshot *s, enum decision_kind kind, const char *service,
+				 const char *env, const char *actor, const char *reason)
 {
 	struct decision *d = &s->decisions[s->n_decisions++];
 	d->seq = s->n_decisions;
@@ -279,7 +287,7 @@ static void history(struct world *w)
 	struct audit_page *page = calloc(1, sizeof *page);
 	page->rows = calloc(3, sizeof *page->rows);
 	page->n_rows = 3;
-	for (int i = 2; i >= 0; i--) {   /* newest first, so the chain is made from the end */
+	for (int i = 2; i >= 0; i--) { /* newest first, so the chain is made from the end */
 		struct audit_row *r = &page->rows[i];
 		r->seq = 18440 + (2 - i);
 		r->at_us = WORLD_NOW - (i + 1) * US_PER_H;
@@ -312,15 +320,15 @@ static void ladder_and_candidates(struct world *w)
 	static const enum schema_verdict verdicts[] = {SCHEMA_SAME, SCHEMA_ADDITIVE, SCHEMA_BREAKS};
 	for (int i = 0; i < 3; i++) {
 		struct candidate *c = &e->candidates[i];
-		char tag[8];
-		(void)snprintf(tag, sizeof tag, "2.9.%d", 1 - i < 0 ? 0 : 1 - i);
-		c->release = release(i == 2 ? "2.8.7" : tag, (char)('7' + i));
+		static const char *const tags[] = {"2.9.1", "2.9.0", "2.8.7"};
+		c->release = release(tags[i], (char)('7' + i));
 		c->ran_us = (13 - 4 * i) * US_PER_DAY;
 		c->ended_us = WORLD_NOW - (i + 1) * US_PER_DAY;
 		c->good = i < 2;
 		c->image = i == 2 ? outcome_make(OUTCOME_FAILED, "registry", "gone") : outcome_ok();
 		c->schema = verdicts[i];
-		str_copy(c->schema_text, sizeof c->schema_text, i == 2 ? "0415 dropped a column it reads" : "");
+		str_copy(c->schema_text, sizeof c->schema_text,
+			 i == 2 ? "0415 dropped a column it reads" : "");
 		str_copy(c->by, sizeof c->by, "ann");
 	}
 	world_apply(w, e);
@@ -347,8 +355,10 @@ static void doctor(struct world *w)
 static void logs(struct world *w)
 {
 	static const char *const lines[] = {
-	    "{\"time\":\"2026-10-27T02:46:58.100Z\",\"level\":\"info\",\"msg\":\"GET /cart 200\",\"ms\":12}\n",
-	    "{\"time\":\"2026-10-27T02:47:12.000Z\",\"level\":\"warn\",\"msg\":\"slow redis-2\",\"ms\":900}\n",
+	    "{\"time\":\"2026-10-27T02:46:58.100Z\",\"level\":\"info\",\"msg\":\"GET /cart "
+	    "200\",\"ms\":12}\n",
+	    "{\"time\":\"2026-10-27T02:47:12.000Z\",\"level\":\"warn\",\"msg\":\"slow "
+	    "redis-2\",\"ms\":900}\n",
 	    "{\"time\":\"2026-10-27T02:47:29.143Z\",\"level\":\"error\",\"msg\":\"cart timeout redis-2\"}\n",
 	    "2026-10-27T02:47:30.220Z spoof \033[2J\033]0;title\007 \376 bytes\r\n",
 	    "{\"time\":\"2026-10-27T02:47:30.900Z\",\"level\":\"info\",\"msg\":\"日本語 wide\"}\n",
@@ -428,7 +438,7 @@ struct world *world_new(int rows, int cols, enum glyph_set glyphs, int n_extra)
 	w->mono_us = 1000 * US_PER_S;
 	build(w, n_extra);
 	static char nowhere[] = "XDG_CONFIG_HOME=/nonexistent";
-	putenv(nowhere);   /* the person's own keys are not part of a test */
+	putenv(nowhere); /* the person's own keys are not part of a test */
 	if (keymap_load(&w->keymap, ui_actions, &e) != 0)
 		fail_msg("keymap: %s", e.text);
 	w->ui = ui_new(&w->keymap, NULL, glyphs_of(glyphs));
@@ -502,10 +512,10 @@ void world_plan(struct world *w, enum plan_kind kind, bool open)
 		p->gates[i].kind = kinds[i];
 		p->gates[i].verdict = i == 2 && !open ? GATE_WAITS : GATE_OPEN;
 		str_copy(p->gates[i].evidence, TEXT_LEN,
-		         i == 0   ? "in the registry, every byte matches"
-		         : i == 1 ? "basics 9/9 on staging, 12m ago"
-		         : open   ? "bo approved"
-		                  : "0 of 1 approvals");
+			 i == 0   ? "in the registry, every byte matches"
+			 : i == 1 ? "basics 9/9 on staging, 12m ago"
+			 : open   ? "bo approved"
+				  : "0 of 1 approvals");
 		str_copy(p->gates[i].next, TEXT_LEN, i == 2 && !open ? "somebody else approves it: A" : "");
 	}
 	if (plan_seal(p, &e) != 0)
@@ -520,10 +530,19 @@ static bool input_of(const char *name, struct input *ret)
 	static const struct {
 		const char *name;
 		enum input_kind kind;
-	} named[] = {{"Enter", INPUT_ENTER}, {"Esc", INPUT_ESC},     {"Tab", INPUT_TAB},   {"S-Tab", INPUT_BACKTAB},
-	             {"Up", INPUT_UP},       {"Down", INPUT_DOWN},   {"Left", INPUT_LEFT}, {"Right", INPUT_RIGHT},
-	             {"Home", INPUT_HOME},   {"End", INPUT_END},     {"PgUp", INPUT_PGUP}, {"PgDn", INPUT_PGDN},
-	             {"Backspace", INPUT_BACKSPACE}};
+	} named[] = {{"Enter", INPUT_ENTER},
+		     {"Esc", INPUT_ESC},
+		     {"Tab", INPUT_TAB},
+		     {"S-Tab", INPUT_BACKTAB},
+		     {"Up", INPUT_UP},
+		     {"Down", INPUT_DOWN},
+		     {"Left", INPUT_LEFT},
+		     {"Right", INPUT_RIGHT},
+		     {"Home", INPUT_HOME},
+		     {"End", INPUT_END},
+		     {"PgUp", INPUT_PGUP},
+		     {"PgDn", INPUT_PGDN},
+		     {"Backspace", INPUT_BACKSPACE}};
 	memset(ret, 0, sizeof *ret);
 	for (size_t i = 0; i < ARRAY_LEN(named); i++)
 		if (strcmp(named[i].name, name) == 0) {
@@ -596,7 +615,4 @@ int world_effects(const struct world *w, enum effect_want want)
 	return n;
 }
 
-void world_clear(struct world *w)
-{
-	w->ui->n_effects = 0;
-}
+void world_clear(struct world *w) { w->ui->n_effects = 0; }

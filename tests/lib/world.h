@@ -9,7 +9,7 @@
 #include "tui/ui_apply.h"
 #include "tui/view.h"
 
-#define WORLD_NOW (INT64_C(1793069251) * US_PER_S)   /* 2026-10-27T02:47:31Z */
+#define WORLD_NOW (INT64_C(1793069251) * US_PER_S) /* 2026-10-27T02:47:31Z */
 
 struct world {
 	struct setup *setup;
@@ -18,7 +18,7 @@ struct world {
 	struct logbuf *logs;
 	struct ui *ui;
 	struct canvas canvas;
-	int64_t mono_us;             /* what the screen takes for the time */
+	int64_t mono_us; /* what the screen takes for the time */
 };
 
 /* n_extra adds so many services without anything known of them. Asserts on failure. */

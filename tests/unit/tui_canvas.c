@@ -88,8 +88,8 @@ static void test_cluster(void **state)
 	struct canvas c = {0};
 	assert_int_equal(canvas_resize(&c, 1, 4), 0);
 	char text[64] = "e";
-	for (int i = 0; i < 15; i++)
-		strcat(text, "\xcc\x81");
+	for (size_t i = 1; i < 30; i += 2)
+		memcpy(text + i, "\xcc\x81", 3);
 	area_text(canvas_area(&c), 0, 0, ROLE_TEXT, text);
 	const char *cell = canvas_at(&c, 0, 0)->text;
 	assert_int_equal(strlen(cell) % 2, 1);
@@ -114,7 +114,7 @@ static void test_sizes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_text), cmocka_unit_test(test_wide),
-	                                   cmocka_unit_test(test_area), cmocka_unit_test(test_cluster),
-	                                   cmocka_unit_test(test_sizes)};
+					   cmocka_unit_test(test_area), cmocka_unit_test(test_cluster),
+					   cmocka_unit_test(test_sizes)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

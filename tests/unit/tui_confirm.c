@@ -51,8 +51,8 @@ static void test_tier2_x_then_y(void **state)
 	world_wait(w, US_PER_S);
 	world_key(w, "x");
 	assert_int_equal(w->ui->ask.kind, ASK_EXECUTE);
-	world_key(w, "y");   /* 200 ms: too soon */
-	world_key(w, "x");   /* the same key does not confirm */
+	world_key(w, "y"); /* 200 ms: too soon */
+	world_key(w, "x"); /* the same key does not confirm */
 	world_key(w, "Enter");
 	assert_int_equal(mutations(w), 0);
 	world_wait(w, US_PER_S);
@@ -67,7 +67,7 @@ static void test_tier3_token(void **state)
 	struct world *w = at_plan("prod", true);
 	world_wait(w, US_PER_S);
 	world_key(w, "x");
-	world_keys(w, "pr");   /* deaf for its first moments */
+	world_keys(w, "pr"); /* deaf for its first moments */
 	assert_string_equal(w->ui->ask.typed, "");
 	world_wait(w, US_PER_S);
 	world_keys(w, "prod");
@@ -216,7 +216,7 @@ static void test_hold_abort(void **state)
 	world_key(w, "H");
 	assert_int_equal(w->ui->ask.kind, ASK_DECIDE);
 	world_key(w, "x");
-	assert_int_equal(mutations(w), 0);   /* deaf */
+	assert_int_equal(mutations(w), 0); /* deaf */
 	world_wait(w, US_PER_S);
 	world_key(w, "Enter");
 	world_key(w, "H");

@@ -132,9 +132,9 @@ static void test_invalid(void **state)
 	UNUSED(state);
 	expect("\377j", "U+FFFD j");
 	expect("\303j", "U+FFFD j");
-	expect("\300\257", "U+FFFD U+FFFD");       /* overlong */
-	expect("\355\240\200", "U+FFFD");          /* surrogate */
-	expect("\302\233", "U+FFFD");              /* C1 as UTF-8 */
+	expect("\300\257", "U+FFFD U+FFFD"); /* overlong */
+	expect("\355\240\200", "U+FFFD");    /* surrogate */
+	expect("\302\233", "U+FFFD");        /* C1 as UTF-8 */
 	expect("\303", "U+FFFD");
 	expect("\303\033[A", "U+FFFD Up");
 }
@@ -157,9 +157,9 @@ static void test_pieces(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_plain),   cmocka_unit_test(test_sequences), cmocka_unit_test(test_escape),
-	    cmocka_unit_test(test_replies), cmocka_unit_test(test_paste),     cmocka_unit_test(test_invalid),
-	    cmocka_unit_test(test_pieces)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_plain),  cmocka_unit_test(test_sequences),
+					   cmocka_unit_test(test_escape), cmocka_unit_test(test_replies),
+					   cmocka_unit_test(test_paste),  cmocka_unit_test(test_invalid),
+					   cmocka_unit_test(test_pieces)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

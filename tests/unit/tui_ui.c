@@ -6,12 +6,13 @@
 
 #include <stdio.h>
 
-static const char *const key_names[] = {"j", "k", "h", "l", "g", "G", "Tab", "S-Tab", "1", "2", "3", "4", "5", "6", "7",
-                                        "8", "-", "[", "]", "Enter", "Esc", "q", "z", "|", "/", "n", "N", ".", ",", ":",
-                                        "?", " ", "u", "b", "'", "L", "m", "c", "d", "i", "E", "r", "s", "o", "t", "T",
-                                        "y", "P", "R", "A", "S", "H", "X", "F", "K", "W", "f", "p", "w", "x", "Up",
-                                        "Down", "PgDn", "PgUp", "Home", "End", "C-d", "C-u", "C-c", "C-o", "Backspace",
-                                        "a", "e", "(", "!", "\"", "=", "\\"};
+static const char *const key_names[] = {
+    "j",   "k",   "h",   "l",   "g",   "G",         "Tab",   "S-Tab", "1",  "2",    "3",    "4",    "5",
+    "6",   "7",   "8",   "-",   "[",   "]",         "Enter", "Esc",   "q",  "z",    "|",    "/",    "n",
+    "N",   ".",   ",",   ":",   "?",   " ",         "u",     "b",     "'",  "L",    "m",    "c",    "d",
+    "i",   "E",   "r",   "s",   "o",   "t",         "T",     "y",     "P",  "R",    "A",    "S",    "H",
+    "X",   "F",   "K",   "W",   "f",   "p",         "w",     "x",     "Up", "Down", "PgDn", "PgUp", "Home",
+    "End", "C-d", "C-u", "C-c", "C-o", "Backspace", "a",     "e",     "(",  "!",    "\"",   "=",    "\\"};
 
 /* Every cell says what it should: printable, one grapheme, halves of wide ones in pairs. */
 static void check_cells(const struct canvas *c)
@@ -37,7 +38,8 @@ static void test_random_sizes(void **state)
 	struct prng p = prng_seeded();
 	struct world *w = world_new(24, 80, GLYPHS_RICH, 20);
 	for (int round = 0; round < 2500; round++) {
-		world_resize(w, 1 + (int)prng_below(&p, round % 10 ? 70 : 200), 1 + (int)prng_below(&p, round % 10 ? 140 : 500));
+		world_resize(w, 1 + (int)prng_below(&p, round % 10 ? 70 : 200),
+			     1 + (int)prng_below(&p, round % 10 ? 140 : 500));
 		for (int i = 0; i < 6; i++)
 			world_key(w, key_names[prng_below(&p, ARRAY_LEN(key_names))]);
 		if (round % 7 == 0)
@@ -59,7 +61,8 @@ static void test_tiny(void **state)
 {
 	UNUSED(state);
 	struct world *w = world_new(24, 80, GLYPHS_ASCII, 0);
-	static const int sizes[][2] = {{1, 1}, {1, 500}, {200, 1}, {2, 2}, {9, 39}, {10, 40}, {15, 59}, {16, 60}, {200, 500}};
+	static const int sizes[][2] = {{1, 1},   {1, 500}, {200, 1}, {2, 2},    {9, 39},
+				       {10, 40}, {15, 59}, {16, 60}, {200, 500}};
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
 		for (int s = 0; s < SCREEN_COUNT; s++) {
 			w->ui->screen = (enum screen)s;
@@ -103,9 +106,10 @@ static int fuzz_from(enum screen screen, struct prng *p, int keys)
 			const struct ui_effect *e = &w->ui->effects[k];
 			/* Stopping harm, notes, requests and smoke tests take x inside a question; nothing else may. */
 			if (e->want == DO_DECIDE)
-				assert_true(e->decision.kind == DECISION_HOLD || e->decision.kind == DECISION_ABORT ||
-				            e->decision.kind == DECISION_FREEZE || e->decision.kind == DECISION_NOTE ||
-				            e->decision.kind == DECISION_REJECT);
+				assert_true(
+				    e->decision.kind == DECISION_HOLD || e->decision.kind == DECISION_ABORT ||
+				    e->decision.kind == DECISION_FREEZE ||
+				    e->decision.kind == DECISION_NOTE || e->decision.kind == DECISION_REJECT);
 			if (e->want == DO_COMMAND)
 				assert_true(strncmp(e->text, "smoke ", 6) == 0);
 			assert_true(e->want != DO_RESUME);
@@ -145,9 +149,10 @@ static void test_no_key_mutates(void **state)
 			world_key(w, key_names[i]);
 			world_wait(w, US_PER_S);
 			world_key(w, key_names[k]);
-			assert_int_equal(world_effects(w, DO_EXECUTE) + world_effects(w, DO_DECIDE) + world_effects(w, DO_REQUEST) +
-			                     world_effects(w, DO_COMMAND) + world_effects(w, DO_RESUME),
-			                 0);
+			assert_int_equal(world_effects(w, DO_EXECUTE) + world_effects(w, DO_DECIDE) +
+					     world_effects(w, DO_REQUEST) + world_effects(w, DO_COMMAND) +
+					     world_effects(w, DO_RESUME),
+					 0);
 			world_clear(w);
 			if (i + 1 == ARRAY_LEN(key_names) && k + 1 == ARRAY_LEN(key_names)) {
 				world_free(w);
@@ -165,14 +170,16 @@ static void test_burst_is_paste(void **state)
 	/* A terminal without paste marks: a whole line within a few milliseconds. */
 	static const char hostile[] = "jjjjjjjjjjjjjjjjjRx4Hxx\r";
 	for (size_t i = 0; i < sizeof hostile - 1; i++) {
-		struct input in = {.kind = hostile[i] == '\r' ? INPUT_ENTER : INPUT_CHAR, .cp = (uint8_t)hostile[i]};
+		struct input in = {.kind = hostile[i] == '\r' ? INPUT_ENTER : INPUT_CHAR,
+				   .cp = (uint8_t)hostile[i]};
 		struct ui_event e = {.kind = UI_INPUT, .input = &in, .mono_us = w->mono_us += 1000};
 		ui_apply(w->ui, w->model, &e);
 	}
 	assert_int_equal(w->ui->screen, SCREEN_BOARD);
 	assert_non_null(strstr(w->ui->notice, "paste"));
 	/* A marked one is dropped without a word of it being a key. */
-	struct input begin = {.kind = INPUT_PASTE_BEGIN}, r = {.kind = INPUT_PASTED, .cp = 'R'}, end = {.kind = INPUT_PASTE_END};
+	struct input begin = {.kind = INPUT_PASTE_BEGIN}, r = {.kind = INPUT_PASTED, .cp = 'R'},
+		     end = {.kind = INPUT_PASTE_END};
 	const struct input *all[] = {&begin, &r, &end};
 	world_wait(w, 5 * US_PER_S);
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
@@ -265,7 +272,7 @@ static void test_log_follow_and_marks(void **state)
 	assert_true(w->ui->log.following);
 	world_keys(w, "/more");
 	char *text = world_draw(w);
-	assert_non_null(strstr(text, "2 of 62"));   /* and the gap, which no filter hides */
+	assert_non_null(strstr(text, "2 of 62")); /* and the gap, which no filter hides */
 	free(text);
 	world_free(w);
 }
@@ -285,16 +292,11 @@ static void test_colour_strip(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_random_sizes),
-	    cmocka_unit_test(test_tiny),
-	    cmocka_unit_test(test_random_keys),
-	    cmocka_unit_test(test_no_key_mutates),
-	    cmocka_unit_test(test_burst_is_paste),
-	    cmocka_unit_test(test_cursor_keeps_identity),
-	    cmocka_unit_test(test_starts_at_the_worst),
-	    cmocka_unit_test(test_filter_keeps_last_good),
-	    cmocka_unit_test(test_hostile_log),
-	    cmocka_unit_test(test_log_follow_and_marks),
+	    cmocka_unit_test(test_random_sizes),        cmocka_unit_test(test_tiny),
+	    cmocka_unit_test(test_random_keys),         cmocka_unit_test(test_no_key_mutates),
+	    cmocka_unit_test(test_burst_is_paste),      cmocka_unit_test(test_cursor_keeps_identity),
+	    cmocka_unit_test(test_starts_at_the_worst), cmocka_unit_test(test_filter_keeps_last_good),
+	    cmocka_unit_test(test_hostile_log),         cmocka_unit_test(test_log_follow_and_marks),
 	    cmocka_unit_test(test_colour_strip),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,19 +29,18 @@ static const char *approvals_text(const struct model *m, const struct row *row, 
 
 static void approvals_draw(const struct model *m, const struct ui *u, struct area a)
 {
-	static const struct column cols[] = {{"PLAN", 12, 0, false, 2},    {"SERVICE", 10, 2, false, 0},
-	                                     {"INTO", 7, 1, false, 0},     {"FROM", 8, 1, false, 3},
-	                                     {"TO", 10, 1, false, 0},      {"APPROVED", 8, 0, false, 0},
-	                                     {"ASKED BY", 9, 1, false, 0}, {"AGE", 4, 0, true, 1},
-	                                     {"NOTE", 12, 6, false, 4}};
+	static const struct column cols[] = {
+	    {"PLAN", 12, 0, false, 2},    {"SERVICE", 10, 2, false, 0}, {"INTO", 7, 1, false, 0},
+	    {"FROM", 8, 1, false, 3},     {"TO", 10, 1, false, 0},      {"APPROVED", 8, 0, false, 0},
+	    {"ASKED BY", 9, 1, false, 0}, {"AGE", 4, 0, true, 1},       {"NOTE", 12, 6, false, 4}};
 	struct placed p = columns_place(cols, (int)ARRAY_LEN(cols), a.cols);
 	const struct list *l = &u->lists[SCREEN_APPROVALS];
 	columns_head(a, 0, cols, &p);
 	if (u->n_rows == 0)
 		area_text(a, 2, 3, ROLE_DIM,
-		          l->filter ? "the filter hides all; Esc clears it"
-		          : m->store ? "no plan waits for an approval"
-		                     : "reading the store");
+			  l->filter  ? "the filter hides all; Esc clears it"
+			  : m->store ? "no plan waits for an approval"
+				     : "reading the store");
 	for (int i = 0; i + 1 < a.rows && l->top + i < u->n_rows; i++) {
 		const struct row *row = &u->rows_now[l->top + i];
 		const struct plan_row *r = &m->store->plans[row->a];
@@ -49,11 +48,11 @@ static void approvals_draw(const struct model *m, const struct ui *u, struct are
 		bool rejected = false, here = l->top + i == l->at;
 		int env = m->setup ? setup_env(m->setup, r->env) : -1;
 		int64_t valid = env >= 0 ? m->setup->envs[env].policy.approval_valid_us : 0;
-		int given = approvals_count(m->store->decisions, m->store->n_decisions, r->digest, r->requester, valid,
-		                            m->now_us, &rejected, names, sizeof names);
-		enum state s = rejected                        ? STATE_FAILED
-		               : given >= r->approvals_needed ? STATE_OK
-		                                              : STATE_PROGRESS;
+		int given = approvals_count(m->store->decisions, m->store->n_decisions, r->digest,
+					    r->requester, valid, m->now_us, &rejected, names, sizeof names);
+		enum state s = rejected                       ? STATE_FAILED
+			       : given >= r->approvals_needed ? STATE_OK
+							      : STATE_PROGRESS;
 		int y = i + 1;
 		row_start(a, y, u, here, ui_marked(u, row->id), (int)s);
 		const char *hex = strchr(r->digest, ':');
@@ -62,7 +61,8 @@ static void approvals_draw(const struct model *m, const struct ui *u, struct are
 		column_text(a, y, cols, &p, 2, ROLE_TEXT, r->env);
 		column_text(a, y, cols, &p, 3, ROLE_DIM, release_text(&r->from, text, sizeof text));
 		column_text(a, y, cols, &p, 4, ROLE_TEXT, release_text(&r->to, text, sizeof text));
-		(void)snprintf(text, sizeof text, "%s%d of %d", rejected ? "no, " : "", given, r->approvals_needed);
+		(void)snprintf(text, sizeof text, "%s%d of %d", rejected ? "no, " : "", given,
+			       r->approvals_needed);
 		column_text(a, y, cols, &p, 5, state_role(s), text);
 		bool mine = strcmp(r->requester, m->actor) == 0;
 		(void)snprintf(text, sizeof text, "%s%s", r->requester, mine ? " (you)" : "");

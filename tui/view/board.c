@@ -8,9 +8,10 @@
 
 enum { CELL_MIN = 15, WIDE_COLS = 132, DETAIL_MAX = 8 };
 
-static const int state_rank[STATE_COUNT] = {[STATE_FAILED] = 9, [STATE_DEGRADED] = 8, [STATE_PROGRESS] = 7,
-                                            [STATE_DRIFT] = 6, [STATE_UNKNOWN] = 5, [STATE_HELD] = 4,
-                                            [STATE_FROZEN] = 3, [STATE_OK] = 2, [STATE_NOT_STARTED] = 1};
+static const int state_rank[STATE_COUNT] = {
+    [STATE_FAILED] = 9, [STATE_DEGRADED] = 8, [STATE_PROGRESS] = 7,
+    [STATE_DRIFT] = 6,  [STATE_UNKNOWN] = 5,  [STATE_HELD] = 4,
+    [STATE_FROZEN] = 3, [STATE_OK] = 2,       [STATE_NOT_STARTED] = 1};
 
 /* The state of a service is the worst of its deployments. */
 static enum state service_state(const struct model *m, int service)
@@ -52,11 +53,12 @@ static int board_rows(const struct model *m, const struct ui *u, struct row *ret
 static const char *board_text(const struct model *m, const struct row *r, char *dst, size_t cap)
 {
 	(void)snprintf(dst, cap, "%s %s", m->setup->services[r->a].name,
-	               m->setup->services[r->a].owner ? m->setup->services[r->a].owner : "");
+		       m->setup->services[r->a].owner ? m->setup->services[r->a].owner : "");
 	return dst;
 }
 
-static const char *board_field(const struct model *m, const struct row *r, const char *key, char *dst, size_t cap)
+static const char *board_field(const struct model *m, const struct row *r, const char *key, char *dst,
+			       size_t cap)
 {
 	const struct service_conf *s = &m->setup->services[r->a];
 	if (strcmp(key, "service") == 0 || strcmp(key, "name") == 0)
@@ -90,7 +92,7 @@ static struct plan_of_rows split(const struct model *m, const struct ui *u, int 
 {
 	struct plan_of_rows p = {.wide = cols >= WIDE_COLS && rows >= 24};
 	int services = MAX(1, u->n_rows ? u->n_rows : m->setup ? m->setup->n_services : 1);
-	int left = rows - 1;   /* column heads */
+	int left = rows - 1; /* column heads */
 	if (rows < 10) {
 		p.list = MAX(1, left);
 		return p;
@@ -122,7 +124,7 @@ static enum role cell_role(enum state s)
 
 /* Requests and latency in a cell with room: the numbers first, the graph in what is left. */
 static void cell_metrics(const struct model *m, const struct ui *u, struct area a, int row, int col, int end,
-                         const struct deployment *d)
+			 const struct deployment *d)
 {
 	static const struct {
 		const char *name, *label;
@@ -139,12 +141,12 @@ static void cell_metrics(const struct model *m, const struct ui *u, struct area 
 		col += 11;
 	}
 	if (end - col >= 6)
-		spark(a, row, col + 1, MIN(end - col - 1, 24), deployment_series(d, "rps"), m->now_us - u->window_us, m->now_us,
-		      0, u->glyphs, ROLE_GRAPH);
+		spark(a, row, col + 1, MIN(end - col - 1, 24), deployment_series(d, "rps"),
+		      m->now_us - u->window_us, m->now_us, 0, u->glyphs, ROLE_GRAPH);
 }
 
-static void draw_cell(const struct model *m, const struct ui *u, struct area a, int row, int col, int cells, int service,
-                      int env, bool selected)
+static void draw_cell(const struct model *m, const struct ui *u, struct area a, int row, int col, int cells,
+		      int service, int env, bool selected)
 {
 	const struct deployment *d = model_deployment(m, service, env);
 	if (!setup_deployment(m->setup, service, env)->present) {
@@ -166,7 +168,8 @@ static void draw_cell(const struct model *m, const struct ui *u, struct area a, 
 		if (mb.n_pending > 0 && mb.state != STATE_FAILED)
 			(void)snprintf(badge, sizeof badge, "%u>", (unsigned)mb.n_pending % 10000u);
 		else
-			str_copy(badge, sizeof badge, mb.state == STATE_OK ? "=" : u->glyphs->state[mb.state]);
+			str_copy(badge, sizeof badge,
+				 mb.state == STATE_OK ? "=" : u->glyphs->state[mb.state]);
 	}
 	if (r) {
 		int done = 0, all = 0;
@@ -180,7 +183,8 @@ static void draw_cell(const struct model *m, const struct ui *u, struct area a, 
 		age_text(note, sizeof note, m->now_us, d->deployed->since_us);
 	}
 	if (badge[0])
-		end = area_right(a, row, end, mb.state == STATE_OK ? ROLE_DIM : state_role(mb.state), badge) - 1;
+		end = area_right(a, row, end, mb.state == STATE_OK ? ROLE_DIM : state_role(mb.state), badge) -
+		      1;
 	int room = end - (col + 3);
 	int note_cells = note[0] ? text_width(note) + 1 : 0;
 	if (note_cells > room - 4)
@@ -262,10 +266,11 @@ static void draw_list(const struct model *m, const struct ui *u, struct area a)
 		row_start(a, row, u, at_cursor, ui_marked(u, r->id), (int)service_state(m, r->a));
 		area_textn(a, row, 3, name_cells, at_cursor ? ROLE_FOCUS : ROLE_TEXT, 0, r->id);
 		if (owner_cells && m->setup->services[r->a].owner)
-			area_textn(a, row, 4 + name_cells, owner_cells - 1, ROLE_DIM, 0, m->setup->services[r->a].owner);
+			area_textn(a, row, 4 + name_cells, owner_cells - 1, ROLE_DIM, 0,
+				   m->setup->services[r->a].owner);
 		for (int k = 0; k < v.n; k++)
 			draw_cell(m, u, a, row, left + k * v.cells, v.cells, r->a, v.first + k,
-			          at_cursor && v.first + k == env && u->pane == 0);
+				  at_cursor && v.first + k == env && u->pane == 0);
 		/* What could be promoted next into the selected environment. */
 		int from = next_cells ? setup_previous_env(m->setup, r->a, env) : -1;
 		if (from >= 0) {
@@ -274,20 +279,22 @@ static void draw_list(const struct model *m, const struct ui *u, struct area a)
 			char tag[TAG_LEN];
 			if (src && (!dst || strcmp(src->release.digest, dst->release.digest) != 0))
 				area_printf(a, row, a.cols - next_cells + 1, ROLE_TEXT, "%s %s %s",
-				            release_text(&src->release, tag, sizeof tag), u->glyphs->arrow,
-				            m->setup->envs[env].short_name);
+					    release_text(&src->release, tag, sizeof tag), u->glyphs->arrow,
+					    m->setup->envs[env].short_name);
 			else
-				area_text(a, row, a.cols - next_cells + 1, ROLE_DIM, src && dst ? "same" : "?");
+				area_text(a, row, a.cols - next_cells + 1, ROLE_DIM,
+					  src && dst ? "same" : "?");
 		}
 	}
 }
 
-static void detail_title(const struct model *m, const struct ui *u, struct area a, int row, int service, int env,
-                         const char *what, bool focused)
+static void detail_title(const struct model *m, const struct ui *u, struct area a, int row, int service,
+			 int env, const char *what, bool focused)
 {
 	char title[NAME_LEN * 3 + 8];
 	(void)snprintf(title, sizeof title, "%s%s / %s%s", what, m->setup->services[service].name,
-	               m->setup->envs[env].name, m->setup->envs[env].production && !what[0] ? "  PRODUCTION" : "");
+		       m->setup->envs[env].name,
+		       m->setup->envs[env].production && !what[0] ? "  PRODUCTION" : "");
 	pane_title(a, row, u, focused, title, NULL);
 }
 
@@ -296,9 +303,11 @@ static void log_title(const struct model *m, const struct ui *u, struct area a, 
 	char title[NAME_LEN * 3], right[64] = "";
 	const struct deployment *d = model_deployment(m, service, env);
 	if (d->logs)
-		(void)snprintf(right, sizeof right, "%s%llu lines%s", u->lists[SCREEN_LOGS].filter ? "filtered, " : "",
-		               (unsigned long long)logbuf_lines_total(d->logs), u->log.following ? "" : ", paused");
-	(void)snprintf(title, sizeof title, "logs %s / %s", m->setup->services[service].name, m->setup->envs[env].name);
+		(void)snprintf(
+		    right, sizeof right, "%s%llu lines%s", u->lists[SCREEN_LOGS].filter ? "filtered, " : "",
+		    (unsigned long long)logbuf_lines_total(d->logs), u->log.following ? "" : ", paused");
+	(void)snprintf(title, sizeof title, "logs %s / %s", m->setup->services[service].name,
+		       m->setup->envs[env].name);
 	pane_title(a, row, u, u->pane == 1, title, right);
 }
 
@@ -307,7 +316,7 @@ static void draw_wide(const struct model *m, const struct ui *u, struct area a, 
 	const struct rollout *r = model_live_rollout(m, service, env);
 	int third = a.cols / 3;
 	struct area left = area_part(a, 0, 0, -1, third), mid = area_part(a, 0, third + 1, -1, third - 1),
-	            right = area_part(a, 0, 2 * third + 1, -1, -1);
+		    right = area_part(a, 0, 2 * third + 1, -1, -1);
 	if (r) {
 		char title[ID_LEN + NAME_LEN * 3];
 		(void)snprintf(title, sizeof title, "rollout %s  %s > %s", r->id, r->service, r->env);
@@ -332,14 +341,15 @@ static void board_draw(const struct model *m, const struct ui *u, struct area a)
 {
 	int service = -1, env = -1;
 	if (!m->setup || m->setup->n_services == 0) {
-		paragraph(a, 1, 1, ROLE_DIM, "no services: add some below services: in the configuration file, Q quits");
+		paragraph(a, 1, 1, ROLE_DIM,
+			  "no services: add some below services: in the configuration file, Q quits");
 		return;
 	}
 	struct plan_of_rows p = split(m, u, a.rows, a.cols);
 	draw_list(m, u, area_part(a, 0, 0, p.list + 1, -1));
 	if (u->n_rows == 0)
 		(void)area_printf(a, 1, 3, ROLE_WARN, "the filter hides all %d services; Esc clears it",
-		                  u->lists[SCREEN_BOARD].n_all);
+				  u->lists[SCREEN_BOARD].n_all);
 	if (!ui_selected(u, m, &service, &env))
 		return;
 	int row = p.list + 1;

@@ -29,7 +29,8 @@ static int migrations_rows(const struct model *m, const struct ui *u, struct row
 		if (m->ladder[e] && (longest < 0 || m->ladder[e]->n_items > m->ladder[longest]->n_items))
 			longest = e;
 	for (int k = -1; k < m->setup->n_envs; k++) {
-		const struct migration_set *set = k < 0 ? (longest >= 0 ? m->ladder[longest] : NULL) : m->ladder[k];
+		const struct migration_set *set =
+		    k < 0 ? (longest >= 0 ? m->ladder[longest] : NULL) : m->ladder[k];
 		for (int i = 0; set && i < set->n_items && n < cap; i++) {
 			bool known = false;
 			for (int j = 0; j < n && k >= 0 && !known; j++)
@@ -66,8 +67,8 @@ static enum state migration_glyph(enum migration_state s)
 	return STATE_UNKNOWN;
 }
 
-static void draw_row(const struct model *m, const struct ui *u, struct area a, int y, const struct row *row, bool here,
-                     int name_cells, int env_cells, int selected_env)
+static void draw_row(const struct model *m, const struct ui *u, struct area a, int y, const struct row *row,
+		     bool here, int name_cells, int env_cells, int selected_env)
 {
 	const struct migration *any = NULL;
 	row_start(a, y, u, here, false, -1);
@@ -98,14 +99,16 @@ static void draw_row(const struct model *m, const struct ui *u, struct area a, i
 		} else if (it->state != MIGRATION_APPLIED) {
 			str_copy(text, sizeof text, migration_state_name(it->state));
 		}
-		area_textn(a, y, col + 2, env_cells - 3, it->state == MIGRATION_APPLIED ? ROLE_DIM : state_role(s), 0, text);
+		area_textn(a, y, col + 2, env_cells - 3,
+			   it->state == MIGRATION_APPLIED ? ROLE_DIM : state_role(s), 0, text);
 		if (here && e == selected_env)
 			area_paint(a, y, col, env_cells - 1, -1, ATTR_REVERSE);
 	}
 	if (any) {
 		bool contract = any->destructive || any->loses_data;
-		area_printf(a, y, 4 + name_cells + m->setup->n_envs * env_cells, contract ? ROLE_WARN : ROLE_DIM, "%s%s",
-		            contract ? "! " : "", migration_kind_name(any->kind));
+		area_printf(a, y, 4 + name_cells + m->setup->n_envs * env_cells,
+			    contract ? ROLE_WARN : ROLE_DIM, "%s%s", contract ? "! " : "",
+			    migration_kind_name(any->kind));
 	}
 }
 
@@ -120,13 +123,15 @@ static void migrations_draw(const struct model *m, const struct ui *u, struct ar
 	if (u->n_rows == 0) {
 		const struct deployment *d = model_deployment(m, service, env);
 		if (!d->sources[PORT_MIGRATE].configured)
-			paragraph(a, 1, 1, ROLE_DIM, "this service has no migrations configured; l and h choose another "
-			                             "environment, 1 goes back to the board");
+			paragraph(a, 1, 1, ROLE_DIM,
+				  "this service has no migrations configured; l and h choose another "
+				  "environment, 1 goes back to the board");
 		else if (d->sources[PORT_MIGRATE].failing_since_us)
-			paragraph(a, paragraph(a, 1, 1, ROLE_ERR, d->sources[PORT_MIGRATE].last->text), 1, ROLE_DIM,
-			          d->sources[PORT_MIGRATE].last->hint);
+			paragraph(a, paragraph(a, 1, 1, ROLE_ERR, d->sources[PORT_MIGRATE].last->text), 1,
+				  ROLE_DIM, d->sources[PORT_MIGRATE].last->hint);
 		else
-			area_text(a, 1, 1, ROLE_DIM, l->filter ? "the filter hides all; Esc clears it" : "reading migrations");
+			area_text(a, 1, 1, ROLE_DIM,
+				  l->filter ? "the filter hides all; Esc clears it" : "reading migrations");
 		return;
 	}
 	int env_cells = CLAMP((a.cols - 40) / MAX(1, m->setup->n_envs), 10, 16);
@@ -134,7 +139,7 @@ static void migrations_draw(const struct model *m, const struct ui *u, struct ar
 	area_printf(a, 0, 3, ROLE_TITLE, "%s", u->service);
 	for (int e = 0; e < m->setup->n_envs; e++)
 		area_textn(a, 0, 4 + name_cells + e * env_cells, env_cells - 1,
-		           m->setup->envs[e].production ? ROLE_PROD : ROLE_TITLE, 0, m->setup->envs[e].name);
+			   m->setup->envs[e].production ? ROLE_PROD : ROLE_TITLE, 0, m->setup->envs[e].name);
 	area_text(a, 0, 4 + name_cells + m->setup->n_envs * env_cells, ROLE_TITLE, "KIND");
 	int rows = a.rows - 1 - detail;
 	int top = CLAMP(l->top, MAX(0, l->at - rows + 1), l->at);
@@ -153,9 +158,10 @@ static void migrations_draw(const struct model *m, const struct ui *u, struct ar
 		return;
 	}
 	enum state s = migration_glyph(it->state);
-	area_printf(a, y++, 1, state_role(s), "%s %s, %s%s%s", u->glyphs->state[s], migration_state_name(it->state),
-	            migration_kind_name(it->kind), it->loses_data ? ", loses data" : "",
-	            it->destructive ? ", the release before may not run on it" : "");
+	area_printf(a, y++, 1, state_role(s), "%s %s, %s%s%s", u->glyphs->state[s],
+		    migration_state_name(it->state), migration_kind_name(it->kind),
+		    it->loses_data ? ", loses data" : "",
+		    it->destructive ? ", the release before may not run on it" : "");
 	y = paragraph(a, y, 1, ROLE_TEXT, it->text);
 	if (m->ladder[env]->blocked)
 		y = paragraph(a, y, 1, ROLE_ERR, m->ladder[env]->block_text);

@@ -23,16 +23,18 @@ static int head(const struct model *m, const struct ui *u, struct area a, int ro
 {
 	char from[TAG_LEN], to[TAG_LEN], id[16], age[16], d1[32], d2[32];
 	int col = area_printf(a, row, 1, ROLE_TITLE, "%s %s %s %s", plan_kind_name(p->kind), p->service,
-	                      u->glyphs->arrow, p->env);
+			      u->glyphs->arrow, p->env);
 	col = area_printf(a, row, col + 2, ROLE_TEXT, "%s %s %s", release_text(&p->from, from, sizeof from),
-	                  u->glyphs->arrow, release_text(&p->to, to, sizeof to));
+			  u->glyphs->arrow, release_text(&p->to, to, sizeof to));
 	if (p->source_env[0])
 		col = area_printf(a, row, col + 2, ROLE_DIM, "from %s", p->source_env);
 	area_printf(a, row++, col + 2, ROLE_DIM, "plan %s", plan_short(p, id));
 	age_text(age, sizeof age, m->now_us, p->made_us);
-	col = area_printf(a, row, 1, ROLE_DIM, "%s %s %s", p->from.digest[0] ? digest_short(p->from.digest, d1, sizeof d1) : "-",
-	                  u->glyphs->arrow, digest_short(p->to.digest, d2, sizeof d2));
-	area_printf(a, row++, col + 2, ROLE_DIM, "computed %s ago%s%s", age, p->reason[0] ? "  reason: " : "", p->reason);
+	col = area_printf(a, row, 1, ROLE_DIM, "%s %s %s",
+			  p->from.digest[0] ? digest_short(p->from.digest, d1, sizeof d1) : "-",
+			  u->glyphs->arrow, digest_short(p->to.digest, d2, sizeof d2));
+	area_printf(a, row++, col + 2, ROLE_DIM, "computed %s ago%s%s", age, p->reason[0] ? "  reason: " : "",
+		    p->reason);
 	return row + 1;
 }
 
@@ -44,8 +46,10 @@ static int gates(const struct ui *u, struct area a, int row, const struct plan *
 	for (int i = 0; i < p->n_gates; i++) {
 		const struct gate *g = &p->gates[i];
 		enum state s = gate_glyph(g->verdict);
-		int col = area_printf(a, row, 3, state_role(s), "%s %-10s", u->glyphs->state[s], gate_kind_name(g->kind));
-		row = paragraph(a, row, col + 1, ROLE_TEXT, g->evidence[0] ? g->evidence : gate_verdict_name(g->verdict));
+		int col = area_printf(a, row, 3, state_role(s), "%s %-10s", u->glyphs->state[s],
+				      gate_kind_name(g->kind));
+		row = paragraph(a, row, col + 1, ROLE_TEXT,
+				g->evidence[0] ? g->evidence : gate_verdict_name(g->verdict));
 		if (g->next[0] && g->verdict != GATE_OPEN && g->verdict != GATE_EXEMPT)
 			row = paragraph(a, row, col + 1, ROLE_DIM, g->next);
 	}
@@ -64,8 +68,9 @@ static int migrations(const struct ui *u, struct area a, int row, const struct p
 		const struct migration *it = &p->migrations[i];
 		bool bad = it->destructive || it->loses_data;
 		area_printf(a, row, 3, bad ? ROLE_WARN : ROLE_TEXT, "%s %s  %s%s%s",
-		            u->glyphs->state[bad ? STATE_DEGRADED : STATE_NOT_STARTED], it->name, migration_kind_name(it->kind),
-		            it->loses_data ? ", loses data" : "", it->destructive ? ", old code may break" : "");
+			    u->glyphs->state[bad ? STATE_DEGRADED : STATE_NOT_STARTED], it->name,
+			    migration_kind_name(it->kind), it->loses_data ? ", loses data" : "",
+			    it->destructive ? ", old code may break" : "");
 		row++;
 		if (it->text[0])
 			row = paragraph(a, row, 5, ROLE_DIM, it->text);
@@ -87,9 +92,13 @@ static int vars(const struct ui *u, struct area a, int row, const struct plan *p
 			continue;
 		listed++;
 		bool bad = v->required && (v->state == VAR_MISSING || v->state == VAR_EMPTY);
-		int col = area_printf(a, row, 3, bad ? ROLE_ERR : v->state == VAR_EXTRA ? ROLE_ADDED : ROLE_TEXT, "%s %s",
-		                      u->glyphs->state[bad ? STATE_FAILED : STATE_DRIFT], v->key);
-		col = area_printf(a, row, col + 1, ROLE_DIM, "%s%s", var_state_name(v->state), v->required ? ", required" : "");
+		int col = area_printf(a, row, 3,
+				      bad                     ? ROLE_ERR
+				      : v->state == VAR_EXTRA ? ROLE_ADDED
+							      : ROLE_TEXT,
+				      "%s %s", u->glyphs->state[bad ? STATE_FAILED : STATE_DRIFT], v->key);
+		col = area_printf(a, row, col + 1, ROLE_DIM, "%s%s", var_state_name(v->state),
+				  v->required ? ", required" : "");
 		if (v->from[0] || v->to[0])
 			area_printf(a, row, col + 2, ROLE_TEXT, "%s %s %s", v->from, u->glyphs->arrow, v->to);
 		row++;
@@ -105,7 +114,8 @@ static int commits(const struct ui *u, struct area a, int row, const struct plan
 		return paragraph(a, row, 3, ROLE_DIM, p->commits_text[0] ? p->commits_text : "not known");
 	}
 	area_printf(a, row++, 1, ROLE_TITLE, "COMMITS %d%s%s", log->n_items + log->n_more,
-	            log->backwards ? " that leave: this goes back" : "", u->commits_open ? "" : "   c shows all");
+		    log->backwards ? " that leave: this goes back" : "",
+		    u->commits_open ? "" : "   c shows all");
 	if (log->unrelated)
 		area_text(a, row++, 3, ROLE_WARN, "! no common history");
 	for (int k = 0; k < COMMIT_KIND_COUNT; k++) {
@@ -155,12 +165,14 @@ static int steps_and_risks(const struct ui *u, struct area a, int row, const str
 	static const char *const on_failure[] = {"stops", "pauses", "rolls back by itself"};
 	area_printf(a, row++, col + 2, ROLE_DIM, "on failure it %s", on_failure[p->policy.on_failure]);
 	for (int i = 0; i < p->n_steps; i++) {
-		col = area_printf(a, row, 3, ROLE_TEXT, "%2d %s %s", i + 1, step_kind_name(p->steps[i].kind), p->steps[i].target);
+		col = area_printf(a, row, 3, ROLE_TEXT, "%2d %s %s", i + 1, step_kind_name(p->steps[i].kind),
+				  p->steps[i].target);
 		if (p->steps[i].expect_us > 0) {
 			time_span(span, sizeof span, p->steps[i].expect_us);
 			col = area_printf(a, row, MAX(col + 1, 32), ROLE_DIM, "~%s", span);
 		}
-		area_printf(a, row++, MAX(col + 1, 41), ROLE_DIM, "%s", p->steps[i].safe_to_abort ? "abort is safe" : "");
+		area_printf(a, row++, MAX(col + 1, 41), ROLE_DIM, "%s",
+			    p->steps[i].safe_to_abort ? "abort is safe" : "");
 	}
 	return row;
 }
@@ -174,23 +186,27 @@ static int verdict(const struct model *m, struct area a, int row, const struct p
 		int col = area_text(a, row, 1, ROLE_ERR, "BLOCKED BY");
 		for (int i = 0; i < p->n_gates; i++)
 			if (p->gates[i].verdict != GATE_OPEN && p->gates[i].verdict != GATE_EXEMPT)
-				col = area_printf(a, row, col + 1, ROLE_ERR, "%s", gate_kind_name(p->gates[i].kind));
+				col = area_printf(a, row, col + 1, ROLE_ERR, "%s",
+						  gate_kind_name(p->gates[i].kind));
 		row++;
 	} else {
 		static const char *const friction[TIER_COUNT] = {"x executes", "x executes", "x, then y",
-		                                                 "x, then type its name", "x, a reason, then type its name"};
+								 "x, then type its name",
+								 "x, a reason, then type its name"};
 		area_printf(a, row++, 1, ROLE_OK, "READY: %s", friction[p->tier]);
 	}
 	char to[TAG_LEN];
 	release_text(&p->to, to, sizeof to);
 	area_text(a, row, 1, ROLE_DIM, "$");
 	if (p->kind == PLAN_ROLLBACK)
-		area_printf(a, row, 3, ROLE_LINK, "towpath rollback %s %s --release %s%s%s", p->service, p->env, to,
-		            p->tier >= TIER_T3 ? " --confirm " : "", p->tier >= TIER_T3 ? place : "");
+		area_printf(a, row, 3, ROLE_LINK, "towpath rollback %s %s --release %s%s%s", p->service,
+			    p->env, to, p->tier >= TIER_T3 ? " --confirm " : "",
+			    p->tier >= TIER_T3 ? place : "");
 	else
-		area_printf(a, row, 3, ROLE_LINK, "towpath promote %s --to %s --release %s%s%s%s%s", p->service, p->env, to,
-		            p->tier >= TIER_T3 ? " --confirm " : "", p->tier >= TIER_T3 ? place : "",
-		            p->tier >= TIER_T3 ? "/" : "", p->tier >= TIER_T3 ? p->service : "");
+		area_printf(a, row, 3, ROLE_LINK, "towpath promote %s --to %s --release %s%s%s%s%s",
+			    p->service, p->env, to, p->tier >= TIER_T3 ? " --confirm " : "",
+			    p->tier >= TIER_T3 ? place : "", p->tier >= TIER_T3 ? "/" : "",
+			    p->tier >= TIER_T3 ? p->service : "");
 	return row + 2;
 }
 
@@ -198,8 +214,9 @@ static int plan_flow(const struct model *m, const struct ui *u, struct area a, i
 {
 	const struct plan *p = m->plan;
 	if (u->plan_waits) {
-		area_printf(a, row + 1, 1, ROLE_DIM, "asking forge, registry, database, config and store for %s %s %s",
-		            u->service, u->glyphs->arrow, u->env);
+		area_printf(a, row + 1, 1, ROLE_DIM,
+			    "asking forge, registry, database, config and store for %s %s %s", u->service,
+			    u->glyphs->arrow, u->env);
 		return row + 3;
 	}
 	if (u->plan_why[0]) {
@@ -254,7 +271,8 @@ const struct view view_plan = {
 static bool candidates_here(const struct model *m, const struct ui *u)
 {
 	int service = -1, env = -1;
-	return ui_selected(u, m, &service, &env) && m->candidates_service == service && m->candidates_env == env;
+	return ui_selected(u, m, &service, &env) && m->candidates_service == service &&
+	       m->candidates_env == env;
 }
 
 static int rollback_rows(const struct model *m, const struct ui *u, struct row *ret, int cap)
@@ -303,17 +321,19 @@ static int rollback_page(const struct model *m, const struct ui *u, int rows, in
 
 static void rollback_draw(const struct model *m, const struct ui *u, struct area a)
 {
-	static const struct column cols[] = {{"VERSION", 12, 1, false, 0}, {"RAN", 5, 0, true, 3},
-	                                     {"ENDED", 5, 0, true, 4},     {"THEN", 6, 0, false, 2},
-	                                     {"IMAGE", 8, 0, false, 0},    {"RUNS ON THE SCHEMA NOW?", 24, 4, false, 0},
-	                                     {"BY", 8, 1, false, 1}};
+	static const struct column cols[] = {
+	    {"VERSION", 12, 1, false, 0}, {"RAN", 5, 0, true, 3},
+	    {"ENDED", 5, 0, true, 4},     {"THEN", 6, 0, false, 2},
+	    {"IMAGE", 8, 0, false, 0},    {"RUNS ON THE SCHEMA NOW?", 24, 4, false, 0},
+	    {"BY", 8, 1, false, 1}};
 	struct placed p = columns_place(cols, (int)ARRAY_LEN(cols), a.cols);
 	const struct list *l = &u->lists[SCREEN_ROLLBACK];
 	int list = rollback_list_rows(u, a.rows);
 	columns_head(a, 0, cols, &p);
 	if (u->n_rows == 0)
-		area_text(a, 1, 3, ROLE_DIM, candidates_here(m, u) ? "nothing ran here before: there is nothing to go back to"
-		                                                   : "asking which releases could run here");
+		area_text(a, 1, 3, ROLE_DIM,
+			  candidates_here(m, u) ? "nothing ran here before: there is nothing to go back to"
+						: "asking which releases could run here");
 	for (int i = 0; i < list && l->top + i < u->n_rows; i++) {
 		const struct candidate *c = &m->candidates[u->rows_now[l->top + i].a];
 		char text[TEXT_LEN * 2];
@@ -321,16 +341,22 @@ static void rollback_draw(const struct model *m, const struct ui *u, struct area
 		int y = i + 1;
 		enum state schema = schema_glyph(c->schema);
 		row_start(a, y, u, here, false, c->bad ? STATE_FAILED : c->good ? STATE_OK : STATE_UNKNOWN);
-		column_text(a, y, cols, &p, 0, here ? ROLE_FOCUS : ROLE_TEXT, release_text(&c->release, text, sizeof text));
+		column_text(a, y, cols, &p, 0, here ? ROLE_FOCUS : ROLE_TEXT,
+			    release_text(&c->release, text, sizeof text));
 		time_age(text, sizeof text, c->ran_us);
 		column_text(a, y, cols, &p, 1, ROLE_DIM, text);
 		age_text(text, sizeof text, m->now_us, c->ended_us);
 		column_text(a, y, cols, &p, 2, ROLE_DIM, text);
-		column_text(a, y, cols, &p, 3, c->bad ? ROLE_ERR : ROLE_TEXT, c->bad ? "X bad" : c->good ? "+ good" : "?");
+		column_text(a, y, cols, &p, 3, c->bad ? ROLE_ERR : ROLE_TEXT,
+			    c->bad    ? "X bad"
+			    : c->good ? "+ good"
+				      : "?");
 		column_text(a, y, cols, &p, 4, c->image.kind == OUTCOME_OK ? ROLE_TEXT : ROLE_ERR,
-		            c->image.kind == OUTCOME_OK ? "yes" : c->image.kind == OUTCOME_FAILED ? "X GONE" : "? unread");
-		(void)snprintf(text, sizeof text, "%s %s%s%s", u->glyphs->state[schema], schema_verdict_name(c->schema),
-		               c->schema_text[0] ? ": " : "", c->schema_text);
+			    c->image.kind == OUTCOME_OK       ? "yes"
+			    : c->image.kind == OUTCOME_FAILED ? "X GONE"
+							      : "? unread");
+		(void)snprintf(text, sizeof text, "%s %s%s%s", u->glyphs->state[schema],
+			       schema_verdict_name(c->schema), c->schema_text[0] ? ": " : "", c->schema_text);
 		column_text(a, y, cols, &p, 5, schema == STATE_OK ? ROLE_TEXT : state_role(schema), text);
 		column_text(a, y, cols, &p, 6, ROLE_DIM, c->by);
 		if (here)
