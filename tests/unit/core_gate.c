@@ -138,9 +138,13 @@ static void migrations(void **state)
 	w->migrations->items[0].state = MIGRATION_FAILED;
 	migration_set_count(w->migrations);
 	assert_int_equal(verdict(w, GATE_MIGRATIONS), GATE_CLOSED);
+	/* The tools run all the same: open, and said. */
 	w->migrations->items[0].state = MIGRATION_MODIFIED;
 	migration_set_count(w->migrations);
-	assert_int_equal(verdict(w, GATE_MIGRATIONS), GATE_CLOSED);
+	assert_int_equal(verdict(w, GATE_MIGRATIONS), GATE_OPEN);
+	for (int i = 0; i < w->plan->n_gates; i++)
+		if (w->plan->gates[i].kind == GATE_MIGRATIONS)
+			assert_non_null(strstr(w->plan->gates[i].evidence, "1 applied changed since"));
 	w->migrations->items[0].state = MIGRATION_UNKNOWN;
 	migration_set_count(w->migrations);
 	assert_int_equal(verdict(w, GATE_MIGRATIONS), GATE_UNKNOWN);
