@@ -340,6 +340,8 @@ static void reload(void *ctx)
 	struct generation *g = NULL;
 	struct error e = {0};
 	char text[PATH_LEN + 3 * TEXT_LEN];
+	struct followed_place places[FOLLOWED_MAX];
+	int n_places;
 
 	a->reload_timer = NULL;
 	if (config_load(a->config_path, a->options.drivers, &s, &e) != 0) {
@@ -363,8 +365,10 @@ static void reload(void *ctx)
 		app_message(a, MESSAGE_ERROR, "config not reloaded, the last good one stays: %s", text);
 		return;
 	}
+	n_places = follow_places(a, places);
 	follow_stop_all(a);
 	set_setup(a, g);
+	follow_again(a, places, n_places);
 	if (a->observer != NULL)
 		observer_restart(a->observer);
 	app_refresh_store(a, NULL, NULL);

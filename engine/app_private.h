@@ -60,6 +60,14 @@ void observer_restore(struct app *a);
 /* follow.c */
 void follow_stop_all(struct app *a);
 
+/* What is followed, by name: indices change with the setup. Newest first; returns how many. */
+struct followed_place {
+	char service[NAME_LEN], env[NAME_LEN];
+};
+int follow_places(const struct app *a, struct followed_place ret[FOLLOWED_MAX]);
+/* Follows those of them that the setup of now has. */
+void follow_again(struct app *a, const struct followed_place *places, int n);
+
 /* Posts EV_SOURCE for an answer. */
 void app_post_source(struct app *a, int service, int env, enum port port, int source, const struct outcome *o);
 

@@ -75,6 +75,28 @@ void follow_stop_all(struct app *a)
 	a->n_followed = 0;
 }
 
+int follow_places(const struct app *a, struct followed_place ret[FOLLOWED_MAX])
+{
+	const struct setup *s = a->now->setup;
+
+	for (int i = 0; i < a->n_followed; i++) {
+		str_copy(ret[i].service, sizeof(ret[i].service), s->services[a->followed[i]->service].name);
+		str_copy(ret[i].env, sizeof(ret[i].env), s->envs[a->followed[i]->env].name);
+	}
+	return a->n_followed;
+}
+
+void follow_again(struct app *a, const struct followed_place *places, int n)
+{
+	for (int i = n - 1; i >= 0; i--) {
+		int service = setup_service(a->now->setup, places[i].service);
+		int env = setup_env(a->now->setup, places[i].env);
+
+		if (service >= 0 && env >= 0 && setup_deployment(a->now->setup, service, env)->present)
+			app_follow_logs(a, service, env);
+	}
+}
+
 /* Moves an entry to the front: the newest stay, the oldest leaves first. */
 static void to_front(struct app *a, int i)
 {
