@@ -297,7 +297,7 @@ static void circles_end(void **state)
 static void at_most_eight_at_once(void **state)
 {
 	struct smoke_step_conf steps[20] = {{0}};
-	static char names[20][8];
+	static char names[20][16];
 	struct smoke_result *r;
 
 	UNUSED(state);
