@@ -31,7 +31,6 @@ enum {
 	FIRST_WAIT_US = 30000,  /* of the first frame for the last known board */
 	RESIZE_US = 50000,
 	LEAVE_MS = 300, /* for the last bytes to a slow terminal */
-	TICK_US = 1000000,
 };
 
 struct tui {
@@ -49,10 +48,11 @@ struct tui {
 	bool raw;
 	struct termios saved;
 	struct watch *tty, *signals[6];
-	struct timer *esc, *frame, *resize, *tick, *arm;
+	struct timer *esc, *frame, *resize, *arm;
 	bool dirty, urgent; /* a frame is wanted; for a key */
 	bool dumped;        /* plain text is on the terminal: the next key comes back */
 	bool ended;
+	bool restored;               /* the last known board was applied */
 	int64_t frame_us, key_frame_us, start_us;
 	int exit_code;
 };
@@ -226,7 +226,17 @@ static void on_change(void *ctx, unsigned topics)
 		return;
 	struct ui_event e = {.kind = UI_MODEL, .topics = topics, .mono_us = loop_mono_us()};
 	ui_apply(t->ui, app_model(t->app), &e);
+	if (topics & TOPIC_TIME) {
+		/* The model's tick is ours too: one wake-up a second, not two. */
+		e = (struct ui_event){.kind = UI_TICK, .mono_us = e.mono_us};
+		ui_apply(t->ui, app_model(t->app), &e);
+	}
 	perform(t);
+	/* The last known board is what people wait for: it does not wait for the pace of data. */
+	if (!t->restored && app_restored(t->app)) {
+		t->restored = true;
+		want_frame(t, true);
+	}
 	if (topics & (views[t->ui->screen]->topics | TOPIC_SETUP | TOPIC_TIME | TOPIC_MESSAGE |
 		      TOPIC_ROLLOUTS | TOPIC_PLAN))
 		want_frame(t, (topics & (TOPIC_PLAN | TOPIC_SETUP)) != 0);
@@ -378,12 +388,6 @@ static void on_signal(void *ctx, int signum)
 	}
 }
 
-static void tick(void *ctx)
-{
-	struct ui_event e = {.kind = UI_TICK};
-	apply(ctx, &e);
-}
-
 /* --- start and end ---------------------------------------------------------------------------- */
 
 static int fail(const struct error *e)
@@ -487,7 +491,7 @@ static void stop(struct tui *t)
 	watch_stop(t->tty);
 	for (size_t i = 0; i < ARRAY_LEN(t->signals); i++)
 		watch_stop(t->signals[i]);
-	struct timer *timers[] = {t->esc, t->frame, t->resize, t->tick, t->arm};
+	struct timer *timers[] = {t->esc, t->frame, t->resize, t->arm};
 	for (size_t i = 0; i < ARRAY_LEN(timers); i++)
 		timer_stop(timers[i]);
 	effects_free(t->effects);
@@ -544,7 +548,6 @@ static int run(struct tui *t, const struct app_options *base, const struct tui_o
 	t->tty = loop_watch_fd(t->loop, t->fd, UV_READABLE, on_tty, t);
 	first_screen(t, o);
 	loop_on_tail(t->loop, tail, t);
-	t->tick = loop_timer(t->loop, TICK_US, TICK_US, tick, t);
 	if (keys_rc != 0)
 		app_message(t->app, MESSAGE_WARN, "keys: %s", keys.text);
 	loop_run(t->loop);

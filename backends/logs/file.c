@@ -22,7 +22,7 @@
 enum {
 	SLICE_BYTES = 64 * 1024,
 	TURN_BYTES = 256 * 1024,             /* per turn of the loop, over all files */
-	LOOK_US = 500 * 1000,                /* the slow timer */
+	LOOK_US = 1000 * 1000,               /* the slow timer */
 	MISSING_LOOKS = 2,                   /* so often gone until it is said: a rotation has a gap of its own */
 };
 static const int64_t turn_us = 2 * US_PER_MS;

@@ -204,7 +204,7 @@ static void draw_cell(const struct model *m, const struct ui *u, struct area a, 
 		}
 	}
 	if (selected)
-		area_paint(a, row, col, cells - 1, -1, ATTR_REVERSE);
+		area_paint(a, row, col, cells - 1, ROLE_TEXT, ATTR_REVERSE);
 }
 
 /* How many environments fit, and the first of the page with the selected one. */
