@@ -17,13 +17,14 @@ from terminal import Session, cpu_seconds, memory_mib, now, wakeups
 
 TMP, BUILD = os.environ["BENCH_TMP"], os.environ["BENCH_BUILD"]
 SERVICES, ENVIRONMENTS = int(os.environ.get("BENCH_SERVICES", "200")), 5
-RUNS = int(os.environ.get("BENCH_RUNS", "7"))
+RUNS = int(os.environ.get("BENCH_RUNS", "5"))
 WORLD = os.path.join(BUILD, "tests/bench/world")
 TOWPATH = os.path.abspath("towpath")
 SIZES = ((24, 80), (60, 200))
 FLOODS = (50000, 100000)
 KEYS, KEY_LIMIT_S, LIFE_S = 120, 2.0, 110
 IDLE_S = 10
+PEER_IDLE_S = 4
 started = []
 
 
@@ -33,7 +34,7 @@ def quantile(values, q):
 
 
 def say(label, text, goal=""):
-    print(f"  {label:<34} {text:<58}{('goal ' + goal) if goal else ''}", flush=True)
+    print(f"  {label:<34} {text:<66} {('goal ' + goal) if goal else ''}", flush=True)
 
 
 def background(argv):
@@ -216,21 +217,21 @@ def ingest(config):
 
 
 # --- idle and memory ---------------------------------------------------------------------------------------------
-def rest(label, argv, settle, goal=False, rows=24, cols=80):
+def rest(label, argv, settle, goal=False, seconds=IDLE_S, rows=24, cols=80):
     s = Session(argv, rows, cols)
     s.quiet(1.2, settle)
     s.drain(max(0.0, settle - (now() - s.start)))
     c0, w0, b0, t0 = cpu_seconds(s.pid), wakeups(s.pid), s.total, now()
     sizes = []
-    while now() - t0 < IDLE_S:
-        n = s.pump(IDLE_S - (now() - t0))
+    while now() - t0 < seconds:
+        n = s.pump(seconds - (now() - t0))
         if n:
             sizes.append(n)
     lasted = now() - t0
-    rss, private = memory_mib(s.pid)
+    rss, share = memory_mib(s.pid)
     say(label, f"{s.total - b0} bytes in {len(sizes)} writes, CPU {(cpu_seconds(s.pid) - c0) / lasted * 100:.2f} %, "
         f"{(wakeups(s.pid) - w0) / lasted:.1f} wake-ups/s", "0 bytes, <= 0.2 %, <= 2 /s" if goal else "")
-    say("", f"{rss:.1f} MiB resident, {private:.1f} MiB of its own", "<= 25 MiB" if goal else "")
+    say("", f"{rss:.1f} MiB resident, {share:.1f} MiB the whole tree by its share", "<= 25 MiB" if goal else "")
     s.end()
     return sizes
 
@@ -243,7 +244,7 @@ def idle(config):
         say("", f"median frame {quantile(sizes, .5):.0f} bytes", "<= 2 KiB")
     for name, argv in (("lnav", ["lnav", "-q", os.path.join(TMP, "viewer.log")]), ("htop", ["htop"]), ("btop", ["btop"])):
         if shutil.which(name):
-            rest(name, argv, 3)
+            rest(name, argv, 2, seconds=PEER_IDLE_S)
 
 
 def main():

@@ -177,15 +177,13 @@ def wakeups(pid):
 
 
 def memory_mib(pid):
-    """Resident memory of the tree, and the part of it that is not shared with anybody."""
-    rss = private = 0
+    """Resident memory of the tree's largest process, and of the whole tree with shared pages counted by their share."""
+    rss = share = 0
     for p in tree(pid):
         try:
             with open(f"/proc/{p}/smaps_rollup", encoding="ascii") as f:
-                for line in f:
-                    kib = int(line.split()[1]) if line.split()[0] in ("Rss:", "Private_Dirty:", "Private_Clean:") else 0
-                    rss += kib if line.startswith("Rss:") else 0
-                    private += 0 if line.startswith("Rss:") else kib
+                kib = {line.split()[0]: int(line.split()[1]) for line in f if line.startswith(("Rss:", "Pss:"))}
+                rss, share = max(rss, kib.get("Rss:", 0)), share + kib.get("Pss:", 0)
         except OSError:
             pass
-    return rss / 1024, private / 1024
+    return rss / 1024, share / 1024

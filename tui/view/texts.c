@@ -26,7 +26,7 @@ static int sources(const struct model *m, const struct ui *u, struct area a, int
 			area_printf(a, row++, 16, ROLE_DIM, "last read %s ago%s", age,
 				    s->restored ? " (kept from before)" : "");
 		else
-			area_text(a, row++, 16, ROLE_DIM, "not asked yet");
+			area_text(a, row++, 16, ROLE_DIM, p == PORT_LOGS && d->logs != NULL ? "followed" : "not asked yet");
 		if (s->failing_since_us) {
 			row = paragraph(a, row, 5, ROLE_ERR, s->last->text);
 			row = paragraph(a, row, 5, ROLE_DIM, s->last->hint);
