@@ -29,6 +29,7 @@ enum {
 	KEY_FRAME_US = 8000,    /* between frames that answer a key */
 	DATA_FRAME_US = 100000, /* between frames that only follow data */
 	FIRST_WAIT_US = 30000,  /* of the first frame for the last known board */
+	SETTLE_US = 1000000,         /* after the start, while the board fills and people wait for it */
 	RESIZE_US = 50000,
 	LEAVE_MS = 300, /* for the last bytes to a slow terminal */
 };
@@ -52,7 +53,6 @@ struct tui {
 	bool dirty, urgent; /* a frame is wanted; for a key */
 	bool dumped;        /* plain text is on the terminal: the next key comes back */
 	bool ended;
-	bool restored;               /* the last known board was applied */
 	int64_t frame_us, key_frame_us, start_us;
 	int exit_code;
 };
@@ -232,11 +232,6 @@ static void on_change(void *ctx, unsigned topics)
 		ui_apply(t->ui, app_model(t->app), &e);
 	}
 	perform(t);
-	/* The last known board is what people wait for: it does not wait for the pace of data. */
-	if (!t->restored && app_restored(t->app)) {
-		t->restored = true;
-		want_frame(t, true);
-	}
 	if (topics & (views[t->ui->screen]->topics | TOPIC_SETUP | TOPIC_TIME | TOPIC_MESSAGE |
 		      TOPIC_ROLLOUTS | TOPIC_PLAN))
 		want_frame(t, (topics & (TOPIC_PLAN | TOPIC_SETUP)) != 0);
@@ -270,7 +265,9 @@ static void tail(void *ctx)
 		return;
 	}
 	/* A key never waits for a frame that followed data, only for the one of the key before it. */
-	int64_t now = loop_mono_us(), gap = t->urgent ? KEY_FRAME_US : DATA_FRAME_US;
+	int64_t now = loop_mono_us();
+	bool fast = t->urgent || now - t->start_us < SETTLE_US;
+	int64_t gap = fast ? KEY_FRAME_US : DATA_FRAME_US;
 	int64_t since = now - (t->urgent ? t->key_frame_us : t->frame_us);
 	if (t->frame_us == 0 && !app_restored(t->app)) {
 		gap = FIRST_WAIT_US;
