@@ -133,7 +133,7 @@ static void on_fresh(void *ctx)
 	struct arena *a = command_arena(run);
 	const char *heads[TABLE_COLUMNS_MAX + 1] = {"SERVICE"};
 	struct table t;
-	int n = MIN(m->setup->n_envs, TABLE_COLUMNS_MAX - 2), bad = 0;
+	int n = MIN(m->setup->n_envs, TABLE_COLUMNS_MAX - 2);
 
 	put_json(run, m);
 	for (int k = 0; k < n; k++)
@@ -154,7 +154,6 @@ static void on_fresh(void *ctx)
 
 			if (s == STATE_OK || s == STATE_SKIPPED || s == STATE_NOT_STARTED)
 				continue;
-			bad += s == STATE_FAILED;
 			command_line(run, "%c %s/%s  %s%s%s", state_glyph(s), m->setup->services[i].name,
 			             m->setup->envs[k].name, d->health_text,
 			             d->sources[PORT_DEPLOY].failing_since_us != 0 ? "; " : "",
