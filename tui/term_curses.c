@@ -25,7 +25,8 @@ struct term_curses {
 	FILE *in, *out;
 	int fd;
 	bool utf8, left, all;
-	bool fold8; /* eight colours only: the bright ones are bold */
+	bool region; /* the scrolling region is the whole screen */
+	bool fold8;  /* eight colours only: the bright ones are bold */
 	const struct theme *theme;
 	int32_t palette[256]; /* RGB of borrowed palette numbers, -1 */
 	struct canvas last;
@@ -81,6 +82,27 @@ static void paint_rgb(struct term_curses *t, size_t start)
 	}
 	term_push(&t->term, raw + done, n - done);
 	free(raw);
+}
+
+/* A terminfo string without the padding marks ("$<5>") that terminals of the seventies needed. */
+static void push_cap(struct term_curses *t, const char *name, int a, int b)
+{
+	const char *cap = tigetstr(name);
+	const char *s = cap && cap != (char *)-1 ? tiparm(cap, a, b) : NULL;
+	if (s)
+		term_push(&t->term, s, strcspn(s, "$"));
+}
+
+/*
+ * curses sets the scrolling region for the size that it started with, which is not the terminal's, and then deletes
+ * characters outside of it, which terminals ignore. Said anew for the true size, behind a frame; it moves the cursor
+ * home, so it is put back where curses believes it to be.
+ */
+static void whole_region(struct term_curses *t, int rows, int row, int col)
+{
+	push_cap(t, "csr", 0, rows - 1);
+	push_cap(t, "cup", row, col);
+	t->region = true;
 }
 
 static void curses_theme(struct terminal *term, const struct theme *theme)
@@ -187,7 +209,7 @@ static void curses_draw(struct terminal *term, const struct canvas *c)
 	set_term(t->screen);
 	bool entering = t->left;
 	if (entering) {
-		t->left = false;
+		t->left = t->region = false;
 		t->all = true;
 	}
 	if (!t->last.cells || t->last.rows != c->rows || t->last.cols != c->cols) {
@@ -202,9 +224,12 @@ static void curses_draw(struct terminal *term, const struct canvas *c)
 	size_t start = term->n_bytes;
 	bool typing = c->cursor_row >= 0;
 	(void)curs_set(typing ? 1 : 0);
-	(void)move(typing ? c->cursor_row : c->rows - 1, typing ? c->cursor_col : 0);
+	int row = typing ? c->cursor_row : c->rows - 1, col = typing ? c->cursor_col : 0;
+	(void)move(row, col);
 	(void)refresh();
 	collect(t);
+	if (!t->region)
+		whole_region(t, c->rows, row, col);
 	paint_rgb(t, start);
 	if (entering)
 		term_push(term, paste_on, sizeof paste_on - 1);
@@ -215,6 +240,7 @@ static void curses_resize(struct terminal *term, int rows, int cols)
 	struct term_curses *t = (struct term_curses *)term;
 	set_term(t->screen);
 	(void)resizeterm(rows, cols);
+	t->region = false;
 	t->all = true;
 	(void)clearok(curscr, TRUE);
 }

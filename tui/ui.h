@@ -49,7 +49,8 @@ enum {
 	SECOND_KEY_US = 500000, /* the second key of x y */
 	BURST_US = 30000,
 	BURST_KEYS = 8,
-	QUIET_US = 300000, /* after focus or resize */
+	PLAN_AGAIN_US = 4000000, /* a plan on screen that waits for something is computed again */
+	QUIET_US = 300000,       /* after focus or resize */
 };
 
 struct row {
@@ -216,6 +217,8 @@ struct ui {
 	int n_palette;
 	int64_t plan_open_us;    /* when the plan on screen came up, monotonic */
 	bool plan_waits;         /* asked for, not there yet */
+	bool plan_own;           /* asked for by a key here: it may be computed again */
+	int64_t plan_again_us;   /* when it was last asked for, monotonic */
 	char plan_why[TEXT_LEN]; /* why there is none */
 	char plan_for_service[NAME_LEN], plan_for_env[NAME_LEN];
 	char plan_release[DIGEST_LEN]; /* chosen by the person, "" the default */

@@ -130,8 +130,23 @@ void ui_plan_ask(struct ui *u, const struct model *m, enum plan_kind kind, const
 	str_copy(u->plan_for_env, sizeof u->plan_for_env, u->env);
 	str_copy(u->plan_release, sizeof u->plan_release, release);
 	u->plan_for_kind = kind;
-	u->plan_waits = true;
+	u->plan_waits = u->plan_own = true;
+	u->plan_again_us = u->mono_us;
 	u->plan_why[0] = '\0';
+}
+
+/* What only time or other people open (a soak, an approval) is seen without a key. */
+void ui_plan_again(struct ui *u, const struct model *m)
+{
+	bool on_screen = u->screen == SCREEN_PLAN || u->screen == SCREEN_ROLLBACK;
+	if (!on_screen || !u->plan_own || u->plan_waits || !m->plan || u->ask.kind != ASK_NONE ||
+	    u->mono_us - u->plan_again_us < PLAN_AGAIN_US || plan_may_run(m->plan, NULL) ||
+	    strcmp(m->plan->service, u->service) != 0 || strcmp(m->plan->env, u->env) != 0)
+		return;
+	struct ui_effect *e = ui_effect_add(u, m, DO_PLAN);
+	e->plan_kind = u->plan_for_kind;
+	str_copy(e->release, sizeof e->release, u->plan_release);
+	u->plan_again_us = u->mono_us;
 }
 
 /* --- moving ----------------------------------------------------------------------------------- */
@@ -294,6 +309,7 @@ static void act_open(struct ui *u, const struct model *m, const char *arg)
 		struct ui_effect *e = ui_effect_add(u, m, DO_RECHECK);
 		str_copy(e->digest, sizeof e->digest, p->digest);
 		u->plan_waits = true;
+		u->plan_own = false;
 		u->plan_why[0] = '\0';
 		ui_show(u, m, SCREEN_PLAN);
 	} else if (u->screen == SCREEN_ROLLBACK && r) {

@@ -85,6 +85,8 @@ void ui_ask_check(struct ui *u, const struct model *m)
 		const char *digest = d->deployed ? d->deployed->release.digest : "";
 		if (strcmp(digest, a->seen_digest) != 0)
 			ui_ask_close(u, "what runs there changed");
+		else if (a->seen_state == STATE_UNKNOWN)
+			a->seen_state = board_state(m, a->service, a->env); /* the first reading came */
 		else if (board_state(m, a->service, a->env) != a->seen_state)
 			ui_ask_close(u, "its state changed");
 		return;
@@ -219,6 +221,7 @@ void ui_ask_gate(struct ui *u, const struct model *m)
 			struct ui_effect *e = ui_effect_add(u, m, DO_RECHECK);
 			str_copy(e->digest, sizeof e->digest, r->digest);
 			u->plan_waits = true;
+			u->plan_own = false;
 			ui_show(u, m, SCREEN_PLAN);
 			return;
 		}

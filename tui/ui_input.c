@@ -164,6 +164,7 @@ void ui_apply(struct ui *u, const struct model *m, const struct ui_event *e)
 	case UI_TICK:
 		if (u->notice[0] && u->mono_us - u->notice_us > 8 * US_PER_S)
 			u->notice[0] = '\0';
+		ui_plan_again(u, m);
 		break;
 	case UI_MODEL:
 		if ((e->topics & TOPIC_PLAN) && u->plan_waits && m->plan) {

@@ -14,6 +14,8 @@ void ui_back(struct ui *u, const struct model *m);
 void ui_action(struct ui *u, const struct model *m, const char *action);
 void ui_plan_ask(struct ui *u, const struct model *m, enum plan_kind kind, const char *release);
 
+void ui_plan_again(struct ui *u, const struct model *m);
+
 /* ui_log.c */
 void ui_log_settle(struct ui *u, const struct model *m);
 void ui_log_reset(struct ui *u);

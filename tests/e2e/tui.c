@@ -221,6 +221,38 @@ static void test_resize_storm(void **state)
 	tty_free(t);
 }
 
+/* What many small differences made of the screen is what one whole drawing makes of it. */
+static void test_differences_equal_redraw(void **state)
+{
+	UNUSED(state);
+	static const char *const walks[] = {"L", "1",     "j", "4", "k",  "8",  "m",        "?\033",
+					    "7", ":\033", "i", "5", "L|", "|1", "2/brok\r", "\033"};
+	struct prng p = prng_seeded();
+	static const int sizes[][2] = {{24, 80}, {30, 100}, {18, 64}, {50, 180}};
+	for (size_t s = 0; s < ARRAY_LEN(sizes); s++) {
+		struct tty *t = console(24, 80);
+		tty_resize(t, sizes[s][0], sizes[s][1]);
+		for (int i = 0; i < 12; i++) {
+			tty_send(t, walks[prng_below(&p, ARRAY_LEN(walks))]);
+			tty_pump(t, 120);
+			if (i % 4 != 3)
+				continue;
+			assert_true(tty_wait_quiet(t, 400, WAIT_MS));
+			char *before = tty_screen(t);
+			tty_send(t, "\014");
+			assert_true(tty_wait_quiet(t, 400, WAIT_MS));
+			char *after = tty_screen(t);
+			/* The first row has a clock. */
+			assert_string_equal(strchr(before, '\n'), strchr(after, '\n'));
+			free(before);
+			free(after);
+		}
+		tty_send(t, "Q");
+		assert_int_equal(tty_exit_code(t, WAIT_MS), 0);
+		tty_free(t);
+	}
+}
+
 static void test_ends(void **state)
 {
 	UNUSED(state);
@@ -375,6 +407,7 @@ int main(void)
 	    cmocka_unit_test(test_logs_live_and_filter),
 	    cmocka_unit_test(test_hostile_paste),
 	    cmocka_unit_test(test_resize_storm),
+	    cmocka_unit_test(test_differences_equal_redraw),
 	    cmocka_unit_test(test_ends),
 	    cmocka_unit_test(test_suspend),
 	    cmocka_unit_test(test_stopped_terminal),
