@@ -10,10 +10,7 @@
 
 static driver_list all_drivers;
 
-void cli_set_drivers(driver_list list)
-{
-	all_drivers = list;
-}
+void cli_set_drivers(driver_list list) { all_drivers = list; }
 
 /* --- version, help ------------------------------------------------------------------------------ */
 
@@ -204,7 +201,10 @@ static void exec_complete(struct app *a, struct command_run *run)
 }
 
 static const struct arg_desc complete_args[] = {
-    {.name = "what", .type = ARG_WORD, .required = true, .text = "service, env, suite, rollout, release or plan"},
+    {.name = "what",
+     .type = ARG_WORD,
+     .required = true,
+     .text = "service, env, suite, rollout, release or plan"},
     {.name = NULL},
 };
 static const struct command command_complete = {
@@ -229,7 +229,8 @@ static void exec_mark(struct app *a, struct command_run *run)
 	const char *who[2] = {args_text(run, "first"), args_text(run, "second")};
 	const struct opened *store = app_store(a);
 
-	STORE_OF(store)->mark_demo(store->priv, who, 2, op_new(app_loop(a), REMOTE_TIMEOUT_MS * US_PER_MS, on_marked, run));
+	STORE_OF(store)->mark_demo(store->priv, who, 2,
+				   op_new(app_loop(a), REMOTE_TIMEOUT_MS * US_PER_MS, on_marked, run));
 }
 
 static const struct arg_desc mark_args[] = {
@@ -253,8 +254,10 @@ static void exec_demo(struct app *a, struct command_run *run)
 }
 
 static const struct arg_desc demo_args[] = {
-    {.name = "what", .type = ARG_REST,
-     .text = "start, stop, status, path, reset, fault NAME, as OPERATOR COMMAND...; without it the console opens"},
+    {.name = "what",
+     .type = ARG_REST,
+     .text = "start, stop, status, path, reset, fault NAME, as OPERATOR COMMAND...; without it the console "
+	     "opens"},
     {.name = "headless", .type = ARG_FLAG, .option = true, .text = "run the whole story without a terminal"},
     {.name = NULL},
 };
@@ -265,8 +268,10 @@ static const struct command command_demo = {
     .flags = COMMAND_NO_SETUP | COMMAND_CLI_ONLY,
     .exec = exec_demo,
     .json = "nothing but the answer",
-    .details = "Builds three environments with three services, real databases, images and history, and opens the console "
-               "on them. Faults on demand: bad-build, failing-migration, errors, slow, log-flood, kill-instance.",
+    .details =
+	"Builds three environments with three services, real databases, images and history, and opens the "
+	"console "
+	"on them. Faults on demand: bad-build, failing-migration, errors, slow, log-flood, kill-instance.",
     .example = "towpath demo",
 };
 
@@ -274,13 +279,6 @@ const struct command *const cli_commands[] = {
 #define COMMAND(symbol) &symbol,
 #include "engine/commands.def"
 #undef COMMAND
-    &command_demo,
-    &command_schema,
-    &command_completion,
-    &command_help,
-    &command_version,
-    &command_docs,
-    &command_complete,
-    &command_mark_demo,
-    NULL,
+    &command_demo, &command_schema,   &command_completion, &command_help, &command_version,
+    &command_docs, &command_complete, &command_mark_demo,  NULL,
 };

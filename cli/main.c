@@ -23,11 +23,11 @@
 struct cli {
 	const char *config;
 	bool json, plain;
-	const char *self[2];             /* how this program is started again */
+	const char *self[2]; /* how this program is started again */
 	char self_path[PATH_LEN];
 	struct tui_options tui;
 	int argc;
-	char **argv;                     /* the command's words */
+	char **argv; /* the command's words */
 };
 
 /* --- words before the command --------------------------------------------------------------------- */
@@ -55,7 +55,7 @@ static bool take_value(struct cli *c, int *i, int argc, char **argv)
 		const char *name;
 		const char **place;
 	} options[] = {
-	    {"-c", &c->config},          {"--config", &c->config},     {"--theme", &c->tui.theme},
+	    {"-c", &c->config},           {"--config", &c->config},     {"--theme", &c->tui.theme},
 	    {"--glyphs", &c->tui.glyphs}, {"--colors", &c->tui.colors}, {"--screen", &c->tui.screen},
 	};
 
@@ -81,7 +81,8 @@ static int parse_globals(struct cli *c, int argc, char **argv)
 			c->json = true;
 		else if (strcmp(argv[i], "--plain") == 0)
 			c->plain = true;
-		else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--version") == 0) {
+		else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0 ||
+			 strcmp(argv[i], "--version") == 0) {
 			argv[i] = argv[i][2] == 'v' ? version : help;
 			break;
 		} else if (!take_value(c, &i, argc, argv))
@@ -184,8 +185,11 @@ static int run_executor(struct cli *c)
 static int console(void *ctx)
 {
 	struct cli *c = ctx;
-	struct app_options o = {
-	    .config_path = c->config, .drivers = drivers, .command_line = c->self, .observe = true, .follow_logs = true};
+	struct app_options o = {.config_path = c->config,
+				.drivers = drivers,
+				.command_line = c->self,
+				.observe = true,
+				.follow_logs = true};
 
 	return tui_run(&o, &c->tui);
 }
@@ -194,7 +198,8 @@ static bool has_terminal(void)
 {
 	const char *term = getenv("TERM");
 
-	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term != NULL && term[0] != '\0' && strcmp(term, "dumb") != 0;
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term != NULL && term[0] != '\0' &&
+	       strcmp(term, "dumb") != 0;
 }
 
 static int dispatch(struct cli *c)

@@ -36,7 +36,8 @@ static void on_stream(void *ctx, const struct jv *v)
 	print_value(v, JV_COMPACT);
 }
 
-static void on_done(void *ctx, const struct command *c, enum exit_code code, const char *text, const struct jv *value)
+static void on_done(void *ctx, const struct command *c, enum exit_code code, const char *text,
+		    const struct jv *value)
 {
 	struct printer *p = ctx;
 
@@ -54,7 +55,8 @@ static void on_done(void *ctx, const struct command *c, enum exit_code code, con
 		print_value(top, c != NULL && (c->flags & COMMAND_STREAMS) != 0 ? JV_COMPACT : JV_PRETTY);
 		arena_release(&a);
 	} else if (text[0] != '\0') {
-		fprintf(code == EXIT_DONE ? stdout : stderr, "%s%s\n", code == EXIT_DONE ? "" : "towpath: ", text);
+		fprintf(code == EXIT_DONE ? stdout : stderr, "%s%s\n",
+			code == EXIT_DONE ? "" : "towpath: ", text);
 	}
 	fflush(stdout);
 	if (p->loop != NULL)

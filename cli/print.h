@@ -8,7 +8,7 @@ struct printer {
 	bool json;
 	bool ended;
 	enum exit_code code;
-	struct loop *loop;           /* stopped at the end; NULL without an app */
+	struct loop *loop; /* stopped at the end; NULL without an app */
 };
 
 /* A sink that writes to stdout, messages of failures to stderr. */

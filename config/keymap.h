@@ -15,13 +15,13 @@
 enum { KEYMAP_BINDINGS_MAX = 512, KEYS_LEN = 64 };
 
 struct binding {
-	const char *context;         /* one of keymap_contexts */
-	const char *keys;            /* words with one space between, as in "j Down" */
-	const char *action;          /* one of the names that the caller passed */
-	const char *note;            /* one line for footer and help */
-	const char *group;           /* one of keymap_groups */
-	int line;                    /* in its file */
-	bool footer;                 /* shown in the footer of its context */
+	const char *context; /* one of keymap_contexts */
+	const char *keys;    /* words with one space between, as in "j Down" */
+	const char *action;  /* one of the names that the caller passed */
+	const char *note;    /* one line for footer and help */
+	const char *group;   /* one of keymap_groups */
+	int line;            /* in its file */
+	bool footer;         /* shown in the footer of its context */
 };
 
 /* Rows in the order of the file: contexts together, the user's own last within a context. */
@@ -40,8 +40,8 @@ extern const char *const keymap_groups[];
  * Parses a default map; actions ends with NULL (NULL list: any action). On success ret owns an arena; free it by
  * keymap_free(). e has file, line, column and what would be right.
  */
-int keymap_parse(struct keymap *ret, const char *name, const char *bytes, size_t n, const char *const *actions,
-                 struct error *e) MUST_CHECK;
+int keymap_parse(struct keymap *ret, const char *name, const char *bytes, size_t n,
+		 const char *const *actions, struct error *e) MUST_CHECK;
 
 /*
  * Lays a user's file over km: a key named there leaves the default's row of that context; "action: none" unbinds.
@@ -49,7 +49,7 @@ int keymap_parse(struct keymap *ret, const char *name, const char *bytes, size_t
  * km is untouched on failure.
  */
 int keymap_merge(struct keymap *km, const char *name, const char *bytes, size_t n, const char *const *actions,
-                 struct error *e) MUST_CHECK;
+		 struct error *e) MUST_CHECK;
 
 /*
  * The program's own map with the user's file ($XDG_CONFIG_HOME or ~/.config, towpath/keys.yaml) over it, where one
@@ -62,7 +62,8 @@ void keymap_free(struct keymap *km);
  * The binding of one key word in a context, else in "global", else NULL. *ret_prefix (may be NULL): the word is the
  * start of a longer one there (the g of gg).
  */
-const struct binding *keymap_find(const struct keymap *km, const char *context, const char *word, bool *ret_prefix);
+const struct binding *keymap_find(const struct keymap *km, const char *context, const char *word,
+				  bool *ret_prefix);
 
 /* The next word of a binding's keys into dst; returns the rest, NULL at the end. */
 const char *keys_next(const char *keys, char *dst, size_t cap);

@@ -13,10 +13,7 @@ struct arena_block {
 	max_align_t data[];
 };
 
-void arena_init(struct arena *a, size_t max_bytes)
-{
-	*a = (struct arena){.max_bytes = max_bytes};
-}
+void arena_init(struct arena *a, size_t max_bytes) { *a = (struct arena){.max_bytes = max_bytes}; }
 
 void arena_release(struct arena *a)
 {
@@ -82,10 +79,7 @@ char *arena_strndup(struct arena *a, const char *s, size_t n)
 	return p;
 }
 
-char *arena_strdup(struct arena *a, const char *s)
-{
-	return arena_strndup(a, s, strlen(s));
-}
+char *arena_strdup(struct arena *a, const char *s) { return arena_strndup(a, s, strlen(s)); }
 
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {

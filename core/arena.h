@@ -35,9 +35,6 @@ char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* A copy of old (n_old elements) with room for n_new; the old one stays until release. */
 void *arena_grow(struct arena *a, const void *old, size_t n_old, size_t n_new, size_t elem);
 
-static inline bool arena_failed(const struct arena *a)
-{
-	return a->failed;
-}
+static inline bool arena_failed(const struct arena *a) { return a->failed; }
 
 #endif

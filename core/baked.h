@@ -5,8 +5,8 @@
 #include "core/base.h"
 
 struct baked {
-	const char *path;               /* "themes/dark.theme" */
-	const unsigned char *bytes;     /* NUL behind n */
+	const char *path;           /* "themes/dark.theme" */
+	const unsigned char *bytes; /* NUL behind n */
 	size_t n;
 	bool executable;
 };

@@ -14,57 +14,75 @@
 #include "core/setup.h"
 
 enum exit_code {
-	EXIT_DONE = 0, EXIT_NO = 1, EXIT_USAGE = 2, EXIT_BLOCKED = 3, EXIT_NOT_FOUND_OUT = 4, EXIT_CONFLICT = 5,
-	EXIT_UNKNOWN = 6, EXIT_CANCELLED = 7
+	EXIT_DONE = 0,
+	EXIT_NO = 1,
+	EXIT_USAGE = 2,
+	EXIT_BLOCKED = 3,
+	EXIT_NOT_FOUND_OUT = 4,
+	EXIT_CONFLICT = 5,
+	EXIT_UNKNOWN = 6,
+	EXIT_CANCELLED = 7
 };
 
 enum arg_type {
-	ARG_SERVICE, ARG_ENV, ARG_RELEASE, ARG_ROLLOUT, ARG_PLAN, ARG_SUITE, ARG_REVISION, ARG_WORD, ARG_REST,
-	ARG_DURATION, ARG_INT, ARG_FLAG, ARG_FILTER, ARG_CONFIRM
+	ARG_SERVICE,
+	ARG_ENV,
+	ARG_RELEASE,
+	ARG_ROLLOUT,
+	ARG_PLAN,
+	ARG_SUITE,
+	ARG_REVISION,
+	ARG_WORD,
+	ARG_REST,
+	ARG_DURATION,
+	ARG_INT,
+	ARG_FLAG,
+	ARG_FILTER,
+	ARG_CONFIRM
 };
 
 struct arg_desc {
-	const char *name;             /* "service", or "to" for --to */
+	const char *name; /* "service", or "to" for --to */
 	enum arg_type type;
-	bool option;                  /* --name VALUE (or a flag) instead of a position */
-	char letter;                  /* short form of an option, 0: none */
+	bool option; /* --name VALUE (or a flag) instead of a position */
+	char letter; /* short form of an option, 0: none */
 	bool required;
 	const char *text;
-	const char *const *choices;   /* NULL-terminated, may be NULL */
+	const char *const *choices; /* NULL-terminated, may be NULL */
 };
 
 enum command_flag {
-	COMMAND_MUTATES = 1,          /* writes decisions or starts rollouts */
-	COMMAND_NO_SETUP = 2,         /* runs without a config (version, completion, demo) */
-	COMMAND_STREAMS = 4,          /* prints as it goes (logs -f, rollout --follow) */
-	COMMAND_HIDDEN = 8,           /* internal, starts with __ */
-	COMMAND_CLI_ONLY = 16,        /* not in the palette */
-	COMMAND_NO_STORE = 32,        /* does not wait for the store */
+	COMMAND_MUTATES = 1,   /* writes decisions or starts rollouts */
+	COMMAND_NO_SETUP = 2,  /* runs without a config (version, completion, demo) */
+	COMMAND_STREAMS = 4,   /* prints as it goes (logs -f, rollout --follow) */
+	COMMAND_HIDDEN = 8,    /* internal, starts with __ */
+	COMMAND_CLI_ONLY = 16, /* not in the palette */
+	COMMAND_NO_STORE = 32, /* does not wait for the store */
 };
 
 struct app;
 struct command_run;
 
 struct command {
-	const char *name;             /* one word, or two: "audit verify" */
-	const char *summary;          /* one line, no full stop */
-	const struct arg_desc *args;  /* ends with name NULL */
+	const char *name;            /* one word, or two: "audit verify" */
+	const char *summary;         /* one line, no full stop */
+	const struct arg_desc *args; /* ends with name NULL */
 	unsigned flags;
 	enum tier tier;
 	void (*exec)(struct app *a, struct command_run *run);
-	const char *details;          /* paragraphs for the manual */
-	const char *json;             /* what --json prints: field list for the manual */
+	const char *details; /* paragraphs for the manual */
+	const char *json;    /* what --json prints: field list for the manual */
 	const char *example;
 };
 
 /* Parsed words. */
-const char *args_text(const struct command_run *run, const char *name);      /* NULL if not given */
+const char *args_text(const struct command_run *run, const char *name); /* NULL if not given */
 bool args_flag(const struct command_run *run, const char *name);
 int64_t args_num(const struct command_run *run, const char *name, int64_t otherwise);
 
 /* The report's arena and value; set what --json shall print. */
 struct arena *command_arena(struct command_run *run);
-struct jv *command_value(struct command_run *run);             /* an object, empty at first */
+struct jv *command_value(struct command_run *run); /* an object, empty at first */
 
 /* One row of text for people, printed as it comes in CLI, collected in the console. Clean text. */
 void command_line(struct command_run *run, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -12,15 +12,15 @@
 
 enum err {
 	ERR_OK = 0,
-	ERR_NOMEM = -1,       /* out of memory, or a named limit was reached */
-	ERR_INVALID = -2,     /* the input is wrong: says what and where */
+	ERR_NOMEM = -1,   /* out of memory, or a named limit was reached */
+	ERR_INVALID = -2, /* the input is wrong: says what and where */
 	ERR_NOT_FOUND = -3,
 	ERR_EXISTS = -4,
-	ERR_CONFLICT = -5,    /* somebody else holds it or changed it */
-	ERR_IO = -6,          /* the operating system or a peer refused */
+	ERR_CONFLICT = -5, /* somebody else holds it or changed it */
+	ERR_IO = -6,       /* the operating system or a peer refused */
 	ERR_TIMEOUT = -7,
-	ERR_DENIED = -8,      /* not allowed */
-	ERR_CORRUPT = -9,     /* bytes do not match their digest or format */
+	ERR_DENIED = -8,  /* not allowed */
+	ERR_CORRUPT = -9, /* bytes do not match their digest or format */
 	ERR_UNSUPPORTED = -10,
 	ERR_CANCELLED = -11,
 };
@@ -28,10 +28,10 @@ enum err {
 /* What went wrong, where, and what to do next. */
 struct error {
 	enum err code;
-	int line, col;            /* 1-based; 0 where the source is no text file */
-	char where[PATH_LEN];     /* file, host or table; may be empty */
-	char text[TEXT_LEN];      /* one sentence, no full stop, no newline */
-	char hint[TEXT_LEN];      /* what would be right; may be empty */
+	int line, col;        /* 1-based; 0 where the source is no text file */
+	char where[PATH_LEN]; /* file, host or table; may be empty */
+	char text[TEXT_LEN];  /* one sentence, no full stop, no newline */
+	char hint[TEXT_LEN];  /* what would be right; may be empty */
 };
 
 /* Fills e (may be NULL) with code and a formatted text; clears where and hint. Returns code. */

@@ -10,21 +10,21 @@
 #include "core/verdict.h"
 
 enum event_kind {
-	EV_TICK,              /* time moved: now_us */
-	EV_SETUP,             /* a new setup holds */
-	EV_SOURCE,            /* a source answered or failed: key of the deployment and port, outcome */
+	EV_TICK,   /* time moved: now_us */
+	EV_SETUP,  /* a new setup holds */
+	EV_SOURCE, /* a source answered or failed: key of the deployment and port, outcome */
 	EV_DEPLOYED,
 	EV_MIGRATIONS,
 	EV_SAMPLES,
-	EV_RELEASES,          /* of a service */
-	EV_LOG,               /* lines were added to a deployment's logbuf (no bytes in it) */
-	EV_STORE,             /* a snapshot of the store */
+	EV_RELEASES, /* of a service */
+	EV_LOG,      /* lines were added to a deployment's logbuf (no bytes in it) */
+	EV_STORE,    /* a snapshot of the store */
 	EV_HISTORY,
-	EV_PLAN,              /* a plan was computed for somebody who asked */
-	EV_CANDIDATES,        /* releases that one could roll back to */
-	EV_LADDER,            /* migrations of a service over all environments, at its newest revision */
-	EV_DOCTOR,            /* one row of the doctor's screen */
-	EV_MESSAGE,           /* a line for the status row */
+	EV_PLAN,       /* a plan was computed for somebody who asked */
+	EV_CANDIDATES, /* releases that one could roll back to */
+	EV_LADDER,     /* migrations of a service over all environments, at its newest revision */
+	EV_DOCTOR,     /* one row of the doctor's screen */
+	EV_MESSAGE,    /* a line for the status row */
 	EV_KIND_COUNT
 };
 
@@ -33,17 +33,17 @@ enum message_kind { MESSAGE_INFO, MESSAGE_OK, MESSAGE_WARN, MESSAGE_ERROR };
 /* A release that the rollback picker offers. */
 struct candidate {
 	struct release release;
-	int64_t ran_us;                   /* how long it ran */
+	int64_t ran_us; /* how long it ran */
 	int64_t ended_us;
 	bool good, bad;
-	struct outcome image;             /* is it still in the registry, whole? */
+	struct outcome image; /* is it still in the registry, whole? */
 	enum schema_verdict schema;
 	char schema_text[TEXT_LEN];
 	char by[NAME_LEN], rollout[ID_LEN];
 };
 
 struct doctor_row {
-	char name[NAME_LEN * 2];          /* "forge git web" */
+	char name[NAME_LEN * 2]; /* "forge git web" */
 	enum state state;
 	char text[TEXT_LEN];
 	char hint[TEXT_LEN];
@@ -52,14 +52,14 @@ struct doctor_row {
 
 struct event {
 	enum event_kind kind;
-	uint32_t generation;              /* of the setup that indices below belong to; others are dropped */
-	int service, env;                 /* -1: none */
+	uint32_t generation; /* of the setup that indices below belong to; others are dropped */
+	int service, env;    /* -1: none */
 	int64_t at_us;
-	enum port port;                   /* EV_SOURCE */
-	int source;                       /* EV_SOURCE, EV_SAMPLES: which of several metrics drivers */
-	bool restored;                    /* a last known value from the store, not a live one */
-	struct outcome outcome;           /* EV_SOURCE */
-	struct setup *setup;              /* borrowed: event_free() leaves it alone */
+	enum port port;         /* EV_SOURCE */
+	int source;             /* EV_SOURCE, EV_SAMPLES: which of several metrics drivers */
+	bool restored;          /* a last known value from the store, not a live one */
+	struct outcome outcome; /* EV_SOURCE */
+	struct setup *setup;    /* borrowed: event_free() leaves it alone */
 	struct deployed *deployed;
 	struct migration_set *migrations;
 	struct sample_set *samples;
@@ -67,13 +67,13 @@ struct event {
 	struct store_snapshot *store;
 	struct audit_page *history;
 	struct plan *plan;
-	struct candidate *candidates;     /* free() */
+	struct candidate *candidates; /* free() */
 	int n_candidates;
-	struct migration_set **ladder;    /* [n_ladder] one per environment, entries may be NULL; both freed */
+	struct migration_set **ladder; /* [n_ladder] one per environment, entries may be NULL; both freed */
 	int n_ladder;
-	struct doctor_row *doctor;        /* free() */
+	struct doctor_row *doctor; /* free() */
 	enum message_kind message_kind;
-	char *message;                    /* free(); clean */
+	char *message; /* free(); clean */
 };
 
 struct event *event_new(enum event_kind kind);

@@ -8,8 +8,15 @@
 #include <strings.h>
 
 enum family_type {
-	TYPE_UNKNOWN, TYPE_GAUGE, TYPE_COUNTER, TYPE_HISTOGRAM, TYPE_GAUGEHISTOGRAM, TYPE_SUMMARY, TYPE_INFO,
-	TYPE_STATESET, TYPE_UNTYPED
+	TYPE_UNKNOWN,
+	TYPE_GAUGE,
+	TYPE_COUNTER,
+	TYPE_HISTOGRAM,
+	TYPE_GAUGEHISTOGRAM,
+	TYPE_SUMMARY,
+	TYPE_INFO,
+	TYPE_STATESET,
+	TYPE_UNTYPED
 };
 
 /* A metric family of OpenMetrics while its block lasts. */
@@ -24,17 +31,23 @@ struct parse {
 	struct exposition *x;
 	enum exposition_format format;
 	struct family now;
-	const char **taken;              /* sample names of families that ended, open hash by name */
+	const char **taken; /* sample names of families that ended, open hash by name */
 	size_t n_taken, cap_taken;
-	int first;                       /* of the family's samples */
+	int first; /* of the family's samples */
 	int cap;
 	bool ended;
 };
 
 static const char *const type_names[] = {
-    [TYPE_UNKNOWN] = "unknown", [TYPE_GAUGE] = "gauge", [TYPE_COUNTER] = "counter",
-    [TYPE_HISTOGRAM] = "histogram", [TYPE_GAUGEHISTOGRAM] = "gaugehistogram", [TYPE_SUMMARY] = "summary",
-    [TYPE_INFO] = "info", [TYPE_STATESET] = "stateset", [TYPE_UNTYPED] = "untyped",
+    [TYPE_UNKNOWN] = "unknown",
+    [TYPE_GAUGE] = "gauge",
+    [TYPE_COUNTER] = "counter",
+    [TYPE_HISTOGRAM] = "histogram",
+    [TYPE_GAUGEHISTOGRAM] = "gaugehistogram",
+    [TYPE_SUMMARY] = "summary",
+    [TYPE_INFO] = "info",
+    [TYPE_STATESET] = "stateset",
+    [TYPE_UNTYPED] = "untyped",
 };
 
 /* What sample names of a type end in, beside the plain name where plain is set. */
@@ -131,13 +144,11 @@ static bool take_name(struct parse *p, const char *name)
 	return true;
 }
 
-static bool is_histogram(enum family_type t)
-{
-	return t == TYPE_HISTOGRAM || t == TYPE_GAUGEHISTOGRAM;
-}
+static bool is_histogram(enum family_type t) { return t == TYPE_HISTOGRAM || t == TYPE_GAUGEHISTOGRAM; }
 
 /* The labels but le and quantile, and but the metric's own in a stateset, are the same? */
-static bool same_group(const struct family *f, const struct exposition_sample *a, const struct exposition_sample *b)
+static bool same_group(const struct family *f, const struct exposition_sample *a,
+		       const struct exposition_sample *b)
 {
 	int n[2] = {0, 0};
 	const struct exposition_sample *both[2] = {a, b};
@@ -162,8 +173,8 @@ static bool same_group(const struct family *f, const struct exposition_sample *a
 static const char *check_value(const struct family *f, const char *suffix, const struct exposition_sample *s)
 {
 	const bool counts = strcmp(suffix, "_total") == 0 || strcmp(suffix, "_bucket") == 0 ||
-	                    strcmp(suffix, "_count") == 0 || strcmp(suffix, "_gcount") == 0 ||
-	                    strcmp(suffix, "_sum") == 0;
+			    strcmp(suffix, "_count") == 0 || strcmp(suffix, "_gcount") == 0 ||
+			    strcmp(suffix, "_sum") == 0;
 	const char *label;
 	double v;
 
@@ -173,8 +184,8 @@ static const char *check_value(const struct family *f, const char *suffix, const
 		return "a sum is no number";
 	if (strcmp(suffix, "_bucket") == 0) {
 		label = exposition_label(s, "le");
-		if (label == NULL || !exposition_number(label, strlen(label), EXPOSITION_OPENMETRICS, &v) || isnan(v) ||
-		    (isinf(v) && strcmp(label, "+Inf") != 0))
+		if (label == NULL || !exposition_number(label, strlen(label), EXPOSITION_OPENMETRICS, &v) ||
+		    isnan(v) || (isinf(v) && strcmp(label, "+Inf") != 0))
 			return "a bucket has no valid le";
 	}
 	if (f->type == TYPE_SUMMARY && suffix[0] == '\0') {
@@ -415,7 +426,7 @@ static const char *add_sample(struct parse *p, const struct exposition_sample *s
 	if (x->n_samples == p->cap) {
 		p->cap = MAX(256, p->cap * 2);
 		x->samples = arena_grow(&x->arena, x->samples, (size_t)x->n_samples, (size_t)p->cap,
-		                        sizeof(*x->samples));
+					sizeof(*x->samples));
 	}
 	if (x->samples == NULL)
 		return "it does not fit";
@@ -477,7 +488,7 @@ static const char *parse_text_line(struct parse *p, const char *line, size_t n)
 }
 
 int exposition_parse(struct exposition *ret, const char *bytes, size_t n, enum exposition_format format,
-                     struct error *e)
+		     struct error *e)
 {
 	struct parse p = {.x = ret, .format = format};
 	const char *wrong = NULL;
@@ -486,14 +497,15 @@ int exposition_parse(struct exposition *ret, const char *bytes, size_t n, enum e
 	*ret = (struct exposition){0};
 	arena_init(&ret->arena, ARENA_DEFAULT_MAX);
 	if (n > EXPOSITION_BYTES_MAX)
-		return error_set(e, ERR_NOMEM, "it has more than %d MiB", EXPOSITION_BYTES_MAX / (1024 * 1024));
+		return error_set(e, ERR_NOMEM, "it has more than %d MiB",
+				 EXPOSITION_BYTES_MAX / (1024 * 1024));
 	while (n > 0 && wrong == NULL) {
 		const char *end = memchr(bytes, '\n', n);
 		const size_t len = end != NULL ? (size_t)(end - bytes) : n;
 
 		line++;
-		wrong = format == EXPOSITION_OPENMETRICS ? parse_open_line(&p, bytes, len) :
-		        parse_text_line(&p, bytes, len);
+		wrong = format == EXPOSITION_OPENMETRICS ? parse_open_line(&p, bytes, len)
+							 : parse_text_line(&p, bytes, len);
 		bytes += len + (end != NULL);
 		n -= len + (end != NULL);
 	}

@@ -15,15 +15,9 @@ struct cur {
 	struct arena *a;
 };
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-static bool is_alpha(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
+static bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
 size_t exposition_name(const char *s, size_t n)
 {
@@ -301,7 +295,7 @@ static const char *take_values(struct cur *c, struct exposition_sample *s, struc
 }
 
 const char *exposition_scan_sample(const char *line, size_t n, enum exposition_format format, struct arena *a,
-                                   struct exposition_sample *ret, struct exposition_exemplar *exemplar)
+				   struct exposition_sample *ret, struct exposition_exemplar *exemplar)
 {
 	struct cur c = {line, line + n, format, a};
 	const size_t name = exposition_name(line, n);

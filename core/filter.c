@@ -22,16 +22,16 @@ enum when { WHEN_AT, WHEN_AGO, WHEN_CLOCK };
 struct node {
 	enum node_kind kind;
 	struct node *left, *right;
-	struct node *owner;           /* the node before it in the filter's list of those with a matcher */
+	struct node *owner; /* the node before it in the filter's list of those with a matcher */
 	enum op op;
 	const char *key, *value;
 	bool ignore_case, is_regex;
-	struct match *m;              /* of a text, a key: or a regular expression */
-	enum log_level level;         /* of the value, where the key is one of a level */
-	double number;                /* of the value, NAN where it is none */
+	struct match *m;      /* of a text, a key: or a regular expression */
+	enum log_level level; /* of the value, where the key is one of a level */
+	double number;        /* of the value, NAN where it is none */
 	bool has_unit;
 	enum when when;
-	int64_t time_us;              /* instant, duration or time of day */
+	int64_t time_us; /* instant, duration or time of day */
 };
 
 struct filter {
@@ -44,7 +44,7 @@ struct filter {
 struct parser {
 	struct filter *f;
 	const char *text, *p;
-	int depth, open;              /* brackets and !; brackets alone */
+	int depth, open; /* brackets and !; brackets alone */
 	struct error *e;
 	int rc;
 };
@@ -71,10 +71,7 @@ static struct node *node_new(struct parser *ps, enum node_kind kind)
 	return n;
 }
 
-static bool is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
+static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 static void skip_space(struct parser *ps)
 {
@@ -120,7 +117,9 @@ static char *delimited_read(struct parser *ps, char close, bool keep_other_backs
 	}
 	for (; *ps->p != close; ps->p++) {
 		if (*ps->p == '\0') {
-			fail(ps, start - 1, close == '/' ? "the regular expression is not closed" : "the quote is not closed",
+			fail(ps, start - 1,
+			     close == '/' ? "the regular expression is not closed"
+					  : "the quote is not closed",
 			     close == '/' ? "end it with /, or put a path into quotes" : "end it with \"");
 			return NULL;
 		}
@@ -196,7 +195,8 @@ static size_t key_read(const char *s, enum op *ret, size_t *ret_op_n)
 		const char *text;
 		enum op op;
 	} ops[] = {
-		{"!=", OP_NE}, {">=", OP_GE}, {"<=", OP_LE}, {":", OP_HAS}, {"=", OP_EQ}, {">", OP_GT}, {"<", OP_LT},
+	    {"!=", OP_NE}, {">=", OP_GE}, {"<=", OP_LE}, {":", OP_HAS},
+	    {"=", OP_EQ},  {">", OP_GT},  {"<", OP_LT},
 	};
 	size_t n = 0;
 
@@ -224,7 +224,8 @@ static double number_read(const char *s, bool *ret_unit)
 		const char *name;
 		double factor;
 	} units[] = {
-		{"", 1}, {"%", 1}, {"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400},
+	    {"", 1},  {"%", 1},  {"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3},
+	    {"s", 1}, {"m", 60}, {"h", 3600},  {"d", 86400},
 	};
 	char *end;
 	double v;
@@ -270,11 +271,12 @@ static struct node *time_node(struct parser *ps, struct node *n, const char *at)
 	} else if (!is_age && clock_read(n->value, &n->time_us)) {
 		n->when = WHEN_CLOCK;
 	} else if (!is_age && n->value[0] != '\0' &&
-	           time_scan(n->value, strlen(n->value), &n->time_us, NULL) == strlen(n->value)) {
+		   time_scan(n->value, strlen(n->value), &n->time_us, NULL) == strlen(n->value)) {
 		n->when = WHEN_AT;
 	} else {
 		return fail(ps, at, is_age ? "age takes a duration" : "since and until take a time",
-		            is_age ? "such as age<10m or age>=1h30m" : "such as since:10m since:02:40 until:2026-10-27T03:00Z");
+			    is_age ? "such as age<10m or age>=1h30m"
+				   : "such as since:10m since:02:40 until:2026-10-27T03:00Z");
 	}
 	if (is_age) {
 		/* Younger is later: age<10m is time>now-10m. */
@@ -305,7 +307,8 @@ static struct node *field_parse(struct parser *ps, size_t n_key, enum op op, siz
 	if (n->is_regex && op != OP_HAS)
 		return fail(ps, at, "a regular expression goes behind a colon", "such as path:/^\\/api/");
 	if (strcmp(n->key, "age") == 0 || strcmp(n->key, "since") == 0 || strcmp(n->key, "until") == 0)
-		return n->is_regex ? fail(ps, at, "a time is no regular expression", NULL) : time_node(ps, n, at);
+		return n->is_regex ? fail(ps, at, "a time is no regular expression", NULL)
+				   : time_node(ps, n, at);
 	if (ordered && n->value[0] == '\0')
 		return fail(ps, at, "the value is missing", "such as level>=warn");
 	n->number = number_read(n->value, &n->has_unit);
@@ -342,7 +345,8 @@ static struct node *leaf_parse(struct parser *ps)
 	if (n == NULL || !value_read(ps, n))
 		return NULL;
 	if (n->value[0] == '\0')
-		return fail(ps, at, n->is_regex ? "the regular expression is empty" : "the text is empty", NULL);
+		return fail(ps, at, n->is_regex ? "the regular expression is empty" : "the text is empty",
+			    NULL);
 	return value_compile(ps, n, at) ? n : NULL;
 }
 
@@ -400,7 +404,8 @@ static struct node *all_parse(struct parser *ps)
 
 	skip_space(ps);
 	if (all_ends(ps))
-		return fail(ps, ps->p, *ps->p == '|' ? "nothing before |" : "nothing here", "such as (timeout | refused)");
+		return fail(ps, ps->p, *ps->p == '|' ? "nothing before |" : "nothing here",
+			    "such as (timeout | refused)");
 	do {
 		struct node *n = term_parse(ps), *both;
 
@@ -461,8 +466,8 @@ static void pattern_literal(const char *p, bool ignore_case, struct run *r)
 {
 	int depth = 0;
 
-	if (strchr(p, '|') != NULL || strstr(p, "(?") != NULL || strstr(p, "(*") != NULL || strstr(p, "\\Q") != NULL ||
-	    strstr(p, "\\E") != NULL)
+	if (strchr(p, '|') != NULL || strstr(p, "(?") != NULL || strstr(p, "(*") != NULL ||
+	    strstr(p, "\\Q") != NULL || strstr(p, "\\E") != NULL)
 		return;
 	for (; *p != '\0'; p++) {
 		char c = *p;
@@ -474,8 +479,10 @@ static void pattern_literal(const char *p, bool ignore_case, struct run *r)
 			if (*p == ']')
 				p++;
 			while (*p != '\0' && *p != ']')
-				p += *p == '\\' && p[1] != '\0' ? 2 : *p == '[' && p[1] == ':' && strchr(p, ']') != NULL ?
-				     strchr(p, ']') + 1 - p : 1;
+				p += *p == '\\' && p[1] != '\0' ? 2
+				     : *p == '[' && p[1] == ':' && strchr(p, ']') != NULL
+					 ? strchr(p, ']') + 1 - p
+					 : 1;
 			run_end(r);
 			if (*p == '\0')
 				return;
@@ -589,10 +596,7 @@ const char *filter_literal(const struct filter *f, bool *ret_ignore_case)
 
 /* --- asking a row ---------------------------------------------------------------------------- */
 
-static enum match_verdict verdict(bool yes)
-{
-	return yes ? MATCH_YES : MATCH_NO;
-}
+static enum match_verdict verdict(bool yes) { return yes ? MATCH_YES : MATCH_NO; }
 
 static bool order_holds(enum op op, int order)
 {
@@ -632,7 +636,8 @@ static enum match_verdict field_verdict(const struct node *n, const struct filte
 	int order;
 
 	if (text == NULL)
-		return verdict((n->op == OP_NE && n->value[0] != '\0') || (n->op == OP_EQ && n->value[0] == '\0'));
+		return verdict((n->op == OP_NE && n->value[0] != '\0') ||
+			       (n->op == OP_EQ && n->value[0] == '\0'));
 	if (n->level != LOG_NONE) {
 		enum log_level l = log_level_parse(text, strlen(text));
 
@@ -641,7 +646,8 @@ static enum match_verdict field_verdict(const struct node *n, const struct filte
 		return verdict(order_holds(n->op, (int)l - (int)n->level));
 	}
 	if (n->op == OP_HAS)
-		return n->m != NULL ? match_find(n->m, text, strlen(text), NULL, NULL) : verdict(text[0] != '\0');
+		return n->m != NULL ? match_find(n->m, text, strlen(text), NULL, NULL)
+				    : verdict(text[0] != '\0');
 	if (n->op == OP_EQ || n->op == OP_NE) {
 		order = n->ignore_case ? strcasecmp(text, n->value) : strcmp(text, n->value);
 		return verdict(order_holds(n->op, order));
@@ -689,16 +695,12 @@ static enum match_verdict node_verdict(const struct node *n, const struct filter
 			return MATCH_YES;
 		r = node_verdict(n->right, row);
 		return r == MATCH_NO ? l : r;
-	case NODE_NOT:
-		l = node_verdict(n->left, row);
-		return l == MATCH_COSTLY ? l : verdict(l == MATCH_NO);
+	case NODE_NOT: l = node_verdict(n->left, row); return l == MATCH_COSTLY ? l : verdict(l == MATCH_NO);
 	case NODE_TEXT:
 		text = row->text != NULL ? row->text(row->row, &len) : NULL;
 		return text != NULL ? match_find(n->m, text, len, NULL, NULL) : MATCH_NO;
-	case NODE_FIELD:
-		return field_verdict(n, row);
-	case NODE_TIME:
-		return time_verdict(n, row);
+	case NODE_FIELD: return field_verdict(n, row);
+	case NODE_TIME: return time_verdict(n, row);
 	}
 	return MATCH_NO;
 }

@@ -22,7 +22,7 @@ struct filter;
 struct filter_row {
 	const void *row;
 	int64_t now_us;
-	int64_t time_us;                  /* of the row, 0 if it has none */
+	int64_t time_us; /* of the row, 0 if it has none */
 	/* The whole searchable text of the row. */
 	const char *(*text)(const void *row, size_t *ret_n);
 	/* A field's value, or NULL when the row has no such field; may write into buf. */

@@ -6,20 +6,18 @@ enum {
 	PATTERN_CHARS = 64,
 	CANDIDATE_CHARS = 256,
 	SCORE_MATCH = 16,
-	SCORE_START = 10,         /* begins a word */
-	SCORE_NEXT = 12,          /* follows the match before it */
-	SCORE_BEGIN = 8,          /* begins the candidate */
+	SCORE_START = 10, /* begins a word */
+	SCORE_NEXT = 12,  /* follows the match before it */
+	SCORE_BEGIN = 8,  /* begins the candidate */
 	NEVER = -1000000,
 };
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 
 static bool is_alnum(char c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80;
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (unsigned char)c >= 0x80;
 }
 
 static int place_bonus(const char *c, size_t i)

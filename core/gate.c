@@ -113,7 +113,8 @@ static void migrations_eval(struct gate *g, const struct plan *p, const struct g
 	if (set->n_pending == 0)
 		gate_say(g, GATE_OPEN, "no migration is pending, %d are applied%s", set->n_applied, odd);
 	else
-		gate_say(g, GATE_OPEN, "%d to run, %d are applied, nothing blocks them%s", set->n_pending, set->n_applied, odd);
+		gate_say(g, GATE_OPEN, "%d to run, %d are applied, nothing blocks them%s", set->n_pending,
+			 set->n_applied, odd);
 }
 
 static void config_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)

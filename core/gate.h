@@ -12,16 +12,17 @@ struct gate_facts {
 	int64_t now_us;
 	const struct setup *setup;
 	int service, env;
-	struct outcome image;                  /* OUTCOME_OK: present and verified */
-	bool has_migrations;                   /* a migrate driver is configured */
-	const struct migration_set *migrations;/* target database against the target revision */
+	struct outcome image;                   /* OUTCOME_OK: present and verified */
+	bool has_migrations;                    /* a migrate driver is configured */
+	const struct migration_set *migrations; /* target database against the target revision */
 	char migrations_text[TEXT_LEN];
 	bool has_vars;
 	const struct var_set *vars;
 	char vars_text[TEXT_LEN];
-	const struct smoke_result *smoke;      /* newest of the suite before here for this release */
-	int64_t running_since_us;              /* since when the release runs on the previous environment; 0: it does not */
-	const struct decision *decisions;      /* of the store: freezes and approvals */
+	const struct smoke_result *smoke; /* newest of the suite before here for this release */
+	int64_t
+	    running_since_us; /* since when the release runs on the previous environment; 0: it does not */
+	const struct decision *decisions; /* of the store: freezes and approvals */
 	int n_decisions;
 };
 
@@ -30,10 +31,10 @@ void gates_eval(struct plan *p, const struct gate_facts *f);
 
 /* Approvals that count for a digest: distinct people, not the requester, none of them rejecting later. */
 int approvals_count(const struct decision *d, int n, const char *plan_digest, const char *requester,
-                    int64_t valid_us, int64_t now_us, bool *ret_rejected, char *ret_names, size_t cap);
+		    int64_t valid_us, int64_t now_us, bool *ret_rejected, char *ret_names, size_t cap);
 
 /* The freeze by hand that holds for a service and environment at now, or NULL. */
 const struct decision *freeze_active(const struct decision *d, int n, const char *service, const char *env,
-                                     int64_t now_us);
+				     int64_t now_us);
 
 #endif

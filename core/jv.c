@@ -12,7 +12,7 @@
 #define DOUBLE_EXACT 9007199254740992.0
 
 struct member {
-	const char *key;             /* NULL in arrays */
+	const char *key; /* NULL in arrays */
 	struct jv *value;
 };
 
@@ -35,10 +35,7 @@ static struct jv *node_new(struct arena *a, enum jv_type type)
 	return v;
 }
 
-struct jv *jv_null(struct arena *a)
-{
-	return node_new(a, JV_NULL);
-}
+struct jv *jv_null(struct arena *a) { return node_new(a, JV_NULL); }
 
 struct jv *jv_bool(struct arena *a, bool b)
 {
@@ -79,20 +76,11 @@ struct jv *jv_strn(struct arena *a, const char *s, size_t n)
 	return v == NULL || v->s == NULL ? NULL : v;
 }
 
-struct jv *jv_str(struct arena *a, const char *s)
-{
-	return jv_strn(a, s, s != NULL ? strlen(s) : 0);
-}
+struct jv *jv_str(struct arena *a, const char *s) { return jv_strn(a, s, s != NULL ? strlen(s) : 0); }
 
-struct jv *jv_arr(struct arena *a)
-{
-	return node_new(a, JV_ARR);
-}
+struct jv *jv_arr(struct arena *a) { return node_new(a, JV_ARR); }
 
-struct jv *jv_obj(struct arena *a)
-{
-	return node_new(a, JV_OBJ);
-}
+struct jv *jv_obj(struct arena *a) { return node_new(a, JV_OBJ); }
 
 static bool items_reserve(struct arena *a, struct jv *v, size_t cap)
 {
@@ -168,10 +156,7 @@ void jv_set_real(struct arena *a, struct jv *obj, const char *key, double v)
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-enum jv_type jv_type(const struct jv *v)
-{
-	return v == NULL ? JV_NULL : v->type;
-}
+enum jv_type jv_type(const struct jv *v) { return v == NULL ? JV_NULL : v->type; }
 
 const struct jv *jv_get(const struct jv *obj, const char *key)
 {
@@ -180,20 +165,11 @@ const struct jv *jv_get(const struct jv *obj, const char *key)
 	return m == NULL ? NULL : m->value;
 }
 
-size_t jv_len(const struct jv *v)
-{
-	return v == NULL ? 0 : v->n;
-}
+size_t jv_len(const struct jv *v) { return v == NULL ? 0 : v->n; }
 
-const struct jv *jv_at(const struct jv *v, size_t i)
-{
-	return i < jv_len(v) ? v->items[i].value : NULL;
-}
+const struct jv *jv_at(const struct jv *v, size_t i) { return i < jv_len(v) ? v->items[i].value : NULL; }
 
-const char *jv_key(const struct jv *obj, size_t i)
-{
-	return i < jv_len(obj) ? obj->items[i].key : NULL;
-}
+const char *jv_key(const struct jv *obj, size_t i) { return i < jv_len(obj) ? obj->items[i].key : NULL; }
 
 const char *jv_text(const struct jv *v, const char *otherwise)
 {
@@ -216,10 +192,7 @@ double jv_dbl(const struct jv *v, double otherwise)
 	return jv_type(v) == JV_REAL ? v->d : otherwise;
 }
 
-bool jv_true(const struct jv *v, bool otherwise)
-{
-	return jv_type(v) == JV_BOOL ? v->b : otherwise;
-}
+bool jv_true(const struct jv *v, bool otherwise) { return jv_type(v) == JV_BOOL ? v->b : otherwise; }
 
 const char *jv_get_text(const struct jv *obj, const char *key, const char *otherwise)
 {
@@ -326,7 +299,8 @@ static struct jv *tree_from(struct arena *a, const json_t *j, bool ints_are_real
 		v = jv_arr(a);
 		if (v == NULL || !items_reserve(a, v, json_array_size(j)))
 			return NULL;
-		json_array_foreach(j, i, j_child) {
+		json_array_foreach(j, i, j_child)
+		{
 			child = tree_from(a, j_child, ints_are_reals);
 			if (child == NULL)
 				return NULL;
@@ -360,7 +334,8 @@ int jv_parse(struct arena *a, const char *bytes, size_t n, struct jv **ret, stru
 	size_t at;
 
 	if (n > JSON_BYTES_MAX)
-		return error_set(e, ERR_NOMEM, "JSON of %zu bytes is over the limit of %d", n, JSON_BYTES_MAX);
+		return error_set(e, ERR_NOMEM, "JSON of %zu bytes is over the limit of %d", n,
+				 JSON_BYTES_MAX);
 	if (!depth_allowed(bytes, n, &at)) {
 		int line, col;
 
@@ -407,7 +382,12 @@ static void string_print(const char *s, bool canonical, struct str *out)
 		else if (cp == '"' || cp == '\\')
 			str_addf(out, "\\%c", (int)cp);
 		else if (cp == '\n' || cp == '\t' || cp == '\r' || cp == '\b' || cp == '\f')
-			str_addf(out, "\\%c", cp == '\n' ? 'n' : cp == '\t' ? 't' : cp == '\r' ? 'r' : cp == '\b' ? 'b' : 'f');
+			str_addf(out, "\\%c",
+				 cp == '\n'   ? 'n'
+				 : cp == '\t' ? 't'
+				 : cp == '\r' ? 'r'
+				 : cp == '\b' ? 'b'
+					      : 'f');
 		else if (cp < 0x20 || (!canonical && cp >= 0x7f && cp < 0xa0))
 			str_addf(out, "\\u%04x", (unsigned)cp);
 		else
@@ -491,21 +471,11 @@ static void items_print(const struct jv *v, enum jv_print how, int depth, struct
 static void value_print(const struct jv *v, enum jv_print how, int depth, struct str *out)
 {
 	switch (jv_type(v)) {
-	case JV_NULL:
-		str_add(out, "null");
-		break;
-	case JV_BOOL:
-		str_add(out, v->b ? "true" : "false");
-		break;
-	case JV_INT:
-		str_addf(out, "%lld", (long long)v->i);
-		break;
-	case JV_REAL:
-		real_print(v->d, how == JV_CANONICAL, out);
-		break;
-	case JV_STR:
-		string_print(v->s, how == JV_CANONICAL, out);
-		break;
+	case JV_NULL: str_add(out, "null"); break;
+	case JV_BOOL: str_add(out, v->b ? "true" : "false"); break;
+	case JV_INT: str_addf(out, "%lld", (long long)v->i); break;
+	case JV_REAL: real_print(v->d, how == JV_CANONICAL, out); break;
+	case JV_STR: string_print(v->s, how == JV_CANONICAL, out); break;
 	case JV_ARR:
 		str_addc(out, '[');
 		items_print(v, how, depth, out);
@@ -519,7 +489,4 @@ static void value_print(const struct jv *v, enum jv_print how, int depth, struct
 	}
 }
 
-void jv_print(const struct jv *v, enum jv_print how, struct str *out)
-{
-	value_print(v, how, 0, out);
-}
+void jv_print(const struct jv *v, enum jv_print how, struct str *out) { value_print(v, how, 0, out); }

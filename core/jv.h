@@ -22,8 +22,8 @@ struct jv;
 struct jv *jv_null(struct arena *a);
 struct jv *jv_bool(struct arena *a, bool v);
 struct jv *jv_int(struct arena *a, int64_t v);
-struct jv *jv_real(struct arena *a, double v);          /* not finite: null */
-struct jv *jv_str(struct arena *a, const char *s);      /* copied; NULL gives null */
+struct jv *jv_real(struct arena *a, double v);     /* not finite: null */
+struct jv *jv_str(struct arena *a, const char *s); /* copied; NULL gives null */
 struct jv *jv_strn(struct arena *a, const char *s, size_t n);
 struct jv *jv_arr(struct arena *a);
 struct jv *jv_obj(struct arena *a);
@@ -38,13 +38,13 @@ void jv_set_int(struct arena *a, struct jv *obj, const char *key, int64_t v);
 void jv_set_bool(struct arena *a, struct jv *obj, const char *key, bool v);
 void jv_set_real(struct arena *a, struct jv *obj, const char *key, double v);
 
-enum jv_type jv_type(const struct jv *v);               /* NULL: JV_NULL */
-const struct jv *jv_get(const struct jv *obj, const char *key);   /* NULL where absent */
-const struct jv *jv_at(const struct jv *v, size_t i);   /* i-th element or member value */
-const char *jv_key(const struct jv *obj, size_t i);     /* i-th member's key */
-size_t jv_len(const struct jv *v);                      /* elements or members, else 0 */
-const char *jv_text(const struct jv *v, const char *otherwise);   /* strings only */
-int64_t jv_num(const struct jv *v, int64_t otherwise);  /* integers, and reals without a fraction */
+enum jv_type jv_type(const struct jv *v);                       /* NULL: JV_NULL */
+const struct jv *jv_get(const struct jv *obj, const char *key); /* NULL where absent */
+const struct jv *jv_at(const struct jv *v, size_t i);           /* i-th element or member value */
+const char *jv_key(const struct jv *obj, size_t i);             /* i-th member's key */
+size_t jv_len(const struct jv *v);                              /* elements or members, else 0 */
+const char *jv_text(const struct jv *v, const char *otherwise); /* strings only */
+int64_t jv_num(const struct jv *v, int64_t otherwise);          /* integers, and reals without a fraction */
 double jv_dbl(const struct jv *v, double otherwise);
 bool jv_true(const struct jv *v, bool otherwise);
 

@@ -20,10 +20,7 @@ static const struct ladder_file *file_of(const struct ladder *in, const char *na
 	return NULL;
 }
 
-static void set_text(struct migration *m, const char *text)
-{
-	text_cleanz(m->text, sizeof(m->text), text);
-}
+static void set_text(struct migration *m, const char *text) { text_cleanz(m->text, sizeof(m->text), text); }
 
 /* How a row without an end is read: somebody works, so it runs; else it failed. */
 static enum migration_state open_state(const struct ladder *in)
@@ -36,9 +33,7 @@ static void fill_from_row(const struct ladder *in, struct migration *m, const st
 	m->applied_us = row->at_us;
 	m->external = row->external;
 	switch (row->state) {
-	case LADDER_DONE:
-		m->state = MIGRATION_APPLIED;
-		break;
+	case LADDER_DONE: m->state = MIGRATION_APPLIED; break;
 	case LADDER_FAILED:
 		m->state = MIGRATION_FAILED;
 		set_text(m, row->text != NULL && row->text[0] != '\0' ? row->text : "began and did not end");
@@ -122,11 +117,11 @@ struct migration_set *ladder_compare(const struct ladder *in)
 	str_copy(set->tool, sizeof(set->tool), in->tool);
 	str_copy(set->revision, sizeof(set->revision), in->revision);
 	for (int k = 0; k < n; k++) {
-		while (i_row < in->n_rows && (file_of(in, in->rows[i_row].name) != NULL ||
-		                              in->rows[i_row].state == LADDER_UNDONE))
+		while (i_row < in->n_rows &&
+		       (file_of(in, in->rows[i_row].name) != NULL || in->rows[i_row].state == LADDER_UNDONE))
 			i_row++;
 		if (i_file < in->n_files && (i_row >= in->n_rows || !in->by_name ||
-		                             strcmp(in->files[i_file].name, in->rows[i_row].name) < 0))
+					     strcmp(in->files[i_file].name, in->rows[i_row].name) < 0))
 			fill_file(in, &set->items[k], &in->files[i_file++]);
 		else
 			fill_orphan(in, &set->items[k], &in->rows[i_row++]);

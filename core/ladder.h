@@ -10,26 +10,26 @@
 #include "core/lint.h"
 
 struct ladder_file {
-	const char *name;            /* as the tool prints it; clean */
-	char checksum[DIGEST_LEN];   /* SHA-256 of the bytes, hex */
-	bool row_matches;            /* the row's own checksum fits this file, or the tool keeps none */
-	const char *trouble;         /* why the file cannot be read, NULL: it can */
+	const char *name;          /* as the tool prints it; clean */
+	char checksum[DIGEST_LEN]; /* SHA-256 of the bytes, hex */
+	bool row_matches;          /* the row's own checksum fits this file, or the tool keeps none */
+	const char *trouble;       /* why the file cannot be read, NULL: it can */
 	struct lint lint;
 };
 
 enum ladder_row_state {
 	LADDER_DONE,
 	LADDER_FAILED,
-	LADDER_OPEN,                 /* begun, no end recorded: runs or failed */
-	LADDER_UNDONE,               /* recorded as rolled back: as if never run */
+	LADDER_OPEN,   /* begun, no end recorded: runs or failed */
+	LADDER_UNDONE, /* recorded as rolled back: as if never run */
 };
 
 struct ladder_row {
 	const char *name;
 	enum ladder_row_state state;
-	int64_t at_us;               /* when it was applied or begun, 0 unknown */
-	const char *text;            /* of the failure, may be NULL */
-	bool external;               /* of code outside the tree, or a known leftover: no alarm */
+	int64_t at_us;    /* when it was applied or begun, 0 unknown */
+	const char *text; /* of the failure, may be NULL */
+	bool external;    /* of code outside the tree, or a known leftover: no alarm */
 };
 
 struct ladder {
@@ -38,8 +38,8 @@ struct ladder {
 	int n_files;
 	const struct ladder_row *rows;
 	int n_rows;
-	bool by_name;                /* rows without a file are merged by name; else they stand behind */
-	bool works;                  /* the tool's lock is held, or somebody changes the schema now */
+	bool by_name; /* rows without a file are merged by name; else they stand behind */
+	bool works;   /* the tool's lock is held, or somebody changes the schema now */
 };
 
 /* The union with counters set; NULL without memory. More than MIGRATIONS_MAX items: NULL too. */

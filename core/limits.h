@@ -9,37 +9,37 @@
 #define CORE_LIMITS_H
 
 /* Names and texts that live by value in structs; sizes include the NUL. */
-#define NAME_LEN 64          /* service, environment, driver, actor, migration tool */
-#define SHORT_LEN 8          /* short token of an environment, typed at confirmations */
-#define DIGEST_LEN 80        /* "sha256:" and 64 hex digits */
-#define REVISION_LEN 72      /* git object id, SHA-1 or SHA-256 */
-#define TAG_LEN 64           /* release tag or version */
-#define ID_LEN 40            /* rollout, plan and decision ids */
-#define TEXT_LEN 400         /* one sentence of evidence, reason or error */
+#define NAME_LEN 64     /* service, environment, driver, actor, migration tool */
+#define SHORT_LEN 8     /* short token of an environment, typed at confirmations */
+#define DIGEST_LEN 80   /* "sha256:" and 64 hex digits */
+#define REVISION_LEN 72 /* git object id, SHA-1 or SHA-256 */
+#define TAG_LEN 64      /* release tag or version */
+#define ID_LEN 40       /* rollout, plan and decision ids */
+#define TEXT_LEN 400    /* one sentence of evidence, reason or error */
 #define PATH_LEN 1024
 #define URL_LEN 1024
-#define MIGRATION_LEN 200    /* name of a migration as its tool prints it */
-#define KEY_LEN 128          /* configuration key, metric name */
+#define MIGRATION_LEN 200 /* name of a migration as its tool prints it */
+#define KEY_LEN 128       /* configuration key, metric name */
 
 /* The world. */
 #define SERVICES_MAX 1000
 #define ENVIRONMENTS_MAX 16
-#define INSTANCES_MAX 64     /* per deployment */
+#define INSTANCES_MAX 64 /* per deployment */
 #define SMOKE_SUITES_MAX 256
 #define SMOKE_STEPS_MAX 128
 #define GATES_MAX 24
 #define STEPS_MAX 128
-#define COMMITS_MAX 500      /* listed in a plan; the rest is counted */
+#define COMMITS_MAX 500 /* listed in a plan; the rest is counted */
 #define MIGRATIONS_MAX 4096
 #define ENV_KEYS_MAX 1000
-#define RELEASES_MAX 500     /* known per service */
-#define ROLLOUTS_MAX 200     /* kept in the model, newest first */
-#define HISTORY_MAX 2000     /* audit rows kept in the model, newest first */
-#define SERIES_POINTS 720    /* samples kept per metric */
-#define SERIES_TOTAL_POINTS (128 * 1024)   /* over all deployments, for one metric of each */
-#define SERIES_POINTS_MIN 64               /* but never fewer per metric */
-#define SERIES_MAX 24        /* metrics kept per deployment */
-#define PROBLEMS_MAX 500     /* kept for the error list */
+#define RELEASES_MAX 500                 /* known per service */
+#define ROLLOUTS_MAX 200                 /* kept in the model, newest first */
+#define HISTORY_MAX 2000                 /* audit rows kept in the model, newest first */
+#define SERIES_POINTS 720                /* samples kept per metric */
+#define SERIES_TOTAL_POINTS (128 * 1024) /* over all deployments, for one metric of each */
+#define SERIES_POINTS_MIN 64             /* but never fewer per metric */
+#define SERIES_MAX 24                    /* metrics kept per deployment */
+#define PROBLEMS_MAX 500                 /* kept for the error list */
 
 /* Bytes. */
 #define CONFIG_BYTES_MAX (1024 * 1024)
@@ -48,52 +48,52 @@
 #define JSON_DEPTH_MAX 64
 #define HTTP_BODY_MAX (8 * 1024 * 1024)
 #define PROC_OUTPUT_MAX (1024 * 1024)
-#define BLOB_MAX (512LL * 1024 * 1024)   /* one layer */
+#define BLOB_MAX (512LL * 1024 * 1024) /* one layer */
 #define UNPACKED_MAX (2048LL * 1024 * 1024)
-#define LAYERS_MAX 128                   /* of one image */
-#define MANIFEST_MAX (4 * 1024 * 1024)   /* index, manifest or config of an image */
-#define TAR_ENTRIES_MAX 200000           /* of one image */
-#define TREE_DEPTH_MAX 64                /* folders in each other */
+#define LAYERS_MAX 128                 /* of one image */
+#define MANIFEST_MAX (4 * 1024 * 1024) /* index, manifest or config of an image */
+#define TAR_ENTRIES_MAX 200000         /* of one image */
+#define TREE_DEPTH_MAX 64              /* folders in each other */
 #define ENV_FILE_MAX (1024 * 1024)
-#define VERSION_BODY_MAX (64 * 1024)     /* what an instance says of itself */
-#define HOST_RELEASES_MAX 256            /* release folders looked at on a host */
-#define GIT_WALK_MAX 50000               /* commits visited for one answer */
+#define VERSION_BODY_MAX (64 * 1024) /* what an instance says of itself */
+#define HOST_RELEASES_MAX 256        /* release folders looked at on a host */
+#define GIT_WALK_MAX 50000           /* commits visited for one answer */
 #define GIT_TAGS_MAX 20000
-#define LOG_LINE_MAX (64 * 1024)         /* kept of a line; the rest is counted */
-#define LOG_RING_MAX (64 * 1024 * 1024)  /* per stream */
+#define LOG_LINE_MAX (64 * 1024)        /* kept of a line; the rest is counted */
+#define LOG_RING_MAX (64 * 1024 * 1024) /* per stream */
 #define LOG_TOTAL_MAX (192 * 1024 * 1024)
 #define LOG_CHUNK (64 * 1024)
-#define LOG_PARTIALS_MAX 256             /* sources of one stream with an unfinished line */
-#define PATTERN_MAX 1024                 /* a regular expression */
-#define MATCH_STEPS_MAX 500000           /* of the regular expression engine per subject */
+#define LOG_PARTIALS_MAX 256   /* sources of one stream with an unfinished line */
+#define PATTERN_MAX 1024       /* a regular expression */
+#define MATCH_STEPS_MAX 500000 /* of the regular expression engine per subject */
 #define MATCH_HEAP_KIB 4096
 #define MATCH_DEPTH_MAX 2000
 #define FILTER_MAX 1024
-#define FILTER_DEPTH_MAX 32              /* brackets and ! inside each other */
-#define SQL_TOKENS_MAX 16384             /* of one statement that the lint judges */
-#define PY_TOKENS_MAX 1000000            /* of one Python file */
-#define TREE_FILES_MAX 20000             /* entries looked at below a migrations folder of a git tree */
-#define TREE_FILE_MAX (4 * 1024 * 1024)  /* one migration file */
+#define FILTER_DEPTH_MAX 32             /* brackets and ! inside each other */
+#define SQL_TOKENS_MAX 16384            /* of one statement that the lint judges */
+#define PY_TOKENS_MAX 1000000           /* of one Python file */
+#define TREE_FILES_MAX 20000            /* entries looked at below a migrations folder of a git tree */
+#define TREE_FILE_MAX (4 * 1024 * 1024) /* one migration file */
 #define TREE_BYTES_MAX (32 * 1024 * 1024)
 #define EXPOSITION_BYTES_MAX (8 * 1024 * 1024)
 #define EXPOSITION_SAMPLES_MAX 200000
-#define EXPOSITION_LABELS_MAX 64         /* per sample */
+#define EXPOSITION_LABELS_MAX 64 /* per sample */
 #define ARENA_DEFAULT_MAX (64 * 1024 * 1024)
 
 /* Time, in milliseconds unless the name says otherwise. */
 #define CONNECT_TIMEOUT_MS 5000
-#define REMOTE_TIMEOUT_MS 15000          /* no remote call may last longer */
+#define REMOTE_TIMEOUT_MS 15000 /* no remote call may last longer */
 #define PG_STATEMENT_TIMEOUT_MS 5000
 #define PG_LOCK_TIMEOUT_MS 2000
-#define PG_ROWS_MAX 100000               /* of one query */
-#define PG_BYTES_MAX (16 * 1024 * 1024)  /* of one session */
-#define PG_CANCELS_MAX 4                 /* cancel requests under way: each may hang with its server */
+#define PG_ROWS_MAX 100000              /* of one query */
+#define PG_BYTES_MAX (16 * 1024 * 1024) /* of one session */
+#define PG_CANCELS_MAX 4                /* cancel requests under way: each may hang with its server */
 #define FRAME_MS 16
 #define KEEPALIVE_IDLE_S 10
-#define HTTP_POOL_MAX 32                 /* connections kept for later calls */
-#define HTTP_PER_HOST_MAX 8              /* at the same time */
-#define LOOP_DRAIN_MS 20000              /* wait for running work when a loop is freed */
-#define PROC_TERM_MS 2000                /* between SIGTERM and SIGKILL */
-#define PROC_DRAIN_MS 500                /* output that a grandchild still holds after the exit */
+#define HTTP_POOL_MAX 32    /* connections kept for later calls */
+#define HTTP_PER_HOST_MAX 8 /* at the same time */
+#define LOOP_DRAIN_MS 20000 /* wait for running work when a loop is freed */
+#define PROC_TERM_MS 2000   /* between SIGTERM and SIGKILL */
+#define PROC_DRAIN_MS 500   /* output that a grandchild still holds after the exit */
 
 #endif

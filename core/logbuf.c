@@ -26,7 +26,7 @@ struct chunk {
 	uint64_t base_seq;
 	uint32_t n_lines, n_gaps;
 	size_t used, cap;
-	int64_t data[];              /* aligned for struct line at its end */
+	int64_t data[]; /* aligned for struct line at its end */
 };
 
 /* The beginning of a line whose newline has not come; free while it holds nothing. */
@@ -39,7 +39,7 @@ struct partial {
 
 struct logbuf {
 	size_t max_bytes, bytes;
-	struct chunk **chunks;       /* ring of pointers, oldest at head */
+	struct chunk **chunks; /* ring of pointers, oldest at head */
 	size_t n_chunks, cap_chunks, head;
 	uint64_t end_seq, total, dropped;
 	struct partial *partials;
@@ -73,20 +73,14 @@ void logbuf_free(struct logbuf *b)
 	free(b);
 }
 
-static char *chunk_bytes(const struct chunk *c)
-{
-	return (char *)(uintptr_t)c->data;
-}
+static char *chunk_bytes(const struct chunk *c) { return (char *)(uintptr_t)c->data; }
 
 static struct line *chunk_line(const struct chunk *c, size_t i)
 {
 	return (struct line *)(void *)(chunk_bytes(c) + c->cap) - 1 - i;
 }
 
-static size_t chunk_size(const struct chunk *c)
-{
-	return sizeof(*c) + c->cap;
-}
+static size_t chunk_size(const struct chunk *c) { return sizeof(*c) + c->cap; }
 
 /* Takes the oldest chunk out; its lines count as dropped. */
 static struct chunk *oldest_take(struct logbuf *b)
@@ -192,7 +186,7 @@ static void line_add(struct logbuf *b, const struct line *facts, const char *byt
 }
 
 static void line_complete(struct logbuf *b, uint16_t source, const char *bytes, size_t n, size_t lost,
-                          int64_t now_us)
+			  int64_t now_us)
 {
 	struct log_facts facts = log_facts_read(bytes, MIN(n, (size_t)LOG_LINE_MAX));
 	struct line l = {.source = source, .level = (uint8_t)facts.level, .time_us = now_us};
@@ -334,10 +328,7 @@ uint64_t logbuf_first(const struct logbuf *b)
 	return b->n_chunks > 0 ? chunk_at(b, 0)->base_seq : b->end_seq;
 }
 
-uint64_t logbuf_end(const struct logbuf *b)
-{
-	return b->end_seq;
-}
+uint64_t logbuf_end(const struct logbuf *b) { return b->end_seq; }
 
 bool logbuf_get(const struct logbuf *b, uint64_t seq, struct log_line *ret)
 {
@@ -358,30 +349,21 @@ bool logbuf_get(const struct logbuf *b, uint64_t seq, struct log_line *ret)
 	c = chunk_at(b, lo);
 	l = chunk_line(c, (size_t)(seq - c->base_seq));
 	*ret = (struct log_line){
-		.bytes = chunk_bytes(c) + l->at,
-		.n = l->n,
-		.lost_bytes = l->lost,
-		.time_us = l->time_us,
-		.level = (enum log_level)l->level,
-		.time_from_line = (l->flags & LINE_TIMED) != 0,
-		.is_json = (l->flags & LINE_JSON) != 0,
-		.is_gap = (l->flags & LINE_GAP) != 0,
-		.source = l->source,
+	    .bytes = chunk_bytes(c) + l->at,
+	    .n = l->n,
+	    .lost_bytes = l->lost,
+	    .time_us = l->time_us,
+	    .level = (enum log_level)l->level,
+	    .time_from_line = (l->flags & LINE_TIMED) != 0,
+	    .is_json = (l->flags & LINE_JSON) != 0,
+	    .is_gap = (l->flags & LINE_GAP) != 0,
+	    .source = l->source,
 	};
 	return true;
 }
 
-uint64_t logbuf_lines_total(const struct logbuf *b)
-{
-	return b->total;
-}
+uint64_t logbuf_lines_total(const struct logbuf *b) { return b->total; }
 
-uint64_t logbuf_dropped(const struct logbuf *b)
-{
-	return b->dropped;
-}
+uint64_t logbuf_dropped(const struct logbuf *b) { return b->dropped; }
 
-size_t logbuf_bytes(const struct logbuf *b)
-{
-	return b->bytes;
-}
+size_t logbuf_bytes(const struct logbuf *b) { return b->bytes; }

@@ -21,20 +21,20 @@
 enum log_level { LOG_NONE, LOG_TRACE, LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_FATAL, LOG_LEVEL_COUNT };
 
 struct log_line {
-	const char *bytes;        /* raw, not NUL-terminated; valid until the next append */
+	const char *bytes; /* raw, not NUL-terminated; valid until the next append */
 	size_t n;
-	size_t lost_bytes;        /* cut from this line's end */
-	int64_t time_us;          /* from the line, else when it arrived */
+	size_t lost_bytes; /* cut from this line's end */
+	int64_t time_us;   /* from the line, else when it arrived */
 	enum log_level level;
 	bool time_from_line, is_json, is_gap;
-	uint16_t source;          /* index that the appender gave: an instance or a file */
+	uint16_t source; /* index that the appender gave: an instance or a file */
 };
 
 struct logbuf;
 
 /* max_bytes bounds lines and their facts together (at least four chunks). NULL: no memory. */
 struct logbuf *logbuf_new(size_t max_bytes);
-void logbuf_free(struct logbuf *b);                 /* accepts NULL */
+void logbuf_free(struct logbuf *b); /* accepts NULL */
 
 /* Appends bytes of a source; a line is complete at its newline. now_us stamps lines without a time. */
 void logbuf_append(struct logbuf *b, uint16_t source, const char *bytes, size_t n, int64_t now_us);
@@ -42,16 +42,16 @@ void logbuf_append(struct logbuf *b, uint16_t source, const char *bytes, size_t 
 /* Appends a visible gap ("rotated", "stream cut 7 s"); text must be clean. What the source had begun ends before it. */
 void logbuf_gap(struct logbuf *b, uint16_t source, const char *text, int64_t now_us);
 
-uint64_t logbuf_first(const struct logbuf *b);      /* oldest kept sequence number */
-uint64_t logbuf_end(const struct logbuf *b);        /* one past the newest */
+uint64_t logbuf_first(const struct logbuf *b); /* oldest kept sequence number */
+uint64_t logbuf_end(const struct logbuf *b);   /* one past the newest */
 bool logbuf_get(const struct logbuf *b, uint64_t seq, struct log_line *ret);
 
 uint64_t logbuf_lines_total(const struct logbuf *b);
-uint64_t logbuf_dropped(const struct logbuf *b);    /* lines that left the ring */
+uint64_t logbuf_dropped(const struct logbuf *b); /* lines that left the ring */
 size_t logbuf_bytes(const struct logbuf *b);
 
-char log_level_letter(enum log_level l);            /* 'E', 'W', ...; ' ' for none */
-const char *log_level_name(enum log_level l);       /* "error"; "" for none */
+char log_level_letter(enum log_level l);      /* 'E', 'W', ...; ' ' for none */
+const char *log_level_name(enum log_level l); /* "error"; "" for none */
 /* Level words of many loggers in any case, single letters, pino's 10..60; LOG_NONE for others. */
 enum log_level log_level_parse(const char *s, size_t n);
 

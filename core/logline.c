@@ -18,17 +18,15 @@ static const struct {
 	const char *word;
 	enum log_level level;
 } words[] = {
-	{"info", LOG_INFO}, {"error", LOG_ERROR}, {"warn", LOG_WARN}, {"debug", LOG_DEBUG}, {"warning", LOG_WARN},
-	{"err", LOG_ERROR}, {"fatal", LOG_FATAL}, {"trace", LOG_TRACE}, {"critical", LOG_FATAL}, {"notice", LOG_INFO},
-	{"information", LOG_INFO}, {"crit", LOG_FATAL}, {"panic", LOG_FATAL}, {"emerg", LOG_FATAL},
-	{"emergency", LOG_FATAL}, {"alert", LOG_FATAL}, {"dbg", LOG_DEBUG}, {"inf", LOG_INFO}, {"wrn", LOG_WARN},
-	{"verbose", LOG_TRACE}, {"severe", LOG_ERROR}, {"fine", LOG_DEBUG},
+    {"info", LOG_INFO},      {"error", LOG_ERROR}, {"warn", LOG_WARN},        {"debug", LOG_DEBUG},
+    {"warning", LOG_WARN},   {"err", LOG_ERROR},   {"fatal", LOG_FATAL},      {"trace", LOG_TRACE},
+    {"critical", LOG_FATAL}, {"notice", LOG_INFO}, {"information", LOG_INFO}, {"crit", LOG_FATAL},
+    {"panic", LOG_FATAL},    {"emerg", LOG_FATAL}, {"emergency", LOG_FATAL},  {"alert", LOG_FATAL},
+    {"dbg", LOG_DEBUG},      {"inf", LOG_INFO},    {"wrn", LOG_WARN},         {"verbose", LOG_TRACE},
+    {"severe", LOG_ERROR},   {"fine", LOG_DEBUG},
 };
 
-char log_level_letter(enum log_level l)
-{
-	return l > LOG_NONE && l < LOG_LEVEL_COUNT ? " TDIWEF"[l] : ' ';
-}
+char log_level_letter(enum log_level l) { return l > LOG_NONE && l < LOG_LEVEL_COUNT ? " TDIWEF"[l] : ' '; }
 
 const char *log_level_name(enum log_level l)
 {
@@ -42,13 +40,19 @@ enum log_level log_level_parse(const char *s, size_t n)
 	char first = n > 0 ? (char)(s[0] | 0x20) : '\0';
 
 	if (n == 1)
-		return first == 't' ? LOG_TRACE : first == 'd' ? LOG_DEBUG : first == 'i' ? LOG_INFO :
-		       first == 'w' ? LOG_WARN : first == 'e' ? LOG_ERROR : first == 'f' ? LOG_FATAL : LOG_NONE;
+		return first == 't'   ? LOG_TRACE
+		       : first == 'd' ? LOG_DEBUG
+		       : first == 'i' ? LOG_INFO
+		       : first == 'w' ? LOG_WARN
+		       : first == 'e' ? LOG_ERROR
+		       : first == 'f' ? LOG_FATAL
+				      : LOG_NONE;
 	/* The figures of bunyan and pino. */
 	if (n == 2 && s[1] == '0' && s[0] >= '1' && s[0] <= '6')
 		return (enum log_level)(s[0] - '0');
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (words[i].word[0] == first && strlen(words[i].word) == n && strncasecmp(words[i].word, s, n) == 0)
+		if (words[i].word[0] == first && strlen(words[i].word) == n &&
+		    strncasecmp(words[i].word, s, n) == 0)
 			return words[i].level;
 	return LOG_NONE;
 }
@@ -61,9 +65,10 @@ static enum role role_of(const struct scan_field *f)
 		const char *key;
 		enum role role;
 	} keys[] = {
-		{"level", ROLE_LEVEL}, {"lvl", ROLE_LEVEL}, {"severity", ROLE_LEVEL}, {"levelname", ROLE_LEVEL},
-		{"log.level", ROLE_LEVEL}, {"loglevel", ROLE_LEVEL}, {"time", ROLE_TIME}, {"ts", ROLE_TIME},
-		{"timestamp", ROLE_TIME}, {"@timestamp", ROLE_TIME}, {"msg", ROLE_MESSAGE}, {"message", ROLE_MESSAGE},
+	    {"level", ROLE_LEVEL},     {"lvl", ROLE_LEVEL},       {"severity", ROLE_LEVEL},
+	    {"levelname", ROLE_LEVEL}, {"log.level", ROLE_LEVEL}, {"loglevel", ROLE_LEVEL},
+	    {"time", ROLE_TIME},       {"ts", ROLE_TIME},         {"timestamp", ROLE_TIME},
+	    {"@timestamp", ROLE_TIME}, {"msg", ROLE_MESSAGE},     {"message", ROLE_MESSAGE},
 	};
 
 	if (f->n_key < 2 || f->n_key > 10 || memchr("lstm@", f->key[0], 5) == NULL)
@@ -123,10 +128,7 @@ static void facts_of_fields(struct scan *s, struct log_facts *facts)
 
 /* --- plain lines ------------------------------------------------------------------------------- */
 
-static bool is_letter(char c)
-{
-	return (unsigned char)((c | 0x20) - 'a') < 26;
-}
+static bool is_letter(char c) { return (unsigned char)((c | 0x20) - 'a') < 26; }
 
 static bool is_word(char c)
 {
@@ -156,8 +158,9 @@ static enum log_level level_in_words(const char *s, size_t n, size_t first)
 			is_first = is_first && i == from;
 			continue;
 		}
-		marked = upper || (is_first && first > 0) || (i < n && (s[i] == ':' || s[i] == ']' || s[i] == '>')) ||
-		         (from > 0 && (s[from - 1] == '[' || s[from - 1] == '<'));
+		marked = upper || (is_first && first > 0) ||
+			 (i < n && (s[i] == ':' || s[i] == ']' || s[i] == '>')) ||
+			 (from > 0 && (s[from - 1] == '[' || s[from - 1] == '<'));
 		l = marked ? log_level_parse(s + from, i - from) : LOG_NONE;
 		if (l != LOG_NONE)
 			return l;
@@ -265,8 +268,8 @@ size_t log_line_text(const struct log_line *l, char *dst, size_t cap)
 	while (scan_next(&s, &f)) {
 		enum role role = role_of(&f);
 
-		if ((role == ROLE_LEVEL && l->level != LOG_NONE) || (role == ROLE_TIME && l->time_from_line) ||
-		    (has_message && f.key == message.key))
+		if ((role == ROLE_LEVEL && l->level != LOG_NONE) ||
+		    (role == ROLE_TIME && l->time_from_line) || (has_message && f.key == message.key))
 			continue;
 		if (o.n > 0)
 			out_clean(&o, " ", 1);

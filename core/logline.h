@@ -5,8 +5,8 @@
 #include "core/logbuf.h"
 
 struct log_facts {
-	enum log_level level;         /* LOG_NONE: it has none */
-	int64_t time_us;              /* 0: it has none */
+	enum log_level level; /* LOG_NONE: it has none */
+	int64_t time_us;      /* 0: it has none */
 	bool is_json;
 };
 

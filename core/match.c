@@ -114,7 +114,7 @@ enum match_verdict match_find(struct match *m, const char *s, size_t n, size_t *
 		return rc == PCRE2_ERROR_NOMATCH ? MATCH_NO : MATCH_COSTLY;
 	span = pcre2_get_ovector_pointer(m->data);
 	if (ret_from != NULL)
-		*ret_from = MIN(span[0], span[1]);     /* \K in a lookahead may turn them round */
+		*ret_from = MIN(span[0], span[1]); /* \K in a lookahead may turn them round */
 	if (ret_to != NULL)
 		*ret_to = MAX(span[0], span[1]);
 	return MATCH_YES;

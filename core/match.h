@@ -17,7 +17,7 @@ struct match;
 int match_new(const char *pattern, bool ignore_case, struct match **ret, struct error *e) MUST_CHECK;
 /* The same for a text that means itself: no character in it is special. */
 int match_new_literal(const char *literal, bool ignore_case, struct match **ret, struct error *e) MUST_CHECK;
-void match_free(struct match *m);                       /* accepts NULL */
+void match_free(struct match *m); /* accepts NULL */
 
 /* Searches; the span of the first hit is written where asked for (may be NULL). */
 enum match_verdict match_find(struct match *m, const char *s, size_t n, size_t *ret_from, size_t *ret_to);

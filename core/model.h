@@ -13,11 +13,11 @@
 enum topic {
 	TOPIC_TIME = 1 << 0,
 	TOPIC_SETUP = 1 << 1,
-	TOPIC_BOARD = 1 << 2,        /* releases, states, ages, health */
+	TOPIC_BOARD = 1 << 2, /* releases, states, ages, health */
 	TOPIC_MIGRATIONS = 1 << 3,
 	TOPIC_METRICS = 1 << 4,
 	TOPIC_LOGS = 1 << 5,
-	TOPIC_ROLLOUTS = 1 << 6,     /* rollouts, approvals, freezes */
+	TOPIC_ROLLOUTS = 1 << 6, /* rollouts, approvals, freezes */
 	TOPIC_HISTORY = 1 << 7,
 	TOPIC_PLAN = 1 << 8,
 	TOPIC_DOCTOR = 1 << 9,
@@ -28,13 +28,14 @@ enum topic {
 /* How fresh a source is: every value has an age and a source. */
 struct source {
 	bool configured;
-	bool restored;               /* last known value from the store; nothing live yet */
-	int64_t ok_us;               /* last good answer, 0 never */
+	bool restored; /* last known value from the store; nothing live yet */
+	int64_t ok_us; /* last good answer, 0 never */
 	int64_t tried_us;
-	int64_t failing_since_us;    /* 0: not failing */
+	int64_t failing_since_us; /* 0: not failing */
 	int n_failures;
-	int64_t stale_after_us;      /* from the service's thresholds; 0: never stale by age */
-	const struct outcome *last;  /* the last outcome that was not ok; never NULL, an empty one if all were */
+	int64_t stale_after_us; /* from the service's thresholds; 0: never stale by age */
+	const struct outcome
+	    *last; /* the last outcome that was not ok; never NULL, an empty one if all were */
 };
 
 enum { METRICS_SOURCES_MAX = 8 };
@@ -47,17 +48,18 @@ struct health_fact {
 
 struct deployment {
 	struct source sources[PORT_COUNT];
-	struct deployed *deployed;          /* NULL: never seen */
-	struct migration_set *migrations;   /* deployed revision of the previous environment (what a promotion would
+	struct deployed *deployed; /* NULL: never seen */
+	struct migration_set
+	    *migrations;       /* deployed revision of the previous environment (what a promotion would
 	                                       run here), or the own one for the first environment */
-	struct series *series;              /* at most SERIES_MAX; grows, so keep no pointer into it */
+	struct series *series; /* at most SERIES_MAX; grows, so keep no pointer into it */
 	int n_series;
-	struct health_fact *facts;          /* one per metrics driver */
+	struct health_fact *facts; /* one per metrics driver */
 	int n_facts;
-	enum state health;                  /* verdict over instances, probes and thresholds */
+	enum state health; /* verdict over instances, probes and thresholds */
 	char health_text[TEXT_LEN];
 	int64_t health_since_us;
-	struct logbuf *logs;                /* NULL: not followed; owned by the engine, read here */
+	struct logbuf *logs; /* NULL: not followed; owned by the engine, read here */
 	const char *log_sources[INSTANCES_MAX];
 };
 
@@ -71,25 +73,26 @@ struct problem {
 struct model {
 	int64_t now_us;
 	char actor[NAME_LEN], host[NAME_LEN];
-	char demo_actor[NAME_LEN];          /* who to be in a demo store, if it knows that name */
+	char demo_actor[NAME_LEN]; /* who to be in a demo store, if it knows that name */
 	bool read_only;
 	char read_only_text[TEXT_LEN];
-	const struct setup *setup;          /* of the newest EV_SETUP; owned by whoever posted it, outlives the model */
-	struct deployment *deployments;     /* [service * n_envs + env] */
-	struct release_list **releases;     /* per service, entries may be NULL */
-	struct store_snapshot *store;       /* NULL before the first read */
-	int64_t store_us;                   /* when it was read */
+	const struct setup
+	    *setup; /* of the newest EV_SETUP; owned by whoever posted it, outlives the model */
+	struct deployment *deployments; /* [service * n_envs + env] */
+	struct release_list **releases; /* per service, entries may be NULL */
+	struct store_snapshot *store;   /* NULL before the first read */
+	int64_t store_us;               /* when it was read */
 	struct source store_source;
 	struct audit_page *history;
-	struct plan *plan;                  /* the one on screen */
+	struct plan *plan; /* the one on screen */
 	struct candidate *candidates;
 	int n_candidates;
 	int candidates_service, candidates_env;
-	struct migration_set **ladder;      /* per environment, of ladder_service */
-	int ladder_service;                 /* -1: none */
+	struct migration_set **ladder; /* per environment, of ladder_service */
+	int ladder_service;            /* -1: none */
 	struct doctor_row *doctor;
 	int n_doctor;
-	struct problem *problems;           /* ring of PROBLEMS_MAX, newest first by problem_at() */
+	struct problem *problems; /* ring of PROBLEMS_MAX, newest first by problem_at() */
 	int n_problems, problems_start;
 	char message[TEXT_LEN];
 	enum message_kind message_kind;
@@ -119,7 +122,7 @@ bool source_is_stale(const struct model *m, const struct source *s);
 const struct rollout *model_live_rollout(const struct model *m, int service, int env);
 const struct rollout *model_rollout(const struct model *m, const char *id);
 const struct series *deployment_series(const struct deployment *d, const char *name);
-const struct problem *model_problem(const struct model *m, int i);   /* 0 newest */
+const struct problem *model_problem(const struct model *m, int i); /* 0 newest */
 
 /* Health of a deployment from its instances, metrics facts and thresholds; text says what is wrong. */
 enum state health_eval(const struct model *m, int service, int env, char *text, size_t cap);

@@ -17,10 +17,7 @@ static void *take(void **field)
 /* Most sources never fail: all of them share one empty outcome until they do. */
 static const struct outcome nothing = {.kind = OUTCOME_OK};
 
-void source_init(struct source *s)
-{
-	s->last = &nothing;
-}
+void source_init(struct source *s) { s->last = &nothing; }
 
 static void source_release(struct source *s)
 {
@@ -120,7 +117,8 @@ static unsigned apply_setup(struct model *m, struct event *e)
 	const struct setup *s = e->setup;
 	size_t n = (size_t)s->n_services * (size_t)s->n_envs;
 	struct deployment *deployments = calloc(MAX(n, (size_t)1), sizeof(*deployments));
-	struct release_list **releases = calloc(MAX((size_t)s->n_services, (size_t)1), sizeof(struct release_list *));
+	struct release_list **releases =
+	    calloc(MAX((size_t)s->n_services, (size_t)1), sizeof(struct release_list *));
 
 	if (deployments == NULL || releases == NULL) {
 		free(deployments);
@@ -151,8 +149,10 @@ static unsigned apply_setup(struct model *m, struct event *e)
 				d->sources[p].stale_after_us = s->services[i].thresholds.stale_us;
 			}
 			/* These are read rarely; a value is stale only after several periods of their own. */
-			d->sources[PORT_MIGRATE].stale_after_us = MAX(s->services[i].thresholds.stale_us, 2 * US_PER_MIN);
-			d->sources[PORT_REGISTRY].stale_after_us = MAX(s->services[i].thresholds.stale_us, 2 * US_PER_MIN);
+			d->sources[PORT_MIGRATE].stale_after_us =
+			    MAX(s->services[i].thresholds.stale_us, 2 * US_PER_MIN);
+			d->sources[PORT_REGISTRY].stale_after_us =
+			    MAX(s->services[i].thresholds.stale_us, 2 * US_PER_MIN);
 			for (int f = 0; f < d->n_facts; f++)
 				d->facts[f].state = STATE_UNKNOWN;
 		}
@@ -168,7 +168,8 @@ static void add_problem(struct model *m, const struct event *e, const char *text
 		m->problems_start = (m->problems_start + 1) % PROBLEMS_MAX;
 	else
 		m->n_problems++;
-	m->problems[at] = (struct problem){.at_us = e->at_us, .service = e->service, .env = e->env, .port = e->port};
+	m->problems[at] =
+	    (struct problem){.at_us = e->at_us, .service = e->service, .env = e->env, .port = e->port};
 	str_copy(m->problems[at].text, sizeof(m->problems[at].text), text);
 }
 
@@ -210,8 +211,9 @@ static unsigned judge(struct model *m, int service, int env, int64_t at_us)
 
 static bool same_deployed(const struct deployed *a, const struct deployed *b)
 {
-	if (a == NULL || a->n_instances != b->n_instances || a->since_us != b->since_us || a->drift != b->drift ||
-	    strcmp(a->release.digest, b->release.digest) != 0 || strcmp(a->text, b->text) != 0)
+	if (a == NULL || a->n_instances != b->n_instances || a->since_us != b->since_us ||
+	    a->drift != b->drift || strcmp(a->release.digest, b->release.digest) != 0 ||
+	    strcmp(a->text, b->text) != 0)
 		return false;
 	for (int i = 0; i < a->n_instances; i++) {
 		const struct instance *x = &a->instances[i], *y = &b->instances[i];
@@ -248,7 +250,7 @@ static struct series *series_add(struct model *m, struct deployment *d, const st
 	series_init(&grown[d->n_series], x->name, x->unit);
 	/* A large world keeps a shorter past, so that memory stays bounded. */
 	grown[d->n_series].max = CLAMP(SERIES_TOTAL_POINTS / MAX(m->setup->n_services * m->setup->n_envs, 1),
-	                               SERIES_POINTS_MIN, SERIES_POINTS);
+				       SERIES_POINTS_MIN, SERIES_POINTS);
 	return &grown[d->n_series++];
 }
 
@@ -297,7 +299,8 @@ static unsigned apply_store(struct model *m, struct event *e)
 				who = m->store->operators[i];
 		str_copy(m->actor, sizeof(m->actor), who);
 	}
-	return first || m->store->seq != old_seq ? TOPIC_ROLLOUTS | TOPIC_BOARD | TOPIC_HISTORY : TOPIC_ROLLOUTS;
+	return first || m->store->seq != old_seq ? TOPIC_ROLLOUTS | TOPIC_BOARD | TOPIC_HISTORY
+						 : TOPIC_ROLLOUTS;
 }
 
 static unsigned apply_doctor(struct model *m, const struct event *e)

@@ -5,18 +5,11 @@
 #include <string.h>
 
 static const char *const names[OUTCOME_COUNT] = {
-    [OUTCOME_OK] = "ok",
-    [OUTCOME_FAILED] = "failed",
-    [OUTCOME_ERRORED] = "errored",
-    [OUTCOME_UNKNOWN] = "unknown",
-    [OUTCOME_CANCELLED] = "cancelled",
-    [OUTCOME_UNSUPPORTED] = "unsupported",
+    [OUTCOME_OK] = "ok",           [OUTCOME_FAILED] = "failed",       [OUTCOME_ERRORED] = "errored",
+    [OUTCOME_UNKNOWN] = "unknown", [OUTCOME_CANCELLED] = "cancelled", [OUTCOME_UNSUPPORTED] = "unsupported",
 };
 
-const char *outcome_name(enum outcome_kind k)
-{
-	return (unsigned)k < OUTCOME_COUNT ? names[k] : "?";
-}
+const char *outcome_name(enum outcome_kind k) { return (unsigned)k < OUTCOME_COUNT ? names[k] : "?"; }
 
 bool outcome_parse(const char *s, enum outcome_kind *ret)
 {
@@ -40,7 +33,4 @@ struct outcome outcome_make(enum outcome_kind k, const char *source, const char 
 	return o;
 }
 
-struct outcome outcome_ok(void)
-{
-	return (struct outcome){.kind = OUTCOME_OK};
-}
+struct outcome outcome_ok(void) { return (struct outcome){.kind = OUTCOME_OK}; }

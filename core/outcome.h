@@ -2,14 +2,14 @@
 #ifndef CORE_OUTCOME_H
 #define CORE_OUTCOME_H
 
-#include "core/limits.h"
 #include "core/base.h"
+#include "core/limits.h"
 
 enum outcome_kind {
 	OUTCOME_OK,
-	OUTCOME_FAILED,        /* the answer is no */
-	OUTCOME_ERRORED,       /* could not find out, nothing happened */
-	OUTCOME_UNKNOWN,       /* an effect may have happened */
+	OUTCOME_FAILED,  /* the answer is no */
+	OUTCOME_ERRORED, /* could not find out, nothing happened */
+	OUTCOME_UNKNOWN, /* an effect may have happened */
 	OUTCOME_CANCELLED,
 	OUTCOME_UNSUPPORTED,
 	OUTCOME_COUNT
@@ -17,10 +17,10 @@ enum outcome_kind {
 
 struct outcome {
 	enum outcome_kind kind;
-	int64_t retry_after_us;      /* 0: no advice */
-	char source[NAME_LEN];       /* driver or host that said so */
-	char text[TEXT_LEN];         /* clean, one line; may be empty for ok */
-	char hint[TEXT_LEN];         /* what to do; may be empty */
+	int64_t retry_after_us; /* 0: no advice */
+	char source[NAME_LEN];  /* driver or host that said so */
+	char text[TEXT_LEN];    /* clean, one line; may be empty for ok */
+	char hint[TEXT_LEN];    /* what to do; may be empty */
 };
 
 const char *outcome_name(enum outcome_kind k);

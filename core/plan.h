@@ -20,15 +20,22 @@ const char *plan_kind_name(enum plan_kind k);
 
 /* What may be done to find out, or to do it again. */
 enum step_class {
-	STEP_READ,       /* changes nothing */
-	STEP_KEYED,      /* doing it twice is doing it once */
-	STEP_PROBED,     /* the world can be asked whether it happened */
-	STEP_OPAQUE,     /* nobody can tell: a person decides */
+	STEP_READ,   /* changes nothing */
+	STEP_KEYED,  /* doing it twice is doing it once */
+	STEP_PROBED, /* the world can be asked whether it happened */
+	STEP_OPAQUE, /* nobody can tell: a person decides */
 };
 const char *step_class_name(enum step_class c);
 
 enum step_kind {
-	STEP_LOCK, STEP_PREFLIGHT, STEP_MIGRATE, STEP_STAGE, STEP_DEPLOY, STEP_VERIFY, STEP_SMOKE, STEP_RECORD,
+	STEP_LOCK,
+	STEP_PREFLIGHT,
+	STEP_MIGRATE,
+	STEP_STAGE,
+	STEP_DEPLOY,
+	STEP_VERIFY,
+	STEP_SMOKE,
+	STEP_RECORD,
 	STEP_KIND_COUNT
 };
 const char *step_kind_name(enum step_kind k);
@@ -36,12 +43,12 @@ const char *step_kind_name(enum step_kind k);
 struct step {
 	enum step_kind kind;
 	enum step_class class;
-	char target[NAME_LEN];          /* instance, suite, database; may be empty */
+	char target[NAME_LEN]; /* instance, suite, database; may be empty */
 	int64_t timeout_us;
-	int attempts_max;               /* 1: never retried */
-	bool safe_to_abort;             /* abort after it leaves a whole world */
+	int attempts_max;   /* 1: never retried */
+	bool safe_to_abort; /* abort after it leaves a whole world */
 	/* evidence */
-	int64_t expect_us;              /* median of earlier runs, 0 unknown */
+	int64_t expect_us; /* median of earlier runs, 0 unknown */
 };
 
 enum gate_verdict { GATE_OPEN, GATE_WAITS, GATE_CLOSED, GATE_UNKNOWN, GATE_EXEMPT };
@@ -51,9 +58,9 @@ const char *gate_verdict_name(enum gate_verdict v);
 struct gate {
 	enum gate_kind kind;
 	enum gate_verdict verdict;
-	char evidence[TEXT_LEN];        /* "smoke web 5/5 on staging, 12m ago" */
-	char next[TEXT_LEN];            /* what opens it, "" if open */
-	int64_t open_at_us;             /* earliest time, 0 unknown */
+	char evidence[TEXT_LEN]; /* "smoke web 5/5 on staging, 12m ago" */
+	char next[TEXT_LEN];     /* what opens it, "" if open */
+	int64_t open_at_us;      /* earliest time, 0 unknown */
 };
 
 struct risk {
@@ -63,17 +70,17 @@ struct risk {
 
 struct plan {
 	struct arena arena;
-	char digest[DIGEST_LEN];        /* of the intent, "" before plan_seal() */
+	char digest[DIGEST_LEN]; /* of the intent, "" before plan_seal() */
 	/* intent */
 	enum plan_kind kind;
 	char service[NAME_LEN], env[NAME_LEN];
-	char source_env[NAME_LEN];      /* where the release comes from, "" by name */
-	struct release from, to;        /* from.digest "" on a first deployment */
-	char setup_digest[DIGEST_LEN];  /* of gate definitions, steps and policy as configured */
-	struct migration *migrations;   /* that would run, in order */
+	char source_env[NAME_LEN];     /* where the release comes from, "" by name */
+	struct release from, to;       /* from.digest "" on a first deployment */
+	char setup_digest[DIGEST_LEN]; /* of gate definitions, steps and policy as configured */
+	struct migration *migrations;  /* that would run, in order */
 	int n_migrations;
 	char migrate_tool[NAME_LEN];
-	char vars_digest[DIGEST_LEN];   /* over sorted keys and keyed hashes of values */
+	char vars_digest[DIGEST_LEN]; /* over sorted keys and keyed hashes of values */
 	struct step *steps;
 	int n_steps;
 	struct policy policy;
@@ -82,9 +89,9 @@ struct plan {
 	int64_t made_us;
 	char requester[NAME_LEN];
 	char reason[TEXT_LEN];
-	struct commit_log *commits;     /* owned, may be NULL */
-	char commits_text[TEXT_LEN];    /* why commits are not known, "" if they are */
-	struct var_set *vars;           /* owned, may be NULL */
+	struct commit_log *commits;  /* owned, may be NULL */
+	char commits_text[TEXT_LEN]; /* why commits are not known, "" if they are */
+	struct var_set *vars;        /* owned, may be NULL */
 	struct gate gates[GATES_MAX];
 	int n_gates;
 	struct risk *risks;

@@ -17,10 +17,7 @@ static bool is_name_start(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
 }
 
-static bool is_name(char c)
-{
-	return is_name_start(c) || (c >= '0' && c <= '9');
-}
+static bool is_name(char c) { return is_name_start(c) || (c >= '0' && c <= '9'); }
 
 static void push(struct scan *s, enum py_kind kind, const char *from)
 {
@@ -39,8 +36,12 @@ static void push(struct scan *s, enum py_kind kind, const char *from)
 		s->t = t;
 		s->cap = cap;
 	}
-	s->t[s->n++] = (struct py_token){.kind = kind, .first = s->first, .indent = s->indent, .depth = s->depth,
-	                                 .s = from, .n = (size_t)(s->p - from)};
+	s->t[s->n++] = (struct py_token){.kind = kind,
+					 .first = s->first,
+					 .indent = s->indent,
+					 .depth = s->depth,
+					 .s = from,
+					 .n = (size_t)(s->p - from)};
 	s->first = kind == PY_NEWLINE;
 }
 
@@ -120,7 +121,8 @@ static void scan_one(struct scan *s)
 	if (is_name_start(c)) {
 		while (s->p < s->end && is_name(*s->p))
 			s->p++;
-		if (s->p < s->end && (*s->p == '\'' || *s->p == '"') && is_string_prefix(from, (size_t)(s->p - from))) {
+		if (s->p < s->end && (*s->p == '\'' || *s->p == '"') &&
+		    is_string_prefix(from, (size_t)(s->p - from))) {
 			scan_string(s);
 			push(s, PY_STRING, from);
 		} else {
@@ -175,10 +177,7 @@ bool py_is(const struct py_token *t, const char *name)
 	return t->kind == PY_NAME && t->n == strlen(name) && memcmp(t->s, name, t->n) == 0;
 }
 
-bool py_op(const struct py_token *t, char op)
-{
-	return t->kind == PY_OP && *t->s == op;
-}
+bool py_op(const struct py_token *t, char op) { return t->kind == PY_OP && *t->s == op; }
 
 /* One escape of a plain string; false for those that are not read (octal, hex, named). */
 static bool unescape(char c, char *ret)

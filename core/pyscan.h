@@ -11,11 +11,11 @@ enum py_kind { PY_NAME, PY_STRING, PY_NUMBER, PY_OP, PY_NEWLINE, PY_END };
 
 struct py_token {
 	enum py_kind kind;
-	bool first;              /* first of its logical line */
-	int indent;              /* column of the logical line's first token; a tab counts to the next 8 */
-	int depth;               /* of brackets, before an opening and after a closing one */
+	bool first; /* first of its logical line */
+	int indent; /* column of the logical line's first token; a tab counts to the next 8 */
+	int depth;  /* of brackets, before an opening and after a closing one */
 	size_t n;
-	const char *s;           /* points into the source; PY_OP has one byte */
+	const char *s; /* points into the source; PY_OP has one byte */
 };
 
 /*
@@ -24,8 +24,8 @@ struct py_token {
  */
 int py_scan(const char *src, size_t n, struct py_token **ret);
 
-bool py_is(const struct py_token *t, const char *name);      /* a PY_NAME of this text */
-bool py_op(const struct py_token *t, char op);               /* a PY_OP of this character */
+bool py_is(const struct py_token *t, const char *name); /* a PY_NAME of this text */
+bool py_op(const struct py_token *t, char op);          /* a PY_OP of this character */
 
 /* The value of a plain string literal; false for bytes, f-strings, rare escapes and what is too long. */
 bool py_string(const struct py_token *t, char *dst, size_t cap);

@@ -18,28 +18,54 @@
 #include "core/decision.h"
 
 enum rollout_state {
-	ROLLOUT_PLANNED, ROLLOUT_WAITING, ROLLOUT_QUEUED, ROLLOUT_RUNNING, ROLLOUT_PROBING,
-	ROLLOUT_PAUSED, ROLLOUT_VERIFYING, ROLLOUT_REVERTING, ROLLOUT_ENDED, ROLLOUT_STATE_COUNT
+	ROLLOUT_PLANNED,
+	ROLLOUT_WAITING,
+	ROLLOUT_QUEUED,
+	ROLLOUT_RUNNING,
+	ROLLOUT_PROBING,
+	ROLLOUT_PAUSED,
+	ROLLOUT_VERIFYING,
+	ROLLOUT_REVERTING,
+	ROLLOUT_ENDED,
+	ROLLOUT_STATE_COUNT
 };
 const char *rollout_state_name(enum rollout_state s);
 
 enum rollout_event {
-	ROLLOUT_EV_START, ROLLOUT_EV_GATE_OPEN, ROLLOUT_EV_GATE_LOST,
-	ROLLOUT_EV_OP_OK, ROLLOUT_EV_OP_FAILED, ROLLOUT_EV_OP_ERRORED, ROLLOUT_EV_OP_UNKNOWN,
-	ROLLOUT_EV_DEADLINE, ROLLOUT_EV_HOLD, ROLLOUT_EV_CONTINUE, ROLLOUT_EV_ABORT,
-	ROLLOUT_EV_TAKE_OVER, ROLLOUT_EV_LEASE_LOST, ROLLOUT_EVENT_COUNT
+	ROLLOUT_EV_START,
+	ROLLOUT_EV_GATE_OPEN,
+	ROLLOUT_EV_GATE_LOST,
+	ROLLOUT_EV_OP_OK,
+	ROLLOUT_EV_OP_FAILED,
+	ROLLOUT_EV_OP_ERRORED,
+	ROLLOUT_EV_OP_UNKNOWN,
+	ROLLOUT_EV_DEADLINE,
+	ROLLOUT_EV_HOLD,
+	ROLLOUT_EV_CONTINUE,
+	ROLLOUT_EV_ABORT,
+	ROLLOUT_EV_TAKE_OVER,
+	ROLLOUT_EV_LEASE_LOST,
+	ROLLOUT_EVENT_COUNT
 };
 const char *rollout_event_name(enum rollout_event e);
 
-enum step_state { STEP_WAITS, STEP_RUNS, STEP_DONE, STEP_STATE_FAILED, STEP_STATE_UNKNOWN, STEP_SKIPPED, STEP_UNDONE };
+enum step_state {
+	STEP_WAITS,
+	STEP_RUNS,
+	STEP_DONE,
+	STEP_STATE_FAILED,
+	STEP_STATE_UNKNOWN,
+	STEP_SKIPPED,
+	STEP_UNDONE
+};
 const char *step_state_name(enum step_state s);
 
 struct step_run {
 	enum step_state state;
 	int attempt;
 	int64_t started_us, ended_us;
-	int progress, progress_of;       /* 7 of 9; 0 of 0 unknown */
-	char text[TEXT_LEN];             /* clean: what it saw or why it failed */
+	int progress, progress_of; /* 7 of 9; 0 of 0 unknown */
+	char text[TEXT_LEN];       /* clean: what it saw or why it failed */
 };
 
 struct rollout {
@@ -50,31 +76,31 @@ struct rollout {
 	struct release from, to;
 	char requester[NAME_LEN], reason[TEXT_LEN];
 	enum rollout_state state;
-	enum outcome_kind outcome;       /* only when ended */
-	bool rolled_back;                /* ended after its policy put from back */
-	bool hold_wanted, abort_wanted;  /* decisions not yet acted upon */
-	int64_t seen_seq;                /* the newest decision that was acted upon */
-	char child[NAME_LEN * 3];        /* "pid start boot-id" of the step's child process, "" none */
+	enum outcome_kind outcome;      /* only when ended */
+	bool rolled_back;               /* ended after its policy put from back */
+	bool hold_wanted, abort_wanted; /* decisions not yet acted upon */
+	int64_t seen_seq;               /* the newest decision that was acted upon */
+	char child[NAME_LEN * 3];       /* "pid start boot-id" of the step's child process, "" none */
 	enum on_failure on_failure;
-	char text[TEXT_LEN];             /* why it paused or ended */
+	char text[TEXT_LEN]; /* why it paused or ended */
 	int64_t created_us, started_us, ended_us;
-	int n_steps, at_step;            /* the step that runs or is next */
+	int n_steps, at_step; /* the step that runs or is next */
 	struct step steps[STEPS_MAX];
 	struct step_run runs[STEPS_MAX];
 	/* lease as the store shows it */
-	char holder[NAME_LEN];           /* "pid@host" */
+	char holder[NAME_LEN]; /* "pid@host" */
 	int64_t epoch, lease_until_us;
-	bool orphaned;                   /* nobody holds it and it is not ended */
-	bool holder_dead;                /* its holder was of this host and boot and is provably gone */
+	bool orphaned;    /* nobody holds it and it is not ended */
+	bool holder_dead; /* its holder was of this host and boot and is provably gone */
 };
 
 enum effect_kind {
-	EFFECT_NONE,         /* wait for the next event */
-	EFFECT_RUN_STEP,     /* INTENT, act, RESULT of step at_step */
-	EFFECT_PROBE_STEP,   /* ask the world about step at_step */
-	EFFECT_REVERT,       /* put from back: deploy it again, instance by instance */
-	EFFECT_END,          /* write the outcome, release the lease */
-	EFFECT_STOP,         /* the lease is gone: exit without another write */
+	EFFECT_NONE,       /* wait for the next event */
+	EFFECT_RUN_STEP,   /* INTENT, act, RESULT of step at_step */
+	EFFECT_PROBE_STEP, /* ask the world about step at_step */
+	EFFECT_REVERT,     /* put from back: deploy it again, instance by instance */
+	EFFECT_END,        /* write the outcome, release the lease */
+	EFFECT_STOP,       /* the lease is gone: exit without another write */
 };
 
 /* How a cell of the table answers an event. */
@@ -83,14 +109,15 @@ enum cell { CELL_DOES, CELL_LATER, CELL_REFUSED, CELL_IGNORED };
 struct reaction {
 	enum cell cell;
 	enum effect_kind effect;
-	const char *why;                 /* for refused and later: said to the person */
+	const char *why; /* for refused and later: said to the person */
 };
 
 /*
  * Applies an event to r (state, at_step, the step's run, flags) and says what to
  * do now. o is the outcome of an op event, else NULL; now_us stamps the steps.
  */
-struct reaction rollout_next(struct rollout *r, enum rollout_event e, const struct outcome *o, int64_t now_us);
+struct reaction rollout_next(struct rollout *r, enum rollout_event e, const struct outcome *o,
+			     int64_t now_us);
 
 /* What the cell would answer, without applying: the manual's table and every refusal come from it. */
 struct reaction rollout_cell(enum rollout_state s, enum rollout_event e);
@@ -99,7 +126,8 @@ struct reaction rollout_cell(enum rollout_state s, enum rollout_event e);
 bool rollout_touched(const struct rollout *r);
 
 /* Fills a rollout of a sealed plan in state planned. */
-void rollout_init(struct rollout *r, const char *id, const struct plan *p, const char *requester, int64_t now_us);
+void rollout_init(struct rollout *r, const char *id, const struct plan *p, const char *requester,
+		  int64_t now_us);
 
 bool rollout_is_live(const struct rollout *r);
 

@@ -17,9 +17,9 @@ struct scan {
 };
 
 struct scan_field {
-	const char *key, *value;      /* spans without quotes */
+	const char *key, *value; /* spans without quotes */
 	size_t n_key, n_value;
-	bool is_string;               /* was quoted: may hold escapes */
+	bool is_string; /* was quoted: may hold escapes */
 };
 
 /* Starts at a line; form tells what it looks like. A plain line has no fields. */

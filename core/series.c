@@ -53,10 +53,7 @@ const struct point *series_at(const struct series *s, int i)
 	return i < 0 || i >= s->n ? NULL : &s->points[(s->start + i) % s->cap];
 }
 
-const struct point *series_last(const struct series *s)
-{
-	return series_at(s, s->n - 1);
-}
+const struct point *series_last(const struct series *s) { return series_at(s, s->n - 1); }
 
 void series_buckets(const struct series *s, int64_t from_us, int64_t to_us, double *ret, int n)
 {

@@ -11,19 +11,19 @@ struct point {
 };
 
 struct series {
-	char name[KEY_LEN];       /* "up", "rps", "p99_ms", "errors_pct", or an exposition name */
-	char unit[16];            /* "/s", "ms", "%", "MiB", "" */
-	struct point *points;     /* ring, owned; grows up to max */
+	char name[KEY_LEN];   /* "up", "rps", "p99_ms", "errors_pct", or an exposition name */
+	char unit[16];        /* "/s", "ms", "%", "MiB", "" */
+	struct point *points; /* ring, owned; grows up to max */
 	int n, start, cap;
-	int max;                  /* at most SERIES_POINTS */
+	int max; /* at most SERIES_POINTS */
 };
 
 void series_init(struct series *s, const char *name, const char *unit);
 void series_release(struct series *s);
 /* Adds a sample; one older than the newest is refused (false). */
 bool series_push(struct series *s, int64_t t_us, double v);
-const struct point *series_at(const struct series *s, int i);     /* 0 is the oldest kept */
-const struct point *series_last(const struct series *s);          /* NULL when empty */
+const struct point *series_at(const struct series *s, int i); /* 0 is the oldest kept */
+const struct point *series_last(const struct series *s);      /* NULL when empty */
 /* Mean of each of n equal buckets over [from, to); NAN where a bucket has no sample. */
 void series_buckets(const struct series *s, int64_t from_us, int64_t to_us, double *ret, int n);
 

@@ -6,8 +6,9 @@
 const char *gate_kind_name(enum gate_kind k)
 {
 	static const char *const names[GATE_KIND_COUNT] = {
-	    [GATE_IMAGE] = "image", [GATE_MIGRATIONS] = "migrations", [GATE_CONFIG] = "config",
-	    [GATE_SMOKE] = "smoke", [GATE_SOAK] = "soak",             [GATE_FREEZE] = "freeze",
+	    [GATE_IMAGE] = "image",       [GATE_MIGRATIONS] = "migrations",
+	    [GATE_CONFIG] = "config",     [GATE_SMOKE] = "smoke",
+	    [GATE_SOAK] = "soak",         [GATE_FREEZE] = "freeze",
 	    [GATE_APPROVAL] = "approval",
 	};
 	return (unsigned)k < GATE_KIND_COUNT ? names[k] : "?";

@@ -17,9 +17,9 @@
 
 /* One configured driver: its name and its options, already checked against its own table. */
 struct driver_conf {
-	const char *driver;          /* NULL: none configured */
-	const struct jv *options;    /* object; templates {env} {service} expanded, {instance} {url} not */
-	int line;                    /* in the file, for messages */
+	const char *driver;       /* NULL: none configured */
+	const struct jv *options; /* object; templates {env} {service} expanded, {instance} {url} not */
+	int line;                 /* in the file, for messages */
 };
 
 /* Friction of a plan that changes an environment (see "dangerous yet quick" in the manual). */
@@ -31,18 +31,18 @@ enum on_failure { ON_FAILURE_ABORT, ON_FAILURE_PAUSE, ON_FAILURE_ROLLBACK };
 enum secret_source { SECRET_NONE, SECRET_ENV, SECRET_FILE, SECRET_COMMAND };
 struct secret_ref {
 	enum secret_source source;
-	const char *name;            /* variable name or path */
-	const char *const *argv;     /* command, NULL-terminated */
+	const char *name;        /* variable name or path */
+	const char *const *argv; /* command, NULL-terminated */
 };
 
 enum gate_kind {
-	GATE_IMAGE,          /* the image is in the registry, its bytes match their digests */
-	GATE_MIGRATIONS,     /* migrations can be read and nothing blocks them */
-	GATE_CONFIG,         /* required env keys are present */
-	GATE_SMOKE,          /* the suite was green on the previous environment for this very release */
-	GATE_SOAK,           /* the release has run on the previous environment for long enough */
-	GATE_FREEZE,         /* no freeze holds */
-	GATE_APPROVAL,       /* enough approvals of this plan digest */
+	GATE_IMAGE,      /* the image is in the registry, its bytes match their digests */
+	GATE_MIGRATIONS, /* migrations can be read and nothing blocks them */
+	GATE_CONFIG,     /* required env keys are present */
+	GATE_SMOKE,      /* the suite was green on the previous environment for this very release */
+	GATE_SOAK,       /* the release has run on the previous environment for long enough */
+	GATE_FREEZE,     /* no freeze holds */
+	GATE_APPROVAL,   /* enough approvals of this plan digest */
 	GATE_KIND_COUNT
 };
 const char *gate_kind_name(enum gate_kind k);
@@ -51,25 +51,25 @@ const char *gate_kind_name(enum gate_kind k);
 struct policy {
 	bool gate_on[GATE_KIND_COUNT];
 	int64_t soak_us;
-	int64_t smoke_max_age_us;         /* 0: any age */
-	int approvals;                    /* how many people other than the requester */
-	int64_t approval_valid_us;        /* 0: until the plan changes */
+	int64_t smoke_max_age_us;  /* 0: any age */
+	int approvals;             /* how many people other than the requester */
+	int64_t approval_valid_us; /* 0: until the plan changes */
 	enum on_failure on_failure;
-	int64_t verify_us;                /* how long health is given to become and stay green */
-	bool rollback_exempt;             /* rollbacks skip freeze, soak, smoke and approval */
+	int64_t verify_us;    /* how long health is given to become and stay green */
+	bool rollback_exempt; /* rollbacks skip freeze, soak, smoke and approval */
 };
 
 struct freeze_window {
 	const char *reason;
 	struct window window;
-	const char *zone_name;            /* IANA name; "UTC" */
-	struct zone *zone;                /* NULL: UTC; freed with the setup */
+	const char *zone_name; /* IANA name; "UTC" */
+	struct zone *zone;     /* NULL: UTC; freed with the setup */
 };
 
 struct env_conf {
 	const char *name;
 	char short_name[SHORT_LEN];
-	enum tier tier;                   /* of a promotion into it */
+	enum tier tier; /* of a promotion into it */
 	bool production;
 	struct policy policy;
 	struct freeze_window *freezes;
@@ -78,26 +78,26 @@ struct env_conf {
 
 struct instance_conf {
 	const char *name;
-	const char *url;                  /* base URL, "" where it has none */
+	const char *url; /* base URL, "" where it has none */
 };
 
 struct smoke_step_conf {
 	const char *name;
 	/* http */
-	const char *method, *url;         /* {url} of the first instance, {base}, captured ${names} */
-	const char *const *headers;       /* "Name: value", NULL-terminated */
+	const char *method, *url;   /* {url} of the first instance, {base}, captured ${names} */
+	const char *const *headers; /* "Name: value", NULL-terminated */
 	const char *body;
 	int status_min, status_max;
-	const char *json_path;            /* ".a.b[0]", NULL: none */
-	const char *json_equals;          /* canonical JSON text to compare with, NULL: only present */
-	const char *regex;                /* on the body */
-	int64_t latency_us;               /* limit, 0: none */
-	const char *capture_name, *capture_path;   /* JSON path stored as ${name} */
+	const char *json_path;                   /* ".a.b[0]", NULL: none */
+	const char *json_equals;                 /* canonical JSON text to compare with, NULL: only present */
+	const char *regex;                       /* on the body */
+	int64_t latency_us;                      /* limit, 0: none */
+	const char *capture_name, *capture_path; /* JSON path stored as ${name} */
 	/* command */
-	const char *const *argv;          /* NULL: an http step */
-	bool tap;                         /* stdout is TAP 12-14 */
+	const char *const *argv; /* NULL: an http step */
+	bool tap;                /* stdout is TAP 12-14 */
 	int64_t timeout_us;
-	const char *const *after;         /* names of steps that must have passed, NULL-terminated */
+	const char *const *after; /* names of steps that must have passed, NULL-terminated */
 };
 struct smoke_suite_conf {
 	const char *name;
@@ -108,20 +108,20 @@ struct smoke_suite_conf {
 struct thresholds {
 	double error_pct_warn, error_pct_fail;
 	double p99_ms_warn, p99_ms_fail;
-	int64_t stale_us;                 /* older values count as unknown */
+	int64_t stale_us; /* older values count as unknown */
 };
 
 struct service_conf {
 	const char *name;
 	const char *owner;
-	const char *smoke;                /* suite name, NULL: none */
+	const char *smoke; /* suite name, NULL: none */
 	struct driver_conf forge, registry;
 	struct thresholds thresholds;
 };
 
 /* A service in an environment. */
 struct deployment_conf {
-	bool present;                     /* the service is deployed there at all */
+	bool present; /* the service is deployed there at all */
 	struct instance_conf *instances;
 	int n_instances;
 	struct driver_conf deploy, migrate, logs, vars;
@@ -132,22 +132,22 @@ struct deployment_conf {
 struct setup {
 	struct arena arena;
 	uint32_t generation;
-	const char *name;                 /* of the organisation */
-	const char *path;                 /* absolute path of the file */
-	const char *dir;                  /* its folder: relative paths start here */
-	char digest[DIGEST_LEN];          /* SHA-256 of the file's bytes */
+	const char *name;        /* of the organisation */
+	const char *path;        /* absolute path of the file */
+	const char *dir;         /* its folder: relative paths start here */
+	char digest[DIGEST_LEN]; /* SHA-256 of the file's bytes */
 	struct driver_conf store;
-	struct env_conf *envs;            /* promotion order */
+	struct env_conf *envs; /* promotion order */
 	int n_envs;
 	struct service_conf *services;
 	int n_services;
-	struct deployment_conf *deployments;   /* [service * n_envs + env] */
+	struct deployment_conf *deployments; /* [service * n_envs + env] */
 	struct smoke_suite_conf *suites;
 	int n_suites;
-	int64_t poll_us;                  /* how often deployments and health are observed */
-	const char *theme;                /* "dark", or a file */
-	const char *glyphs;               /* "auto", "ascii", "line", "rich" */
-	bool is_demo;                     /* set by the store's marker, never by the file */
+	int64_t poll_us;    /* how often deployments and health are observed */
+	const char *theme;  /* "dark", or a file */
+	const char *glyphs; /* "auto", "ascii", "line", "rich" */
+	bool is_demo;       /* set by the store's marker, never by the file */
 };
 
 static inline const struct deployment_conf *setup_deployment(const struct setup *s, int service, int env)

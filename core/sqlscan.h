@@ -8,24 +8,24 @@
 #include "core/base.h"
 
 enum sql_kind {
-	SQL_WORD,        /* unquoted identifier or keyword */
-	SQL_QUOTED,      /* "identifier", with its quotes */
-	SQL_STRING,      /* any string form, with its quotes */
+	SQL_WORD,   /* unquoted identifier or keyword */
+	SQL_QUOTED, /* "identifier", with its quotes */
+	SQL_STRING, /* any string form, with its quotes */
 	SQL_NUMBER,
-	SQL_PUNCT,       /* one character */
-	SQL_META,        /* a line of psql, \... */
+	SQL_PUNCT, /* one character */
+	SQL_META,  /* a line of psql, \... */
 };
 
 struct sql_token {
 	enum sql_kind kind;
-	int depth;               /* of parentheses, before '(' and after ')' */
+	int depth; /* of parentheses, before '(' and after ')' */
 	size_t n;
-	const char *s;           /* points into the scanned text */
+	const char *s; /* points into the scanned text */
 };
 
 struct sql_scan {
 	const char *p, *end;
-	bool unclosed;           /* a string, comment or quote did not end */
+	bool unclosed; /* a string, comment or quote did not end */
 	bool at_line_start;
 };
 

@@ -5,10 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void str_init(struct str *s, size_t max)
-{
-	*s = (struct str){.max = max};
-}
+void str_init(struct str *s, size_t max) { *s = (struct str){.max = max}; }
 
 void str_release(struct str *s)
 {
@@ -57,15 +54,9 @@ void str_addn(struct str *s, const void *bytes, size_t n)
 	s->data[s->len] = '\0';
 }
 
-void str_add(struct str *s, const char *text)
-{
-	str_addn(s, text, strlen(text));
-}
+void str_add(struct str *s, const char *text) { str_addn(s, text, strlen(text)); }
 
-void str_addc(struct str *s, char c)
-{
-	str_addn(s, &c, 1);
-}
+void str_addc(struct str *s, char c) { str_addn(s, &c, 1); }
 
 void str_addf(struct str *s, const char *fmt, ...)
 {
@@ -85,10 +76,7 @@ void str_addf(struct str *s, const char *fmt, ...)
 	s->len += (size_t)n;
 }
 
-const char *str_text(const struct str *s)
-{
-	return s->data != NULL ? s->data : "";
-}
+const char *str_text(const struct str *s) { return s->data != NULL ? s->data : ""; }
 
 char *str_take(struct str *s)
 {

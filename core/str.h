@@ -8,14 +8,14 @@
 #include "core/base.h"
 
 struct str {
-	char *data;          /* NUL-terminated once anything was added; NULL before */
+	char *data; /* NUL-terminated once anything was added; NULL before */
 	size_t len, cap, max;
 	bool failed;
 };
 
 void str_init(struct str *s, size_t max);
-void str_release(struct str *s);             /* accepts a zeroed string */
-void str_clear(struct str *s);               /* keeps the memory, forgets bytes and failure */
+void str_release(struct str *s); /* accepts a zeroed string */
+void str_clear(struct str *s);   /* keeps the memory, forgets bytes and failure */
 void str_add(struct str *s, const char *text);
 void str_addn(struct str *s, const void *bytes, size_t n);
 void str_addf(struct str *s, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -11,10 +11,10 @@ enum fate { FATE_KEEP, FATE_SHOW, FATE_TAB, FATE_DROP };
 
 struct piece {
 	enum fate fate;
-	int n;                /* source bytes */
-	int cells;            /* of a kept one */
+	int n;     /* source bytes */
+	int cells; /* of a kept one */
 	uint32_t cp;
-	bool invalid;         /* cp is the byte itself */
+	bool invalid; /* cp is the byte itself */
 };
 
 /* Where a cleaned line stands: what the next mark would combine with, and the column for tabs. */
@@ -86,10 +86,8 @@ static bool cp_is_hidden(uint32_t cp)
 	case UTF8PROC_CATEGORY_CO:
 	case UTF8PROC_CATEGORY_CN:
 	case UTF8PROC_CATEGORY_ZL:
-	case UTF8PROC_CATEGORY_ZP:
-		return true;
-	default:
-		return prop->ignorable;
+	case UTF8PROC_CATEGORY_ZP: return true;
+	default: return prop->ignorable;
 	}
 }
 
@@ -126,8 +124,9 @@ static struct piece piece_next(const struct pen *pen, const char *s, size_t n)
 static size_t piece_show(const struct piece *p, char *dst, size_t cap)
 {
 	static const char *const names[] = {
-		"NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "TAB", "LF", "VT", "FF", "CR", "SO", "SI",
-		"DLE", "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB", "ESC", "FS", "GS", "RS", "US",
+	    "NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS",  "TAB", "LF",
+	    "VT",  "FF",  "CR",  "SO",  "SI",  "DLE", "DC1", "DC2", "DC3", "DC4", "NAK",
+	    "SYN", "ETB", "CAN", "EM",  "SUB", "ESC", "FS",  "GS",  "RS",  "US",
 	};
 
 	if (p->invalid)
@@ -172,8 +171,7 @@ static size_t piece_emit(struct pen *pen, const struct piece *p, const char *s, 
 		memset(buf, ' ', n);
 		pen_move(pen, n);
 		break;
-	case FATE_DROP:
-		break;
+	case FATE_DROP: break;
 	}
 	return n;
 }
@@ -222,10 +220,7 @@ size_t text_clean(char *dst, size_t cap, const char *src, size_t n)
 	return out;
 }
 
-size_t text_cleanz(char *dst, size_t cap, const char *src)
-{
-	return text_clean(dst, cap, src, strlen(src));
-}
+size_t text_cleanz(char *dst, size_t cap, const char *src) { return text_clean(dst, cap, src, strlen(src)); }
 
 void text_clean_str(struct str *dst, const char *src, size_t n)
 {
@@ -383,7 +378,8 @@ bool text_is_slug(const char *s)
 	if (*s == '.' || *s == '_' || *s == '-')
 		return false;
 	for (const char *p = s; *p != '\0'; p++)
-		if (!((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '.' || *p == '_' || *p == '-'))
+		if (!((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '.' || *p == '_' ||
+		      *p == '-'))
 			return false;
 	return *s != '\0';
 }

@@ -14,10 +14,7 @@ struct civil {
 	int month, day, hour, min, sec;
 };
 
-static int64_t floor_div(int64_t a, int64_t b)
-{
-	return a / b - (a % b != 0 && (a < 0) != (b < 0));
-}
+static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
 
 /* Days since 1970-01-01 of a Gregorian date; years begin in March inside, so that leap days come last. */
 static int64_t days_of(int64_t year, int month, int day)
@@ -57,8 +54,8 @@ void time_iso(char *dst, size_t cap, int64_t t_us, bool millis)
 
 	if (millis)
 		snprintf(fraction, sizeof(fraction), ".%03d", (int)(us / US_PER_MS));
-	snprintf(dst, cap, "%04d-%02d-%02dT%02d:%02d:%02d%sZ", (int)c.year, c.month, c.day, c.hour, c.min, c.sec,
-	         fraction);
+	snprintf(dst, cap, "%04d-%02d-%02dT%02d:%02d:%02d%sZ", (int)c.year, c.month, c.day, c.hour, c.min,
+		 c.sec, fraction);
 }
 
 void time_clock(char *dst, size_t cap, int64_t t_us)
@@ -203,8 +200,8 @@ void time_age(char *dst, size_t cap, int64_t d)
 		int64_t below, unit;
 		char letter;
 	} rows[] = {
-		{US_PER_MIN, US_PER_S, 's'}, {US_PER_H, US_PER_MIN, 'm'}, {US_PER_DAY, US_PER_H, 'h'},
-		{14 * US_PER_DAY, US_PER_DAY, 'd'}, {INT64_MAX, 7 * US_PER_DAY, 'w'},
+	    {US_PER_MIN, US_PER_S, 's'},        {US_PER_H, US_PER_MIN, 'm'},      {US_PER_DAY, US_PER_H, 'h'},
+	    {14 * US_PER_DAY, US_PER_DAY, 'd'}, {INT64_MAX, 7 * US_PER_DAY, 'w'},
 	};
 	size_t i = 0;
 
@@ -229,7 +226,8 @@ void time_span(char *dst, size_t cap, int64_t d)
 	if (tenths < 600)
 		snprintf(dst, cap, "%s%lld.%llds", sign, (long long)(tenths / 10), (long long)(tenths % 10));
 	else if (MAX(s, 60) < 3600)
-		snprintf(dst, cap, "%s%lldm%02llds", sign, (long long)(MAX(s, 60) / 60), (long long)(MAX(s, 60) % 60));
+		snprintf(dst, cap, "%s%lldm%02llds", sign, (long long)(MAX(s, 60) / 60),
+			 (long long)(MAX(s, 60) % 60));
 	else
 		snprintf(dst, cap, "%s%lldh%02lldm", sign, (long long)(s / 3600), (long long)(s / 60 % 60));
 }
@@ -240,8 +238,8 @@ int time_parse_duration(const char *s, int64_t *ret_us)
 		const char *name;
 		int64_t us;
 	} units[] = {
-		{"ms", US_PER_MS}, {"us", 1}, {"s", US_PER_S}, {"m", US_PER_MIN}, {"h", US_PER_H}, {"d", US_PER_DAY},
-		{"w", 7 * US_PER_DAY},
+	    {"ms", US_PER_MS}, {"us", 1},         {"s", US_PER_S},       {"m", US_PER_MIN},
+	    {"h", US_PER_H},   {"d", US_PER_DAY}, {"w", 7 * US_PER_DAY},
 	};
 	int64_t sum = 0;
 
@@ -282,7 +280,8 @@ static int64_t local_to_utc(const struct zone *z, int64_t local_s, bool later)
 	int64_t lo, hi;
 
 	if (is_before && is_after)
-		return later ? MAX(local_s - before, local_s - after) : MIN(local_s - before, local_s - after);
+		return later ? MAX(local_s - before, local_s - after)
+			     : MIN(local_s - before, local_s - after);
 	if (is_before || is_after)
 		return local_s - (is_before ? before : after);
 	/* In the gap: the first instant with the offset after it. */
@@ -419,8 +418,9 @@ int window_parse(const char *s, struct window *ret, struct error *e)
 	if (!ok) {
 		error_set(e, ERR_INVALID, "not a weekly window from column %d on", (int)(p - s) + 1);
 		error_at(e, "", 1, (int)(p - s) + 1);
-		error_hint(e, "write days and times such as \"Mon-Fri 16:00-08:00\", \"Fri,Sat 22:00-24:00\", "
-		           "\"daily 09:00-17:00\"");
+		error_hint(e,
+			   "write days and times such as \"Mon-Fri 16:00-08:00\", \"Fri,Sat 22:00-24:00\", "
+			   "\"daily 09:00-17:00\"");
 		return ERR_INVALID;
 	}
 	*ret = w;

@@ -36,7 +36,7 @@ int time_parse_duration(const char *s, int64_t *ret_us) MUST_CHECK;
 struct zone;
 struct zone *zone_parse(const char *name, const void *tzif, size_t n, struct error *e);
 void zone_free(struct zone *z);
-const char *zone_name(const struct zone *z);             /* "UTC" for NULL */
+const char *zone_name(const struct zone *z); /* "UTC" for NULL */
 int32_t zone_offset_s(const struct zone *z, int64_t t_us);
 
 /*

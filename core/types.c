@@ -8,11 +8,16 @@
 const char *state_name(enum state s)
 {
 	static const char *const names[STATE_COUNT] = {
-	    [STATE_NOT_STARTED] = "not-started", [STATE_OK] = "ok",
-	    [STATE_DEGRADED] = "degraded",       [STATE_FAILED] = "failed",
-	    [STATE_PROGRESS] = "in-progress",    [STATE_UNKNOWN] = "unknown",
-	    [STATE_HELD] = "held",               [STATE_SKIPPED] = "skipped",
-	    [STATE_FROZEN] = "frozen",           [STATE_DRIFT] = "drift",
+	    [STATE_NOT_STARTED] = "not-started",
+	    [STATE_OK] = "ok",
+	    [STATE_DEGRADED] = "degraded",
+	    [STATE_FAILED] = "failed",
+	    [STATE_PROGRESS] = "in-progress",
+	    [STATE_UNKNOWN] = "unknown",
+	    [STATE_HELD] = "held",
+	    [STATE_SKIPPED] = "skipped",
+	    [STATE_FROZEN] = "frozen",
+	    [STATE_DRIFT] = "drift",
 	};
 	return NAME_OF(names, s);
 }
@@ -40,9 +45,9 @@ const char *migration_kind_name(enum migration_kind k)
 const char *commit_kind_name(enum commit_kind k)
 {
 	static const char *const names[COMMIT_KIND_COUNT] = {
-	    [COMMIT_FEAT] = "feat",   [COMMIT_FIX] = "fix",       [COMMIT_PERF] = "perf",
-	    [COMMIT_REFACTOR] = "refactor", [COMMIT_DOCS] = "docs", [COMMIT_TEST] = "test",
-	    [COMMIT_BUILD] = "build", [COMMIT_CHORE] = "chore",   [COMMIT_REVERT] = "revert",
+	    [COMMIT_FEAT] = "feat",         [COMMIT_FIX] = "fix",     [COMMIT_PERF] = "perf",
+	    [COMMIT_REFACTOR] = "refactor", [COMMIT_DOCS] = "docs",   [COMMIT_TEST] = "test",
+	    [COMMIT_BUILD] = "build",       [COMMIT_CHORE] = "chore", [COMMIT_REVERT] = "revert",
 	    [COMMIT_OTHER] = "other",
 	};
 	return NAME_OF(names, k);
@@ -51,7 +56,7 @@ const char *commit_kind_name(enum commit_kind k)
 const char *var_state_name(enum var_state s)
 {
 	static const char *const names[VAR_STATE_COUNT] = {
-	    [VAR_SAME] = "same", [VAR_DIFFERS] = "differs", [VAR_MISSING] = "missing",
+	    [VAR_SAME] = "same",   [VAR_DIFFERS] = "differs", [VAR_MISSING] = "missing",
 	    [VAR_EMPTY] = "empty", [VAR_EXTRA] = "extra",
 	};
 	return NAME_OF(names, s);
@@ -60,8 +65,10 @@ const char *var_state_name(enum var_state s)
 const char *smoke_state_name(enum smoke_state s)
 {
 	static const char *const names[SMOKE_STATE_COUNT] = {
-	    [SMOKE_PASSED] = "passed", [SMOKE_FAILED] = "failed",
-	    [SMOKE_ERRORED] = "errored", [SMOKE_SKIPPED] = "skipped",
+	    [SMOKE_PASSED] = "passed",
+	    [SMOKE_FAILED] = "failed",
+	    [SMOKE_ERRORED] = "errored",
+	    [SMOKE_SKIPPED] = "skipped",
 	};
 	return NAME_OF(names, s);
 }
@@ -70,13 +77,13 @@ const char *smoke_state_name(enum smoke_state s)
  * The list types below are a head with its items behind it in one allocation,
  * so that each is freed by one free() and cannot be half built.
  */
-#define LIST_NEW(type, head, member, count)                                                     \
-	do {                                                                                    \
-		size_t n_ = (size_t)MAX(count, 0);                                              \
-		head = calloc(1, sizeof(type) + n_ * sizeof(*(head)->member) + sizeof(max_align_t)); \
-		if (head != NULL)                                                               \
-			head->member = (void *)(((uintptr_t)(head + 1) + sizeof(max_align_t) - 1) / \
-			                        sizeof(max_align_t) * sizeof(max_align_t));     \
+#define LIST_NEW(type, head, member, count)                                                                  \
+	do {                                                                                                 \
+		size_t n_ = (size_t)MAX(count, 0);                                                           \
+		head = calloc(1, sizeof(type) + n_ * sizeof(*(head)->member) + sizeof(max_align_t));         \
+		if (head != NULL)                                                                            \
+			head->member = (void *)(((uintptr_t)(head + 1) + sizeof(max_align_t) - 1) /          \
+						sizeof(max_align_t) * sizeof(max_align_t));                  \
 	} while (0)
 
 struct deployed *deployed_new(int n_instances)

@@ -10,25 +10,25 @@
 
 /* State of a deployment, an instance or a row; glyphs in tui/glyph. */
 enum state {
-	STATE_NOT_STARTED,   /* .  nothing deployed */
-	STATE_OK,            /* +  */
-	STATE_DEGRADED,      /* !  */
-	STATE_FAILED,        /* X  */
-	STATE_PROGRESS,      /* %  a rollout runs */
-	STATE_UNKNOWN,       /* ?  not known or stale */
-	STATE_HELD,          /* =  */
-	STATE_SKIPPED,       /* -  */
-	STATE_FROZEN,        /* #  */
-	STATE_DRIFT,         /* ~  runs other than wanted */
+	STATE_NOT_STARTED, /* .  nothing deployed */
+	STATE_OK,          /* +  */
+	STATE_DEGRADED,    /* !  */
+	STATE_FAILED,      /* X  */
+	STATE_PROGRESS,    /* %  a rollout runs */
+	STATE_UNKNOWN,     /* ?  not known or stale */
+	STATE_HELD,        /* =  */
+	STATE_SKIPPED,     /* -  */
+	STATE_FROZEN,      /* #  */
+	STATE_DRIFT,       /* ~  runs other than wanted */
 	STATE_COUNT
 };
 const char *state_name(enum state s);
 
 /* A release: one revision with one artefact. Fields that are not known are empty. */
 struct release {
-	char digest[DIGEST_LEN];      /* of the image manifest */
+	char digest[DIGEST_LEN]; /* of the image manifest */
 	char revision[REVISION_LEN];
-	char tag[TAG_LEN];            /* shown version: "2.9.4" */
+	char tag[TAG_LEN]; /* shown version: "2.9.4" */
 	int64_t built_us;
 };
 
@@ -36,23 +36,23 @@ struct release {
 struct instance {
 	char name[NAME_LEN];
 	char address[URL_LEN / 4];
-	char digest[DIGEST_LEN];      /* image digest of the bytes that it started from; "" unknown */
+	char digest[DIGEST_LEN]; /* image digest of the bytes that it started from; "" unknown */
 	char revision[REVISION_LEN];
 	char tag[TAG_LEN];
 	enum state state;
 	int64_t started_us;
-	int pid;                      /* 0 where it has none */
-	char text[TEXT_LEN];          /* why it is not ok */
+	int pid;             /* 0 where it has none */
+	char text[TEXT_LEN]; /* why it is not ok */
 };
 
 /* What a deploy driver saw. Owned by whoever holds it: free with deployed_free(). */
 struct deployed {
-	struct release release;       /* what the place is set to run */
-	int64_t since_us;             /* when it was put there, 0 unknown */
+	struct release release; /* what the place is set to run */
+	int64_t since_us;       /* when it was put there, 0 unknown */
 	struct instance *instances;
 	int n_instances;
-	bool drift;                   /* an instance runs other bytes than release */
-	char text[TEXT_LEN];          /* what is wrong, "" if nothing */
+	bool drift;          /* an instance runs other bytes than release */
+	char text[TEXT_LEN]; /* what is wrong, "" if nothing */
 };
 struct deployed *deployed_new(int n_instances);
 void deployed_free(void *deployed);
@@ -62,35 +62,35 @@ enum migration_state {
 	MIGRATION_PENDING,
 	MIGRATION_FAILED,
 	MIGRATION_RUNNING,
-	MIGRATION_MODIFIED,      /* applied, but its file has other bytes now */
-	MIGRATION_MISSING,       /* applied, but unknown to the code */
-	MIGRATION_UNKNOWN,       /* cannot be computed: text says why */
+	MIGRATION_MODIFIED, /* applied, but its file has other bytes now */
+	MIGRATION_MISSING,  /* applied, but unknown to the code */
+	MIGRATION_UNKNOWN,  /* cannot be computed: text says why */
 	MIGRATION_STATE_COUNT
 };
 const char *migration_state_name(enum migration_state s);
 
 /* What a migration does to rows and old code; the verdict of the lint. */
 enum migration_kind {
-	MIGRATION_EXPAND,        /* additive: old code still runs */
-	MIGRATION_DATA,          /* changes rows only */
-	MIGRATION_CONTRACT,      /* removes or renames what old code may use */
+	MIGRATION_EXPAND,   /* additive: old code still runs */
+	MIGRATION_DATA,     /* changes rows only */
+	MIGRATION_CONTRACT, /* removes or renames what old code may use */
 	MIGRATION_MIXED,
-	MIGRATION_OPAQUE,        /* cannot be told */
+	MIGRATION_OPAQUE, /* cannot be told */
 	MIGRATION_KIND_COUNT
 };
 const char *migration_kind_name(enum migration_kind k);
 
 struct migration {
-	char name[MIGRATION_LEN];        /* as the tool prints it */
-	char checksum[DIGEST_LEN];       /* SHA-256 of the file in hex, "" unknown */
+	char name[MIGRATION_LEN];  /* as the tool prints it */
+	char checksum[DIGEST_LEN]; /* SHA-256 of the file in hex, "" unknown */
 	enum migration_state state;
 	enum migration_kind kind;
-	bool loses_data;                 /* rows or columns are gone afterwards */
-	bool destructive;                /* the previous release may not run on the schema after it */
-	bool external;                   /* of code outside the tree, or a harmless leftover: alarms nobody */
-	bool late;                       /* pending, but older than one that is applied */
+	bool loses_data;  /* rows or columns are gone afterwards */
+	bool destructive; /* the previous release may not run on the schema after it */
+	bool external;    /* of code outside the tree, or a harmless leftover: alarms nobody */
+	bool late;        /* pending, but older than one that is applied */
 	int64_t applied_us;
-	char text[TEXT_LEN];             /* reason of state, or the lint's finding */
+	char text[TEXT_LEN]; /* reason of state, or the lint's finding */
 };
 
 /* Code of a revision against a database: the union, in the tool's order. */
@@ -100,10 +100,10 @@ struct migration_set {
 	struct migration *items;
 	int n_items;
 	int n_applied, n_pending, n_failed, n_running, n_modified, n_missing, n_unknown;
-	int n_external;                  /* counted apart, whatever their state */
-	bool blocked;                    /* the tool itself would refuse to run */
+	int n_external; /* counted apart, whatever their state */
+	bool blocked;   /* the tool itself would refuse to run */
 	char block_text[TEXT_LEN];
-	char lock_text[TEXT_LEN];        /* who holds the tool's lock, "" nobody */
+	char lock_text[TEXT_LEN]; /* who holds the tool's lock, "" nobody */
 };
 struct migration_set *migration_set_new(int n_items);
 /* Recomputes the counters from the items. */
@@ -112,15 +112,24 @@ struct migration_set *migration_set_copy(const struct migration_set *set);
 void migration_set_free(void *set);
 
 enum commit_kind {
-	COMMIT_FEAT, COMMIT_FIX, COMMIT_PERF, COMMIT_REFACTOR, COMMIT_DOCS, COMMIT_TEST,
-	COMMIT_BUILD, COMMIT_CHORE, COMMIT_REVERT, COMMIT_OTHER, COMMIT_KIND_COUNT
+	COMMIT_FEAT,
+	COMMIT_FIX,
+	COMMIT_PERF,
+	COMMIT_REFACTOR,
+	COMMIT_DOCS,
+	COMMIT_TEST,
+	COMMIT_BUILD,
+	COMMIT_CHORE,
+	COMMIT_REVERT,
+	COMMIT_OTHER,
+	COMMIT_KIND_COUNT
 };
 const char *commit_kind_name(enum commit_kind k);
 
 struct commit {
 	char revision[REVISION_LEN];
 	char author[NAME_LEN];
-	char subject[TEXT_LEN / 2];      /* without the kind prefix */
+	char subject[TEXT_LEN / 2]; /* without the kind prefix */
 	char scope[NAME_LEN];
 	enum commit_kind kind;
 	bool breaking;
@@ -128,17 +137,17 @@ struct commit {
 };
 
 struct commit_log {
-	struct commit *items;            /* newest first */
+	struct commit *items; /* newest first */
 	int n_items;
-	int n_more;                      /* left out past COMMITS_MAX */
-	bool backwards;                  /* to is older than from: these leave */
-	bool unrelated;                  /* no common history */
+	int n_more;     /* left out past COMMITS_MAX */
+	bool backwards; /* to is older than from: these leave */
+	bool unrelated; /* no common history */
 };
 struct commit_log *commit_log_new(int n_items);
 void commit_log_free(void *log);
 
 struct release_list {
-	struct release *items;           /* newest first */
+	struct release *items; /* newest first */
 	int n_items;
 };
 struct release_list *release_list_new(int n_items);
@@ -155,7 +164,7 @@ struct var {
 	char from[TEXT_LEN / 4], to[TEXT_LEN / 4];
 };
 struct var_set {
-	struct var *items;               /* sorted by key */
+	struct var *items; /* sorted by key */
 	int n_items;
 };
 struct var_set *var_set_new(int n_items);
@@ -171,9 +180,9 @@ struct sample {
 struct sample_set {
 	struct sample *items;
 	int n_items;
-	enum state state;                /* verdict of this source: ok, degraded, failed; STATE_UNKNOWN: has none */
-	uint64_t down;                   /* a bit per configured instance that did not answer as it should */
-	char text[TEXT_LEN];             /* why it is not ok */
+	enum state state;    /* verdict of this source: ok, degraded, failed; STATE_UNKNOWN: has none */
+	uint64_t down;       /* a bit per configured instance that did not answer as it should */
+	char text[TEXT_LEN]; /* why it is not ok */
 };
 struct sample_set *sample_set_new(int n_items);
 void sample_set_free(void *set);
@@ -190,7 +199,7 @@ struct smoke_step_result {
 struct smoke_result {
 	char id[ID_LEN];
 	char suite[NAME_LEN], service[NAME_LEN], env[NAME_LEN], actor[NAME_LEN];
-	struct release release;          /* that ran while the suite ran; digest "" if it changed meanwhile */
+	struct release release; /* that ran while the suite ran; digest "" if it changed meanwhile */
 	int64_t started_us, ended_us;
 	enum smoke_state state;
 	struct smoke_step_result *steps;

@@ -7,10 +7,10 @@
 #include "core/types.h"
 
 enum schema_verdict {
-	SCHEMA_SAME,          /* the release knows exactly what is applied */
-	SCHEMA_ADDITIVE,      /* newer migrations only add: the release still runs */
-	SCHEMA_BREAKS,        /* a newer migration removed or renamed what it may use */
-	SCHEMA_BEHIND,        /* the release has pending migrations: it needs a newer schema */
+	SCHEMA_SAME,     /* the release knows exactly what is applied */
+	SCHEMA_ADDITIVE, /* newer migrations only add: the release still runs */
+	SCHEMA_BREAKS,   /* a newer migration removed or renamed what it may use */
+	SCHEMA_BEHIND,   /* the release has pending migrations: it needs a newer schema */
 	SCHEMA_UNKNOWN,
 };
 const char *schema_verdict_name(enum schema_verdict v);
@@ -22,6 +22,6 @@ const char *schema_verdict_name(enum schema_verdict v);
  * be NULL: unknown. The sentence for the screen goes to text.
  */
 enum schema_verdict verdict_for(const struct migration_set *older, const struct migration_set *now,
-                                char *text, size_t cap);
+				char *text, size_t cap);
 
 #endif

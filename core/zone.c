@@ -27,7 +27,7 @@ struct rule {
 struct zone {
 	char name[NAME_LEN];
 	int n_transitions, n_types;
-	int64_t *at;                 /* seconds, rising */
+	int64_t *at; /* seconds, rising */
 	unsigned char *type;
 	int32_t offset[TYPES_MAX];
 	bool has_footer, has_dst;
@@ -44,10 +44,7 @@ static uint32_t be32(const unsigned char *p)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static int64_t be64(const unsigned char *p)
-{
-	return (int64_t)((uint64_t)be32(p) << 32 | be32(p + 4));
-}
+static int64_t be64(const unsigned char *p) { return (int64_t)((uint64_t)be32(p) << 32 | be32(p + 4)); }
 
 static int64_t days_before_year(int64_t year)
 {
@@ -56,10 +53,7 @@ static int64_t days_before_year(int64_t year)
 	return y * 365 + y / 4 - y / 100 + y / 400 - 719162;
 }
 
-static bool year_is_leap(int64_t y)
-{
-	return (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
-}
+static bool year_is_leap(int64_t y) { return (y % 4 == 0 && y % 100 != 0) || y % 400 == 0; }
 
 /* --- the footer: std offset [dst [offset] [,start[/time],end[/time]]] ------------------------- */
 
@@ -124,7 +118,8 @@ static bool rule_read(const char **s, struct rule *r)
 		(*s)++;
 		r->kind = RULE_WEEK;
 		if (!number_read(s, 12, &r->month) || r->month < 1 || *(*s)++ != '.' ||
-		    !number_read(s, 5, &r->week) || r->week < 1 || *(*s)++ != '.' || !number_read(s, 6, &r->day))
+		    !number_read(s, 5, &r->week) || r->week < 1 || *(*s)++ != '.' ||
+		    !number_read(s, 6, &r->day))
 			return false;
 	} else if (**s == 'J') {
 		(*s)++;
@@ -225,7 +220,8 @@ static bool header_read(const unsigned char *p, size_t n, struct counts *c, char
 
 static size_t body_bytes(const struct counts *c, size_t time_size)
 {
-	return c->time * (time_size + 1) + c->type * 6 + c->chars + c->leap * (time_size + 4) + c->isstd + c->isut;
+	return c->time * (time_size + 1) + c->type * 6 + c->chars + c->leap * (time_size + 4) + c->isstd +
+	       c->isut;
 }
 
 static bool body_read(struct zone *z, const unsigned char *p, const struct counts *c)
@@ -297,7 +293,8 @@ struct zone *zone_parse(const char *name, const void *tzif, size_t n, struct err
 		z->name[i] = name[i];
 	if (n > 0 && !tzif_read(z, tzif, n)) {
 		error_set(e, ERR_CORRUPT, "time zone %s is no TZif file of version 2 or later", z->name);
-		error_hint(e, "name a zone of the tz database such as Europe/Berlin; the Debian package is tzdata");
+		error_hint(
+		    e, "name a zone of the tz database such as Europe/Berlin; the Debian package is tzdata");
 		zone_free(z);
 		return NULL;
 	}
@@ -313,10 +310,7 @@ void zone_free(struct zone *z)
 	free(z);
 }
 
-const char *zone_name(const struct zone *z)
-{
-	return z == NULL ? "UTC" : z->name;
-}
+const char *zone_name(const struct zone *z) { return z == NULL ? "UTC" : z->name; }
 
 int32_t zone_offset_s(const struct zone *z, int64_t t_us)
 {

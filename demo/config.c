@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { PORT_FIRST = 21000, PORT_FLOOR = 1024, EPHEMERAL_USUAL = 32768, ENV_MAX = 64 * 1024 };
@@ -71,7 +71,8 @@ int ports_choose(struct world *w, struct error *e)
 				*all[i] = next;
 		}
 		if (!*all[i])
-			return error_set(e, ERR_NOT_FOUND, "no free port on 127.0.0.1 between %d and %d", low, high);
+			return error_set(e, ERR_NOT_FOUND, "no free port on 127.0.0.1 between %d and %d", low,
+					 high);
 	}
 	return ERR_OK;
 }
@@ -83,8 +84,8 @@ static void put_instances(const struct world *w, int service, struct str *out)
 	for (int i = 0; i < DEMO_ENVS; i++) {
 		str_addf(out, "      %s: {instances: [", demo_envs[i]);
 		for (int k = 0; k < demo_instances[service][i]; k++)
-			str_addf(out, "%s{name: %s-%d, url: \"http://127.0.0.1:%d\"}", k ? ", " : "", demo_services[service], k + 1,
-			         w->ports[service][i][k]);
+			str_addf(out, "%s{name: %s-%d, url: \"http://127.0.0.1:%d\"}", k ? ", " : "",
+				 demo_services[service], k + 1, w->ports[service][i][k]);
 		str_add(out, "]}\n");
 	}
 }
@@ -102,7 +103,7 @@ static void put_word(const struct world *w, const char *word, size_t n, struct s
 	} else if (n == 10 && !strncmp(word, "FREEZE_DAY", n)) {
 		static const char *const days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
 
-		/* Half a week ahead, so that it shows in every plan and is never in the way. 1970-01-01 was a Thursday. */
+		/* Half a week ahead: it shows and is never in the way. 1970-01-01 was a Thursday. */
 		str_add(out, days[((long long)time(NULL) / 86400 + 3 + 3) % 7]);
 	} else if (n == 6 && !strncmp(word, "PYTHON", n)) {
 		tool_json_string(out, w->python);
@@ -133,7 +134,8 @@ static void put_line(const struct world *w, const char *line, size_t n, struct s
 		return;
 	}
 	while (n > 0) {
-		const char *at = memchr(line, '@', n), *end = at ? memchr(at + 1, '@', (size_t)(line + n - at - 1)) : NULL;
+		const char *at = memchr(line, '@', n),
+			   *end = at ? memchr(at + 1, '@', (size_t)(line + n - at - 1)) : NULL;
 
 		if (!end) {
 			str_addn(out, line, n);
@@ -168,8 +170,8 @@ int config_write(const struct world *w, struct error *e)
 		put_line(w, p, (size_t)(nl - p), &out);
 		p = nl + 1;
 	}
-	rc = out.failed ? error_set(e, ERR_NOMEM, "the configuration is too long") :
-	     file_write(w->config, str_text(&out), out.len, 0600, e);
+	rc = out.failed ? error_set(e, ERR_NOMEM, "the configuration is too long")
+			: file_write(w->config, str_text(&out), out.len, 0600, e);
 	str_release(&out);
 	return rc;
 }
@@ -179,14 +181,17 @@ int config_write(const struct world *w, struct error *e)
 /* Keys of a new env file. In prod, billing lacks the sender of reminders: what 0.10 needs stops at the config gate. */
 static void put_env(const struct world *w, int service, int env, struct str *out)
 {
-	str_addf(out, "# %s in %s\nLOG_LEVEL=%s\n", demo_services[service], demo_envs[env], env == 0 ? "debug" : "info");
+	str_addf(out, "# %s in %s\nLOG_LEVEL=%s\n", demo_services[service], demo_envs[env],
+		 env == 0 ? "debug" : "info");
 	if (service == SERVICE_WEB) {
 		str_addf(out, "SESSION_SECRET=%s-session-%lld\n", demo_envs[env], (long long)w->base_s);
 		str_addf(out, "CATALOG_URL=http://catalog.%s.shop.example\n", demo_envs[env]);
 	} else if (service == SERVICE_ORDERS) {
-		str_addf(out, "SECRET_KEY=%s-django-%lld\nWORKERS=%d\n", demo_envs[env], (long long)w->base_s, 2 + 2 * env);
+		str_addf(out, "SECRET_KEY=%s-django-%lld\nWORKERS=%d\n", demo_envs[env], (long long)w->base_s,
+			 2 + 2 * env);
 	} else {
-		str_addf(out, "PAYMENT_KEY=%s-payment-%lld\nCURRENCY=EUR\n", demo_envs[env], (long long)w->base_s);
+		str_addf(out, "PAYMENT_KEY=%s-payment-%lld\nCURRENCY=EUR\n", demo_envs[env],
+			 (long long)w->base_s);
 		if (env < DEMO_ENVS - 1)
 			str_add(out, "REMINDER_FROM=billing@shop.example\n");
 	}
@@ -210,7 +215,8 @@ static void set_database(const char *text, const char *url, struct str *out)
 
 static int write_env(const struct world *w, int service, int env, struct error *e)
 {
-	bool database = w->has_databases && service != SERVICE_WEB && (service != SERVICE_ORDERS || w->has_django);
+	bool database =
+	    w->has_databases && service != SERVICE_WEB && (service != SERVICE_ORDERS || w->has_django);
 	char path[PATH_LEN], url[URL_LEN] = "none";
 	struct str before, after;
 	int rc = ERR_OK;
@@ -230,7 +236,8 @@ static int write_env(const struct world *w, int service, int env, struct error *
 	str_release(&before);
 	str_release(&after);
 	if (rc >= 0 && database) {
-		if (!world_path(w, path, sizeof(path), "secrets/%s-%s.url", demo_envs[env], demo_services[service]))
+		if (!world_path(w, path, sizeof(path), "secrets/%s-%s.url", demo_envs[env],
+				demo_services[service]))
 			return error_set(e, ERR_NOMEM, "path too long");
 		rc = file_write(path, url, strlen(url), 0600, e);
 	}

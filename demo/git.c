@@ -21,10 +21,10 @@ struct author {
 };
 
 static const struct author authors[] = {
-	{"ann", "Ann Meyer", "ann@shop.example"},
-	{"bo", "Bo Lind", "bo@shop.example"},
-	{"cem", "Cem Aydin", "cem@shop.example"},
-	{"dana", "Dana Roth", "dana@shop.example"},
+    {"ann", "Ann Meyer", "ann@shop.example"},
+    {"bo", "Bo Lind", "bo@shop.example"},
+    {"cem", "Cem Aydin", "cem@shop.example"},
+    {"dana", "Dana Roth", "dana@shop.example"},
 };
 
 /* A repository being written: the files of the next commit are in index. */
@@ -87,9 +87,11 @@ static int writer_open(struct writer *w, const struct world *world, bool create,
 
 static int writer_put(struct writer *w, const char *path, const void *bytes, size_t n, bool executable)
 {
-	git_index_entry entry = {.mode = executable ? GIT_FILEMODE_BLOB_EXECUTABLE : GIT_FILEMODE_BLOB, .path = path};
+	git_index_entry entry = {.mode = executable ? GIT_FILEMODE_BLOB_EXECUTABLE : GIT_FILEMODE_BLOB,
+				 .path = path};
 
-	if (git_blob_create_from_buffer(&entry.id, w->repo, bytes, n) < 0 || git_index_add(w->index, &entry) < 0)
+	if (git_blob_create_from_buffer(&entry.id, w->repo, bytes, n) < 0 ||
+	    git_index_add(w->index, &entry) < 0)
 		return git_failed(w->e, path);
 	return ERR_OK;
 }
@@ -141,8 +143,8 @@ static int writer_set(struct writer *w, const char *service, const struct jv *me
 		jv_print(app, JV_PRETTY, &text);
 		if (text.len && text.data[text.len - 1] != '\n')
 			str_addc(&text, '\n');
-		rc = arena_failed(a) ? error_set(w->e, ERR_NOMEM, "out of memory") :
-		     writer_put(w, path, str_text(&text), text.len, false);
+		rc = arena_failed(a) ? error_set(w->e, ERR_NOMEM, "out of memory")
+				     : writer_put(w, path, str_text(&text), text.len, false);
 	}
 	str_release(&text);
 	return rc;
@@ -171,8 +173,8 @@ static int writer_append(struct writer *w, const char *path, const char *line)
 	str_init(&text, CHANGELOG_MAX);
 	writer_get(w, path, &text);
 	str_addf(&text, "%s\n", line);
-	rc = text.failed ? error_set(w->e, ERR_NOMEM, "%s is too long", path) :
-	     writer_put(w, path, str_text(&text), text.len, false);
+	rc = text.failed ? error_set(w->e, ERR_NOMEM, "%s is too long", path)
+			 : writer_put(w, path, str_text(&text), text.len, false);
 	str_release(&text);
 	return rc;
 }
@@ -230,8 +232,9 @@ static int writer_commit(struct writer *w)
 	} else {
 		const git_commit *parents[1] = {parent};
 
-		if (git_commit_create(&id, w->repo, "HEAD", who, who, "UTF-8", message, tree, w->has_head ? 1 : 0,
-		                      parents) < 0 || git_commit_lookup(&commit, w->repo, &id) < 0)
+		if (git_commit_create(&id, w->repo, "HEAD", who, who, "UTF-8", message, tree,
+				      w->has_head ? 1 : 0, parents) < 0 ||
+		    git_commit_lookup(&commit, w->repo, &id) < 0)
 			rc = git_failed(w->e, w->subject);
 	}
 	if (rc == ERR_OK) {
@@ -301,28 +304,18 @@ static int history_line(struct writer *w, const struct world *world, char *line)
 	int rc;
 
 	switch (op[0]) {
-	case 'c':
-		rc = writer_commit(w);
-		return rc == ERR_OK ? history_commit(w, world, line) : rc;
+	case 'c': rc = writer_commit(w); return rc == ERR_OK ? history_commit(w, world, line) : rc;
 	case 'f':
-	case 'x':
-		a = word(&line);
-		return writer_put_baked(w, a, line, op[0] == 'x');
-	case 'n':
-		return writer_put(w, line, "", 0, false);
-	case 'd':
-		return git_index_remove(w->index, line, 0) < 0 ? git_failed(w->e, line) : ERR_OK;
-	case 's':
-		return history_set(w, line);
+	case 'x': a = word(&line); return writer_put_baked(w, a, line, op[0] == 'x');
+	case 'n': return writer_put(w, line, "", 0, false);
+	case 'd': return git_index_remove(w->index, line, 0) < 0 ? git_failed(w->e, line) : ERR_OK;
+	case 's': return history_set(w, line);
 	case 'e':
 		a = word(&line);
 		snprintf(path, sizeof(path), "services/%s/.env.example", a);
 		return writer_append(w, path, line);
-	case 't':
-		a = word(&line);
-		return history_tag(w, a, line);
-	default:
-		return error_set(w->e, ERR_INVALID, "history: unknown line %s", op);
+	case 't': a = word(&line); return history_tag(w, a, line);
+	default: return error_set(w->e, ERR_INVALID, "history: unknown line %s", op);
 	}
 }
 
@@ -365,7 +358,7 @@ static int writer_read_head(struct writer *w)
 }
 
 int git_release(const struct world *world, int service, const char *version, const char *subject,
-                const struct git_change *changes, int n, const char *members, struct error *e)
+		const struct git_change *changes, int n, const char *members, struct error *e)
 {
 	struct writer w;
 	int rc = writer_open(&w, world, false, e);
@@ -395,7 +388,7 @@ struct file_list {
 		char path[PATH_LEN / 4];
 		git_oid id;
 		bool executable;
-	} *files;
+	} * files;
 	int n;
 };
 
@@ -407,8 +400,8 @@ static int list_file(const char *root, const git_tree_entry *entry, void *payloa
 		return 0;
 	if (list->n == FILES_MAX)
 		return -1;
-	if (snprintf(list->files[list->n].path, sizeof(list->files[0].path), "%s%s", root, git_tree_entry_name(entry)) >=
-	    (int)sizeof(list->files[0].path))
+	if (snprintf(list->files[list->n].path, sizeof(list->files[0].path), "%s%s", root,
+		     git_tree_entry_name(entry)) >= (int)sizeof(list->files[0].path))
 		return -1;
 	list->files[list->n].id = *git_tree_entry_id(entry);
 	list->files[list->n].executable = git_tree_entry_filemode(entry) == GIT_FILEMODE_BLOB_EXECUTABLE;
@@ -434,13 +427,10 @@ static int list_each(struct file_list *list, int (*each)(void *ctx, const struct
 	return rc;
 }
 
-static int by_path(const void *a, const void *b)
-{
-	return strcmp(a, b);            /* path is the first member */
-}
+static int by_path(const void *a, const void *b) { return strcmp(a, b); /* path is the first member */ }
 
 static int open_release(struct writer *w, int service, const char *version, struct git_release_info *info,
-                        git_tree **tree)
+			git_tree **tree)
 {
 	char spec[PATH_LEN];
 	git_object *commit = NULL;
@@ -459,7 +449,7 @@ static int open_release(struct writer *w, int service, const char *version, stru
 }
 
 int git_files(const struct world *world, int service, const char *version, struct git_release_info *info,
-              int (*each)(void *ctx, const struct git_file *f), void *ctx, struct error *e)
+	      int (*each)(void *ctx, const struct git_file *f), void *ctx, struct error *e)
 {
 	struct file_list list = {.n = 0};
 	git_tree *tree = NULL;
@@ -484,8 +474,8 @@ int git_files(const struct world *world, int service, const char *version, struc
 	return rc;
 }
 
-int git_versions(const struct world *world, int service, int (*each)(void *ctx, const char *version), void *ctx,
-                 struct error *e)
+int git_versions(const struct world *world, int service, int (*each)(void *ctx, const char *version),
+		 void *ctx, struct error *e)
 {
 	char pattern[NAME_LEN + 4];
 	git_strarray tags = {NULL, 0};

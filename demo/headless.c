@@ -33,11 +33,11 @@ struct seen {
 struct story {
 	struct world w;
 	struct seen seen;
-	char parent[PATH_LEN];           /* the temporary folder around the world */
-	char plan[DIGEST_LEN];           /* that waits for an approval */
-	char bad[TAG_LEN];               /* version of the bad build */
+	char parent[PATH_LEN]; /* the temporary folder around the world */
+	char plan[DIGEST_LEN]; /* that waits for an approval */
+	char bad[TAG_LEN];     /* version of the bad build */
 	int passed, failed;
-	int64_t last_ms;                 /* when the step before ended */
+	int64_t last_ms; /* when the step before ended */
 };
 
 static void on_interrupt(int signum)
@@ -46,7 +46,7 @@ static void on_interrupt(int signum)
 	tool_interrupted = 1;
 }
 
-/* --- running and looking ----------------------------------------------------------------------------------------- */
+/* --- running and looking ------------------------------------------------------------------------- */
 
 static void forget(struct seen *s)
 {
@@ -178,7 +178,8 @@ static const struct jv *settled(struct story *s, int service, int env, const cha
 	do {
 		run(s, "status", NULL);
 		dep = deployment(s, service, env);
-		if (!strcmp(jv_get_text(dep, "tag", ""), tag) && !strcmp(jv_get_text(dep, "state", ""), "ok") &&
+		if (!strcmp(jv_get_text(dep, "tag", ""), tag) &&
+		    !strcmp(jv_get_text(dep, "state", ""), "ok") &&
 		    instances_run(dep, jv_get_text(dep, "digest", "")))
 			return dep;
 	} while (tool_now_ms() < until && !tool_interrupted);
@@ -189,12 +190,13 @@ static void check_settled(struct story *s, int service, int env, const char *tag
 {
 	const struct jv *dep = settled(s, service, env, tag), *now = deployment(s, service, env);
 
-	check(s, dep != NULL, name, "%s in %s runs %s, %s; %zu instances report %.19s", demo_services[service],
-	      demo_envs[env], jv_get_text(now, "tag", "nothing"), jv_get_text(now, "state", "unknown"),
-	      jv_len(jv_get(now, "instances")), jv_get_text(now, "digest", "no digest"));
+	check(s, dep != NULL, name, "%s in %s runs %s, %s; %zu instances report %.19s",
+	      demo_services[service], demo_envs[env], jv_get_text(now, "tag", "nothing"),
+	      jv_get_text(now, "state", "unknown"), jv_len(jv_get(now, "instances")),
+	      jv_get_text(now, "digest", "no digest"));
 }
 
-/* --- the story ----------------------------------------------------------------------------------------------------- */
+/* --- the story ----------------------------------------------------------------------------------- */
 
 static void tell_board(struct story *s)
 {
@@ -209,21 +211,22 @@ static void tell_board(struct story *s)
 				const struct jv *dep = deployment(s, k, i);
 
 				right += !strcmp(jv_get_text(dep, "tag", ""), demo_versions[k][i]) &&
-				         !strcmp(jv_get_text(dep, "state", ""), "ok") &&
-				         instances_run(dep, jv_get_text(dep, "digest", ""));
+					 !strcmp(jv_get_text(dep, "state", ""), "ok") &&
+					 instances_run(dep, jv_get_text(dep, "digest", ""));
 			}
-	} while (code == 0 && right < DEMO_SERVICES * DEMO_ENVS && tool_now_ms() < until && !tool_interrupted);
+	} while (code == 0 && right < DEMO_SERVICES * DEMO_ENVS && tool_now_ms() < until &&
+		 !tool_interrupted);
 	check(s, code == 0 && right == DEMO_SERVICES * DEMO_ENVS, "board: every service in every environment",
-	      "%d of %d deployments are well and run what is deployed; exit %d %s", right, DEMO_SERVICES * DEMO_ENVS, code,
-	      s->seen.message);
+	      "%d of %d deployments are well and run what is deployed; exit %d %s", right,
+	      DEMO_SERVICES * DEMO_ENVS, code, s->seen.message);
 }
 
 static void tell_smoke(struct story *s)
 {
 	int code = run(s, "smoke", "orders", "staging", NULL);
 
-	check(s, code == 0 && !strcmp(jv_get_text(s->seen.value, "state", ""), "passed"), "smoke tests of orders in staging",
-	      "exit %d, %s", code, s->seen.message);
+	check(s, code == 0 && !strcmp(jv_get_text(s->seen.value, "state", ""), "passed"),
+	      "smoke tests of orders in staging", "exit %d, %s", code, s->seen.message);
 }
 
 static const struct jv *plan_gate(const struct story *s, const char *kind)
@@ -242,7 +245,7 @@ static const struct jv *plan_gate(const struct story *s, const char *kind)
 static void tell_blocked(struct story *s)
 {
 	int code = run(s, "promote", "orders", "--to", "prod", "--confirm", "prod/orders", "--reason",
-	               "notes on orders for the support team", NULL);
+		       "notes on orders for the support team", NULL);
 	const struct jv *plan = jv_get(s->seen.value, "plan");
 	const struct jv *first = jv_at(jv_get(jv_get(plan, "evidence"), "migrations"), 0);
 
@@ -251,8 +254,8 @@ static void tell_blocked(struct story *s)
 	      "exit %d, %s", code, s->seen.message);
 	if (s->w.has_django)
 		check(s, strstr(jv_get_text(first, "name", ""), "0004_order_note") != NULL,
-		      "the plan names the migration that would run", "%s: %s", jv_get_text(first, "name", "none"),
-		      jv_get_text(first, "kind", "-"));
+		      "the plan names the migration that would run", "%s: %s",
+		      jv_get_text(first, "name", "none"), jv_get_text(first, "kind", "-"));
 }
 
 static void tell_approval(struct story *s)
@@ -268,10 +271,11 @@ static void tell_approval(struct story *s)
 static void tell_promotion(struct story *s)
 {
 	int code = run(s, "promote", "orders", "--to", "prod", "--confirm", "prod/orders", "--reason",
-	               "notes on orders for the support team", "--follow", NULL);
+		       "notes on orders for the support team", "--follow", NULL);
 
 	check(s, code == 0, "promotion to prod with its migration", "exit %d, %s", code, s->seen.message);
-	check_settled(s, SERVICE_ORDERS, 2, demo_versions[SERVICE_ORDERS][1], "prod runs the new release, byte for byte");
+	check_settled(s, SERVICE_ORDERS, 2, demo_versions[SERVICE_ORDERS][1],
+		      "prod runs the new release, byte for byte");
 	if (s->w.has_django) {
 		const struct jv *m = jv_get(deployment(s, SERVICE_ORDERS, 2), "migrations");
 
@@ -290,7 +294,8 @@ static void tell_config_gate(struct story *s)
 	const struct jv *g = plan_gate(s, "config");
 
 	check(s, code == 3 && g && strstr(jv_get_text(g, "evidence", ""), "REMINDER_FROM"),
-	      "a missing key closes the config gate", "exit %d, %s", code, jv_get_text(g, "evidence", s->seen.message));
+	      "a missing key closes the config gate", "exit %d, %s", code,
+	      jv_get_text(g, "evidence", s->seen.message));
 	/* Behind Towpath's back: somebody sets the key on the host. */
 	if (!world_path(&s->w, path, sizeof(path), "hosts/prod/billing/.env"))
 		return;
@@ -301,8 +306,9 @@ static void tell_config_gate(struct story *s)
 	str_release(&text);
 	run(s, "why", "billing", "prod", NULL);
 	g = plan_gate(s, "config");
-	check(s, rc >= 0 && g && !strcmp(jv_get_text(g, "verdict", ""), "open"), "the gate opens once the key is there",
-	      "%s: %s", jv_get_text(g, "verdict", "-"), jv_get_text(g, "evidence", s->seen.message));
+	check(s, rc >= 0 && g && !strcmp(jv_get_text(g, "verdict", ""), "open"),
+	      "the gate opens once the key is there", "%s: %s", jv_get_text(g, "verdict", "-"),
+	      jv_get_text(g, "evidence", s->seen.message));
 }
 
 static void tell_bad_build(struct story *s)
@@ -316,18 +322,21 @@ static void tell_bad_build(struct story *s)
 	check(s, code == 0 && s->bad[0], "a bad build of web appears", "%s", answer);
 	code = run(s, "promote", "web", "--to", "staging", "--release", s->bad, "--follow", NULL);
 	r = jv_get(s->seen.value, "rollout");
-	check(s, code == 1 && jv_get_true(r, "rolled_back", false), "it fails its health check and is rolled back by policy",
-	      "exit %d, %s", code, s->seen.message);
-	check_settled(s, SERVICE_WEB, 1, demo_versions[SERVICE_WEB][1], "staging runs the release from before again");
+	check(s, code == 1 && jv_get_true(r, "rolled_back", false),
+	      "it fails its health check and is rolled back by policy", "exit %d, %s", code, s->seen.message);
+	check_settled(s, SERVICE_WEB, 1, demo_versions[SERVICE_WEB][1],
+		      "staging runs the release from before again");
 }
 
 static void tell_rollback(struct story *s)
 {
 	int code = run(s, "rollback", "orders", "prod", "--confirm", "prod/orders", "--reason",
-	               "support wants the old form back", "--follow", NULL);
+		       "support wants the old form back", "--follow", NULL);
 
-	check(s, code == 0, "a rollback by hand, without waiting for gates", "exit %d, %s", code, s->seen.message);
-	check_settled(s, SERVICE_ORDERS, 2, demo_versions[SERVICE_ORDERS][2], "prod runs the release from before again");
+	check(s, code == 0, "a rollback by hand, without waiting for gates", "exit %d, %s", code,
+	      s->seen.message);
+	check_settled(s, SERVICE_ORDERS, 2, demo_versions[SERVICE_ORDERS][2],
+		      "prod runs the release from before again");
 }
 
 static void tell_audit(struct story *s)
@@ -339,15 +348,15 @@ static void tell_audit(struct story *s)
 	rows = jv_get(s->seen.value, "rows");
 	for (size_t i = 0; i < jv_len(rows); i++)
 		approved = approved || (!strcmp(jv_get_text(jv_at(rows, i), "actor", ""), "bo") &&
-		                        !strncmp(jv_get_text(jv_at(rows, i), "verb", ""), "approve", 7));
-	check(s, code == 0 && approved, "the history tells who did what", "%zu rows, bo's approval %s", jv_len(rows),
-	      approved ? "among them" : "is missing");
+					!strncmp(jv_get_text(jv_at(rows, i), "verb", ""), "approve", 7));
+	check(s, code == 0 && approved, "the history tells who did what", "%zu rows, bo's approval %s",
+	      jv_len(rows), approved ? "among them" : "is missing");
 	code = run(s, "audit", "verify", NULL);
-	check(s, code == 0 && jv_get_true(s->seen.value, "whole", false), "the audit chain is whole", "exit %d, %s", code,
-	      s->seen.message);
+	check(s, code == 0 && jv_get_true(s->seen.value, "whole", false), "the audit chain is whole",
+	      "exit %d, %s", code, s->seen.message);
 }
 
-/* --- the end ------------------------------------------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------------------------------- */
 
 /* Processes whose command line names the world's folder. */
 static int left_over(const struct story *s)
@@ -361,7 +370,8 @@ static int left_over(const struct story *s)
 		size_t got;
 		FILE *f;
 
-		if (!isdigit((unsigned char)entry->d_name[0]) || strtol(entry->d_name, NULL, 10) == (long)getpid())
+		if (!isdigit((unsigned char)entry->d_name[0]) ||
+		    strtol(entry->d_name, NULL, 10) == (long)getpid())
 			continue;
 		snprintf(path, sizeof(path), "/proc/%.20s/cmdline", entry->d_name);
 		f = fopen(path, "re");
@@ -409,7 +419,8 @@ static int story_begin(struct story *s, const char *self, struct error *e)
 
 	if (!tmp || tmp[0] != '/' || access(tmp, W_OK) != 0)
 		tmp = access("/tmp", W_OK) == 0 ? "/tmp" : "/var/tmp";
-	if (snprintf(s->parent, sizeof(s->parent), "%s/towpath-demo-XXXXXX", tmp) >= PATH_LEN / 2 || !mkdtemp(s->parent))
+	if (snprintf(s->parent, sizeof(s->parent), "%s/towpath-demo-XXXXXX", tmp) >= PATH_LEN / 2 ||
+	    !mkdtemp(s->parent))
 		return error_set(e, ERR_IO, "cannot make a folder in %s: %s", tmp, strerror(errno));
 	snprintf(dir, sizeof(dir), "%.*s/user", PATH_LEN / 2, s->parent);
 	setenv("TOWPATH_STATE", dir, 1);
@@ -422,8 +433,8 @@ static int story_begin(struct story *s, const char *self, struct error *e)
 static void tell(struct story *s)
 {
 	static void (*const chapters[])(struct story *) = {
-		tell_board, tell_smoke, tell_blocked, tell_approval, tell_promotion, tell_config_gate, tell_bad_build,
-		tell_rollback, tell_audit,
+	    tell_board,       tell_smoke,     tell_blocked,  tell_approval, tell_promotion,
+	    tell_config_gate, tell_bad_build, tell_rollback, tell_audit,
 	};
 	struct error e;
 
@@ -431,8 +442,9 @@ static void tell(struct story *s)
 		check(s, false, "the demo world is built and runs", "%s %s", e.text, e.hint);
 		return;
 	}
-	check(s, true, "the demo world is built and runs", "%d services in %d environments%s%s", DEMO_SERVICES,
-	      DEMO_ENVS, s->w.has_databases ? ", with databases" : ", without databases: ", s->w.no_databases);
+	check(s, true, "the demo world is built and runs", "%d services in %d environments%s%s",
+	      DEMO_SERVICES, DEMO_ENVS,
+	      s->w.has_databases ? ", with databases" : ", without databases: ", s->w.no_databases);
 	for (size_t i = 0; i < ARRAY_LEN(chapters) && !tool_interrupted; i++)
 		chapters[i](s);
 	if (tool_interrupted)

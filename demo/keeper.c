@@ -32,15 +32,21 @@
 #include <unistd.h>
 
 enum {
-	IDLE_MS = 60000, LOOK_MS = 3000, REVIVE_MS = 20000, READY_MS = 20000, STOP_MS = 3000, TURN_MS = 50,
-	EXIT_PORT_TAKEN = 98, FDS_MAX = 256
+	IDLE_MS = 60000,
+	LOOK_MS = 3000,
+	REVIVE_MS = 20000,
+	READY_MS = 20000,
+	STOP_MS = 3000,
+	TURN_MS = 50,
+	EXIT_PORT_TAKEN = 98,
+	FDS_MAX = 256
 };
 
 struct unit {
-	int service, env, number;        /* instance number from 0 */
-	char name[NAME_LEN];             /* "web-1" */
-	pid_t pid;                       /* 0: does not run */
-	int64_t revive_ms;               /* when it shall come back */
+	int service, env, number; /* instance number from 0 */
+	char name[NAME_LEN];      /* "web-1" */
+	pid_t pid;                /* 0: does not run */
+	int64_t revive_ms;        /* when it shall come back */
 };
 
 struct keeper {
@@ -117,8 +123,14 @@ static int unit_start(struct keeper *k, struct unit *u, struct error *e)
 {
 	const struct world *w = &k->w;
 	char root[PATH_LEN], faults[PATH_LEN], log[PATH_LEN], port[16], note[NAME_LEN * 2];
-	const char *const argv[] = {w->self, "__service", "--root", root, "--service", demo_services[u->service], "--env",
-	                            demo_envs[u->env], "--name", u->name, "--port", port, "--faults", faults, NULL};
+	const char *const argv[] = {w->self,     "__service",
+				    "--root",    root,
+				    "--service", demo_services[u->service],
+				    "--env",     demo_envs[u->env],
+				    "--name",    u->name,
+				    "--port",    port,
+				    "--faults",  faults,
+				    NULL};
 	struct tool t = {.argv = argv, .cwd = "/", .output_path = log, .death_signal = SIGKILL};
 
 	snprintf(port, sizeof(port), "%d", w->ports[u->service][u->env][u->number]);
@@ -158,8 +170,10 @@ static int unit_wait(struct keeper *k, struct unit *u, int timeout_ms, struct er
 			bool taken = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_PORT_TAKEN;
 
 			unit_ended(k, u);
-			return taken ? error_set(e, ERR_CONFLICT, "the port of %s in %s is taken", u->name, demo_envs[u->env]) :
-			       error_set(e, ERR_IO, "%s in %s ended at its start", u->name, demo_envs[u->env]);
+			return taken ? error_set(e, ERR_CONFLICT, "the port of %s in %s is taken", u->name,
+						 demo_envs[u->env])
+				     : error_set(e, ERR_IO, "%s in %s ended at its start", u->name,
+						 demo_envs[u->env]);
 		}
 		if (port_answers(k->w.ports[u->service][u->env][u->number]))
 			return ERR_OK;
@@ -198,7 +212,8 @@ static struct unit *unit_find(struct keeper *k, const char *env, const char *ser
 	for (int i = 0; i < k->n_units; i++) {
 		struct unit *u = &k->units[i];
 
-		if (!strcmp(demo_envs[u->env], env) && !strcmp(demo_services[u->service], service) && !strcmp(u->name, name))
+		if (!strcmp(demo_envs[u->env], env) && !strcmp(demo_services[u->service], service) &&
+		    !strcmp(u->name, name))
 			return u;
 	}
 	return NULL;
@@ -304,7 +319,8 @@ static bool world_in_use(const struct keeper *k)
 	free(real);
 	d = opendir("/proc");
 	while (d && !uses && (entry = readdir(d)))
-		uses = isdigit((unsigned char)entry->d_name[0]) && process_uses(entry->d_name, store, strlen(store));
+		uses = isdigit((unsigned char)entry->d_name[0]) &&
+		       process_uses(entry->d_name, store, strlen(store));
 	if (d)
 		closedir(d);
 	return uses;
@@ -448,7 +464,8 @@ int demo_keeper_main(int argc, char **argv, const char *self)
 	sigaction(SIGINT, &stop, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	if (world_locate(&k.w, argv[1], self, &e) < 0 || world_load(&k.w, &e) < 0 || keeper_lock(&k, &e) < 0) {
+	if (world_locate(&k.w, argv[1], self, &e) < 0 || world_load(&k.w, &e) < 0 ||
+	    keeper_lock(&k, &e) < 0) {
 		fprintf(stderr, "%s\n", e.text);
 		return 1;
 	}

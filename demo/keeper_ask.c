@@ -119,7 +119,8 @@ int keeper_start(struct world *w, bool hold, struct error *e)
 	long long start;
 	long pid;
 
-	if (!world_path(w, path, sizeof(path), "run/hold") || !world_path(w, log, sizeof(log), "log/keeper.log"))
+	if (!world_path(w, path, sizeof(path), "run/hold") ||
+	    !world_path(w, log, sizeof(log), "log/keeper.log"))
 		return error_set(e, ERR_NOMEM, "path too long");
 	if (hold) {
 		int rc = file_write(path, "", 0, 0600, e);

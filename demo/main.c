@@ -18,19 +18,19 @@ enum { PORT_TRIES = 3, MARK_MS = 20000, EXIT_USAGE_ERROR = 2 };
 extern char **environ;
 
 static const char usage[] =
-	"usage: towpath demo [--dir DIR] [WORD]\n"
-	"  (no word)                       build and start the world, open the console on it\n"
-	"  start                           start it; it stays until stop\n"
-	"  stop                            end its processes; its files stay\n"
-	"  status [--json]                 does it run?\n"
-	"  path                            its towpath.yaml, for: towpath -c \"$(towpath demo path)\" status\n"
-	"  reset                           build it anew\n"
-	"  remove                          end it and remove its files\n"
-	"  restart ENV SERVICE INSTANCE    restart one instance from what is deployed\n"
-	"  fault bad-build|failing-migration|errors|slow|log-flood|kill-instance [SERVICE [ENV]]\n"
-	"  fault clear                     end all faults\n"
-	"  as OPERATOR COMMAND...          act as the other operator (ann, bo)\n"
-	"  --headless                      the whole story without a terminal; leaves nothing behind\n";
+    "usage: towpath demo [--dir DIR] [WORD]\n"
+    "  (no word)                       build and start the world, open the console on it\n"
+    "  start                           start it; it stays until stop\n"
+    "  stop                            end its processes; its files stay\n"
+    "  status [--json]                 does it run?\n"
+    "  path                            its towpath.yaml, for: towpath -c \"$(towpath demo path)\" status\n"
+    "  reset                           build it anew\n"
+    "  remove                          end it and remove its files\n"
+    "  restart ENV SERVICE INSTANCE    restart one instance from what is deployed\n"
+    "  fault bad-build|failing-migration|errors|slow|log-flood|kill-instance [SERVICE [ENV]]\n"
+    "  fault clear                     end all faults\n"
+    "  as OPERATOR COMMAND...          act as the other operator (ann, bo)\n"
+    "  --headless                      the whole story without a terminal; leaves nothing behind\n";
 
 static int report(const struct error *e, int code)
 {
@@ -156,8 +156,9 @@ static int do_start(struct world *w)
 
 	if (demo_start(w, true, &e) < 0)
 		return report(&e, 1);
-	printf("The demo world runs. Look at it:\n  towpath demo\n  towpath -c \"$(towpath demo path)\" status\n"
-	       "End it:\n  towpath demo stop\n");
+	printf(
+	    "The demo world runs. Look at it:\n  towpath demo\n  towpath -c \"$(towpath demo path)\" status\n"
+	    "End it:\n  towpath demo stop\n");
 	return 0;
 }
 
@@ -224,9 +225,10 @@ static int do_status(struct world *w, bool json)
 		struct str out;
 
 		str_init(&out, 64 * 1024);
-		str_addf(&out, "{\"running\":%s,\"pid\":%ld,\"built\":%s,\"databases\":%s,\"django\":%s,\"dir\":",
-		         pid ? "true" : "false", (long)pid, world_is_built(w) ? "true" : "false",
-		         w->has_databases ? "true" : "false", w->has_django ? "true" : "false");
+		str_addf(&out,
+			 "{\"running\":%s,\"pid\":%ld,\"built\":%s,\"databases\":%s,\"django\":%s,\"dir\":",
+			 pid ? "true" : "false", (long)pid, world_is_built(w) ? "true" : "false",
+			 w->has_databases ? "true" : "false", w->has_django ? "true" : "false");
 		tool_json_string(&out, w->dir);
 		str_add(&out, ",\"config\":");
 		tool_json_string(&out, w->config);

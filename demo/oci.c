@@ -27,7 +27,7 @@ enum { LAYER_MAX = 8 * 1024 * 1024, TAR_BLOCK = 512, BUILD_TAKES_S = 240, RELEAS
 struct tar {
 	struct str out;
 	int64_t time_s;
-	char last_dir[PATH_LEN / 4];     /* the folder whose entries are there already */
+	char last_dir[PATH_LEN / 4]; /* the folder whose entries are there already */
 	struct error *e;
 };
 
@@ -46,7 +46,10 @@ static int tar_header(struct tar *t, const char *path, size_t n, int mode, char 
 	snprintf(h + 136, 12, "%011llo", (unsigned long long)t->time_s);
 	memset(h + 148, ' ', 8);
 	h[156] = type;
-	memcpy(h + 257, "ustar\0" "00", 8);
+	memcpy(h + 257,
+	       "ustar\0"
+	       "00",
+	       8);
 	for (int i = 0; i < TAR_BLOCK; i++)
 		sum += (unsigned char)h[i];
 	snprintf(h + 148, 8, "%06o", sum);
@@ -121,12 +124,14 @@ static int put_bytes(const char *path, const void *bytes, size_t n, int mode, st
 	return close(fd) == 0 ? ERR_OK : error_set(e, ERR_IO, "cannot write %s", path);
 }
 
-static int put_blob(const struct world *w, int service, const struct str *s, char digest[DIGEST_LEN], struct error *e)
+static int put_blob(const struct world *w, int service, const struct str *s, char digest[DIGEST_LEN],
+		    struct error *e)
 {
 	char path[PATH_LEN];
 
 	digest_of(s, digest);
-	if (!world_path(w, path, sizeof(path), "registry/%s/blobs/sha256/%s", demo_services[service], digest + 7))
+	if (!world_path(w, path, sizeof(path), "registry/%s/blobs/sha256/%s", demo_services[service],
+			digest + 7))
 		return error_set(e, ERR_NOMEM, "path too long");
 	return put_bytes(path, str_text(s), s->len, 0644, e);
 }
@@ -136,17 +141,19 @@ static void config_text(struct str *out, int service, const struct oci_image *im
 	char created[32];
 
 	tool_rfc3339(image->built_s, created);
-	str_addf(out, "{\"created\":\"%s\",\"author\":\"demo builder\",\"architecture\":\"amd64\",\"os\":\"linux\","
-	         "\"config\":{\"WorkingDir\":\"/\",\"Labels\":{"
-	         "\"org.opencontainers.image.title\":\"%s\",\"org.opencontainers.image.version\":\"%s\","
-	         "\"org.opencontainers.image.revision\":\"%s\",\"org.opencontainers.image.created\":\"%s\"}},"
-	         "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"%s\"]},"
-	         "\"history\":[{\"created\":\"%s\",\"created_by\":\"demo builder\"}]}",
-	         created, demo_services[service], image->version, image->revision, created, image->layer, created);
+	str_addf(
+	    out,
+	    "{\"created\":\"%s\",\"author\":\"demo builder\",\"architecture\":\"amd64\",\"os\":\"linux\","
+	    "\"config\":{\"WorkingDir\":\"/\",\"Labels\":{"
+	    "\"org.opencontainers.image.title\":\"%s\",\"org.opencontainers.image.version\":\"%s\","
+	    "\"org.opencontainers.image.revision\":\"%s\",\"org.opencontainers.image.created\":\"%s\"}},"
+	    "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"%s\"]},"
+	    "\"history\":[{\"created\":\"%s\",\"created_by\":\"demo builder\"}]}",
+	    created, demo_services[service], image->version, image->revision, created, image->layer, created);
 }
 
 static int put_index(const struct world *w, int service, const struct oci_image *image, size_t n_manifest,
-                     struct error *e)
+		     struct error *e)
 {
 	char path[PATH_LEN], created[32];
 	struct jv *index = NULL, *d, *notes;
@@ -180,8 +187,8 @@ static int put_index(const struct world *w, int service, const struct oci_image 
 		jv_push(&a, (struct jv *)(uintptr_t)jv_get(index, "manifests"), d);
 		str_clear(&text);
 		jv_print(index, JV_PRETTY, &text);
-		rc = arena_failed(&a) || text.failed ? error_set(e, ERR_NOMEM, "the index is too large") :
-		     file_write(path, str_text(&text), text.len, 0644, e);
+		rc = arena_failed(&a) || text.failed ? error_set(e, ERR_NOMEM, "the index is too large")
+						     : file_write(path, str_text(&text), text.len, 0644, e);
 	}
 	str_release(&text);
 	arena_release(&a);
@@ -203,8 +210,8 @@ static int layout_make(const struct world *w, int service, struct error *e)
 }
 
 /* Writes layer, config and manifest; the index is the caller's. */
-static int put_image(const struct world *w, int service, struct tar *t, struct oci_image *image, size_t *ret_n,
-                     struct error *e)
+static int put_image(const struct world *w, int service, struct tar *t, struct oci_image *image,
+		     size_t *ret_n, struct error *e)
 {
 	char config[DIGEST_LEN];
 	struct str text;
@@ -217,9 +224,11 @@ static int put_image(const struct world *w, int service, struct tar *t, struct o
 	if (rc >= 0)
 		rc = put_blob(w, service, &text, config, e);
 	str_clear(&text);
-	str_addf(&text, "{\"schemaVersion\":2,\"mediaType\":\"%s\",\"config\":{\"mediaType\":\"%s\",\"digest\":\"%s\","
-	         "\"size\":%zu},\"layers\":[{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%zu}]}", MANIFEST_TYPE,
-	         CONFIG_TYPE, config, n_config, LAYER_TYPE, image->layer, t->out.len);
+	str_addf(
+	    &text,
+	    "{\"schemaVersion\":2,\"mediaType\":\"%s\",\"config\":{\"mediaType\":\"%s\",\"digest\":\"%s\","
+	    "\"size\":%zu},\"layers\":[{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%zu}]}",
+	    MANIFEST_TYPE, CONFIG_TYPE, config, n_config, LAYER_TYPE, image->layer, t->out.len);
 	*ret_n = text.len;
 	if (rc >= 0)
 		rc = put_blob(w, service, &text, image->digest, e);
@@ -296,9 +305,11 @@ static int place_note(const struct oci_image *image, const char *dir, int64_t si
 	str_init(&text, 8192);
 	tool_rfc3339(image->built_s, built);
 	tool_rfc3339(since_s, since);
-	str_addf(&text, "{\n  \"digest\": \"%s\",\n  \"revision\": \"%s\",\n  \"tag\": \"%s\",\n  \"built\": \"%s\",\n"
-	         "  \"files\": \"%s\",\n  \"staged_at\": \"%s\"\n}\n", image->digest, image->revision, image->version,
-	         built, files, since);
+	str_addf(
+	    &text,
+	    "{\n  \"digest\": \"%s\",\n  \"revision\": \"%s\",\n  \"tag\": \"%s\",\n  \"built\": \"%s\",\n"
+	    "  \"files\": \"%s\",\n  \"staged_at\": \"%s\"\n}\n",
+	    image->digest, image->revision, image->version, built, files, since);
 	snprintf(path, sizeof(path), "%s/release.json", dir);
 	rc = put_bytes(path, str_text(&text), text.len, 0644, e);
 	str_release(&text);
@@ -306,7 +317,7 @@ static int place_note(const struct oci_image *image, const char *dir, int64_t si
 }
 
 int oci_place(const struct world *w, int service, int env, const struct oci_image *image, int64_t since_s,
-              struct error *e)
+	      struct error *e)
 {
 	char link[PATH_LEN], target[64];
 	struct timespec times[2] = {{.tv_sec = (time_t)since_s}, {.tv_sec = (time_t)since_s}};
@@ -315,7 +326,8 @@ int oci_place(const struct world *w, int service, int env, const struct oci_imag
 	int rc;
 
 	snprintf(target, sizeof(target), "releases/%.*s", RELEASE_NAME_LEN, image->digest + 7);
-	if (!world_path(w, p.dir, sizeof(p.dir), "hosts/%s/%s/%s", demo_envs[env], demo_services[service], target) ||
+	if (!world_path(w, p.dir, sizeof(p.dir), "hosts/%s/%s/%s", demo_envs[env], demo_services[service],
+			target) ||
 	    !world_path(w, link, sizeof(link), "hosts/%s/%s/current", demo_envs[env], demo_services[service]))
 		return error_set(e, ERR_NOMEM, "path too long");
 	rc = git_files(w, service, image->version, &info, place_file, &p, e);

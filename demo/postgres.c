@@ -71,8 +71,9 @@ static bool find_python(struct world *w)
 	static const char *const candidates[] = {"python3", "/usr/bin/python3", NULL};
 
 	for (int i = 0; candidates[i]; i++) {
-		const char *const argv[] = {candidates[i], "-c",
-		                            "import sys, django.core.management, psycopg2; print(sys.executable)", NULL};
+		const char *const argv[] = {
+		    candidates[i], "-c",
+		    "import sys, django.core.management, psycopg2; print(sys.executable)", NULL};
 		const char *const env[] = {"PYTHONDONTWRITEBYTECODE=1", NULL};
 		struct tool t = {.argv = argv, .env = env, .keep_stderr = true};
 		struct error e;
@@ -98,13 +99,14 @@ void postgres_find(struct world *w)
 {
 	w->has_databases = find_bin(w);
 	if (!w->has_databases) {
-		str_copy(w->no_databases, sizeof(w->no_databases), "initdb is not installed (Debian: apt-get install postgresql)");
+		str_copy(w->no_databases, sizeof(w->no_databases),
+			 "initdb is not installed (Debian: apt-get install postgresql)");
 		return;
 	}
 	if (geteuid() == 0 && !getpwnam("postgres")) {
 		w->has_databases = false;
 		str_copy(w->no_databases, sizeof(w->no_databases),
-		         "PostgreSQL refuses root, and there is no user postgres to drop to");
+			 "PostgreSQL refuses root, and there is no user postgres to drop to");
 		return;
 	}
 	w->has_django = find_python(w);
@@ -173,13 +175,16 @@ pid_t postgres_init(struct world *w, struct error *e)
 	char initdb[PATH_LEN], pwfile[PATH_LEN + 16], log[PATH_LEN];
 	const char *const env[] = {"LC_ALL=C", "PGOPTIONS=", NULL};
 
-	if (make_data_folder(w, e) < 0 || world_mark(w, e) < 0 || make_password(w, pwfile, sizeof(pwfile), e) < 0)
+	if (make_data_folder(w, e) < 0 || world_mark(w, e) < 0 ||
+	    make_password(w, pwfile, sizeof(pwfile), e) < 0)
 		return -1;
 	if (!world_path(w, log, sizeof(log), "log/initdb.log"))
 		return error_set(e, ERR_NOMEM, "path too long"), -1;
 	snprintf(initdb, sizeof(initdb), "%s/initdb", w->pg_bin);
-	const char *const argv[] = {initdb, "-D", w->pg_data, "-U", SUPERUSER, "-A", "scram-sha-256", "--pwfile", pwfile,
-	                            "--locale=C", "-E", "UTF8", "--no-sync", "--no-instructions", NULL};
+	const char *const argv[] = {
+	    initdb,     "-D",   w->pg_data,   "-U", SUPERUSER, "-A",        "scram-sha-256",
+	    "--pwfile", pwfile, "--locale=C", "-E", "UTF8",    "--no-sync", "--no-instructions",
+	    NULL};
 	struct tool t = {.argv = argv, .env = env, .cwd = "/", .output_path = log, .death_signal = SIGKILL};
 
 	drop_user(&t);
@@ -189,10 +194,15 @@ pid_t postgres_init(struct world *w, struct error *e)
 static PGconn *connect_to(const struct world *w, const char *database)
 {
 	char port[16];
-	const char *keys[] = {"host", "hostaddr", "port", "dbname", "user", "password", "connect_timeout", "gssencmode",
-	                      "sslmode", "options", NULL};
-	const char *values[] = {"127.0.0.1", "127.0.0.1", port, database, SUPERUSER, w->pg_password, "3", "disable",
-	                        "disable", "-c client_min_messages=warning", NULL};
+	const char *keys[] = {"host",     "hostaddr",        "port",       "dbname",  "user",
+			      "password", "connect_timeout", "gssencmode", "sslmode", "options",
+			      NULL};
+	const char *values[] = {"127.0.0.1", "127.0.0.1",
+				port,        database,
+				SUPERUSER,   w->pg_password,
+				"3",         "disable",
+				"disable",   "-c client_min_messages=warning",
+				NULL};
 
 	snprintf(port, sizeof(port), "%d", w->pg_port);
 	return PQconnectdbParams(keys, values, 0);
@@ -233,12 +243,38 @@ pid_t postgres_start(const struct world *w, struct error *e)
 	if (!world_path(w, log, sizeof(log), "log/postgres.log"))
 		return error_set(e, ERR_NOMEM, "path too long"), -1;
 	const char *const env[] = {"LC_ALL=C", "PGOPTIONS=", NULL};
-	const char *const argv[] = {postgres, "-D", w->pg_data, "-c", port, "-c", "listen_addresses=127.0.0.1",
-	                            "-c", "unix_socket_directories=", "-c", "dynamic_shared_memory_type=mmap",
-	                            "-c", "shared_buffers=16MB", "-c", "max_connections=80", "-c", "fsync=off",
-	                            "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
-	                            "-c", "max_wal_size=64MB", "-c", "min_wal_size=32MB", "-c", "wal_level=minimal",
-	                            "-c", "max_wal_senders=0", "-c", "log_min_messages=warning", NULL};
+	const char *const argv[] = {postgres,
+				    "-D",
+				    w->pg_data,
+				    "-c",
+				    port,
+				    "-c",
+				    "listen_addresses=127.0.0.1",
+				    "-c",
+				    "unix_socket_directories=",
+				    "-c",
+				    "dynamic_shared_memory_type=mmap",
+				    "-c",
+				    "shared_buffers=16MB",
+				    "-c",
+				    "max_connections=80",
+				    "-c",
+				    "fsync=off",
+				    "-c",
+				    "synchronous_commit=off",
+				    "-c",
+				    "full_page_writes=off",
+				    "-c",
+				    "max_wal_size=64MB",
+				    "-c",
+				    "min_wal_size=32MB",
+				    "-c",
+				    "wal_level=minimal",
+				    "-c",
+				    "max_wal_senders=0",
+				    "-c",
+				    "log_min_messages=warning",
+				    NULL};
 	struct tool t = {.argv = argv, .env = env, .cwd = "/", .output_path = log, .death_signal = SIGINT};
 
 	drop_user(&t);
@@ -286,7 +322,8 @@ static int exec_on(const struct world *w, const char *database, const char *sql,
 	int rc = ERR_OK;
 
 	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
-		rc = error_set(e, ERR_IO, "%s: %.*s", database, (int)strcspn(PQerrorMessage(db), "\n"), PQerrorMessage(db));
+		rc = error_set(e, ERR_IO, "%s: %.*s", database, (int)strcspn(PQerrorMessage(db), "\n"),
+			       PQerrorMessage(db));
 	PQclear(r);
 	PQfinish(db);
 	return rc;
@@ -307,7 +344,8 @@ static int create_databases(const struct world *w, struct error *e)
 
 	for (int s = SERVICE_ORDERS; s <= SERVICE_BILLING; s++) {
 		for (int i = 0; i < DEMO_ENVS && rc == ERR_OK; i++) {
-			snprintf(sql, sizeof(sql), "CREATE DATABASE %s_%s TEMPLATE template0", demo_services[s], demo_envs[i]);
+			snprintf(sql, sizeof(sql), "CREATE DATABASE %s_%s TEMPLATE template0",
+				 demo_services[s], demo_envs[i]);
 			rc = exec_on(w, "postgres", sql, e);
 		}
 	}
@@ -319,10 +357,14 @@ static pid_t start_migration(const struct world *w, int service, int env, struct
 {
 	char cwd[PATH_LEN], log[PATH_LEN], url[URL_LEN], variable[URL_LEN + 16];
 	const char *const django[] = {w->python, "manage.py", "migrate", "--noinput", NULL};
-	const char *const prisma[] = {w->self, "__prisma", "deploy", "--migrations", "prisma/migrations", NULL};
+	const char *const prisma[] = {w->self,        "__prisma",          "deploy",
+				      "--migrations", "prisma/migrations", NULL};
 	const char *const vars[] = {variable, "PYTHONDONTWRITEBYTECODE=1", NULL};
-	struct tool t = {.argv = service == SERVICE_ORDERS ? django : prisma, .env = vars, .cwd = cwd, .output_path = log,
-	                 .death_signal = SIGKILL};
+	struct tool t = {.argv = service == SERVICE_ORDERS ? django : prisma,
+			 .env = vars,
+			 .cwd = cwd,
+			 .output_path = log,
+			 .death_signal = SIGKILL};
 
 	world_url(w, service, env, url, sizeof(url));
 	snprintf(variable, sizeof(variable), "DATABASE_URL=%s", url);
@@ -352,9 +394,9 @@ int postgres_fill(const struct world *w, struct error *e)
 
 			if (code != 0 && rc == ERR_OK) {
 				rc = error_set(e, ERR_IO, "the migrations of %s in %s ended with %d",
-				               demo_services[SERVICE_ORDERS + s], demo_envs[i], code);
-				error_hint(e, "see %s/log/migrate-%s-%s.log", w->dir, demo_services[SERVICE_ORDERS + s],
-				           demo_envs[i]);
+					       demo_services[SERVICE_ORDERS + s], demo_envs[i], code);
+				error_hint(e, "see %s/log/migrate-%s-%s.log", w->dir,
+					   demo_services[SERVICE_ORDERS + s], demo_envs[i]);
 			}
 		}
 	}

@@ -21,11 +21,11 @@ struct service {
 	char root[PATH_LEN], release[PATH_LEN], faults[PATH_LEN], log_path[PATH_LEN];
 	char name[NAME_LEN], instance[NAME_LEN], env[NAME_LEN];
 	char version[TAG_LEN], revision[REVISION_LEN], digest[DIGEST_LEN], files[DIGEST_LEN];
-	char broken[TEXT_LEN];               /* a build that does not work says why */
+	char broken[TEXT_LEN]; /* a build that does not work says why */
 	char database_url[URL_LEN];
-	char requires[REQUIRES_MAX][KEY_LEN];   /* "table.column" that this code uses */
+	char requires[REQUIRES_MAX][KEY_LEN]; /* "table.column" that this code uses */
 	int n_requires;
-	char needs[REQUIRES_MAX][KEY_LEN];   /* keys that the env file must have */
+	char needs[REQUIRES_MAX][KEY_LEN]; /* keys that the env file must have */
 	int n_needs;
 	double latency_ms, error_pct;
 	int port;
@@ -37,9 +37,9 @@ struct service {
 	int n_routes;
 	uint64_t random;
 	bool fault_errors, fault_slow, fault_flood;
-	char database_text[TEXT_LEN];        /* why the database is not usable, "" fine */
+	char database_text[TEXT_LEN]; /* why the database is not usable, "" fine */
 	char config_text[TEXT_LEN];
-	uint64_t recent_all, recent_failed;  /* decayed once a second, for /health */
+	uint64_t recent_all, recent_failed; /* decayed once a second, for /health */
 	int log_fd;
 	int64_t log_bytes;
 	uint64_t log_lines;
@@ -51,7 +51,8 @@ struct MHD_Daemon *service_http_start(struct service *s);
 void service_http_stop(struct MHD_Daemon *d);
 
 /* service.c: one JSON line; extra is JSON members without braces or "". */
-void service_log(struct service *s, const char *level, const char *extra, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void service_log(struct service *s, const char *level, const char *extra, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
 /* Between 0 and 1. */
 double service_random(struct service *s);
 

@@ -10,9 +10,9 @@
 enum { CALLS_MAX = 64, ROUTES = 3, CALL_TIMEOUT_MS = 5000, PERIOD_FLOOR_MS = 20 };
 
 static const char *const routes[DEMO_SERVICES][ROUTES] = {
-	{"/", "/catalog", "/cart"},
-	{"/orders", "/orders/17", "/checkout"},
-	{"/invoices", "/invoices/9", "/pay"},
+    {"/", "/catalog", "/cart"},
+    {"/orders", "/orders/17", "/checkout"},
+    {"/invoices", "/invoices/9", "/pay"},
 };
 /* Requests a second. */
 static const double rates[DEMO_SERVICES][DEMO_ENVS] = {{4, 6, 14}, {3, 4, 9}, {2, 3, 6}};
@@ -117,7 +117,8 @@ static void send_due(struct traffic *t)
 				continue;
 			send_one(t, s, i);
 			/* Visitors do not come like clockwork. */
-			t->due_ms[s][i] = now + MAX(PERIOD_FLOOR_MS, period / 2 + (int)(next_random(t) % (unsigned)period));
+			t->due_ms[s][i] =
+			    now + MAX(PERIOD_FLOOR_MS, period / 2 + (int)(next_random(t) % (unsigned)period));
 		}
 	}
 }

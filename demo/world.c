@@ -24,15 +24,15 @@ const char *const demo_services[DEMO_SERVICES] = {"web", "orders", "billing"};
 const char *const demo_envs[DEMO_ENVS] = {"dev", "staging", "prod"};
 const int demo_instances[DEMO_SERVICES][DEMO_ENVS] = {{2, 2, 3}, {2, 2, 3}, {2, 2, 2}};
 const char *const demo_versions[DEMO_SERVICES][DEMO_ENVS] = {
-	{"1.6.0", "1.5.0", "1.4.2"},
-	{"2.5.0", "2.4.0", "2.3.1"},
-	{"0.10.1", "0.10.0", "0.9.0"},
+    {"1.6.0", "1.5.0", "1.4.2"},
+    {"2.5.0", "2.4.0", "2.3.1"},
+    {"0.10.1", "0.10.0", "0.9.0"},
 };
 /* How long ago it was put there, in minutes. */
 static const int placed_min[DEMO_SERVICES][DEMO_ENVS] = {
-	{60 * 20, 60 * 24 * 9, 60 * 24 * 23},
-	{60 * 31, 60 * 24 * 6, 60 * 24 * 25},
-	{60 * 44, 60 * 24 * 8, 60 * 24 * 33},
+    {60 * 20, 60 * 24 * 9, 60 * 24 * 23},
+    {60 * 31, 60 * 24 * 6, 60 * 24 * 25},
+    {60 * 44, 60 * 24 * 8, 60 * 24 * 33},
 };
 
 int world_service(const char *name)
@@ -67,7 +67,7 @@ bool world_path(const struct world *w, char *dst, size_t cap, const char *fmt, .
 void world_url(const struct world *w, int service, int env, char *dst, size_t cap)
 {
 	snprintf(dst, cap, "postgresql://towpath:%s@127.0.0.1:%d/%s_%s", w->pg_password, w->pg_port,
-	         demo_services[service], demo_envs[env]);
+		 demo_services[service], demo_envs[env]);
 }
 
 void world_say(const struct world *w, const char *fmt, ...)
@@ -87,7 +87,8 @@ void world_say(const struct world *w, const char *fmt, ...)
 /* The default folder; a home that is missing or not ours to write does not stop the demo. */
 static void default_dir(char *dst, size_t cap)
 {
-	const char *own = getenv("TOWPATH_DEMO_DIR"), *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	const char *own = getenv("TOWPATH_DEMO_DIR"), *state = getenv("XDG_STATE_HOME"),
+		   *home = getenv("HOME");
 
 	if (own && own[0])
 		snprintf(dst, cap, "%s", own);
@@ -132,7 +133,8 @@ static void world_edition(char hex[65])
 	struct sha256 *h = sha256_new();
 
 	for (const struct baked *b = baked_files; h && b->path; b++) {
-		if (strncmp(b->path, "demo/world/", 11) != 0 || !strcmp(b->path, "demo/world/towpath.yaml.in"))
+		if (strncmp(b->path, "demo/world/", 11) != 0 ||
+		    !strcmp(b->path, "demo/world/towpath.yaml.in"))
 			continue;
 		sha256_add(h, b->path, strlen(b->path) + 1);
 		sha256_add(h, b->bytes, b->n);
@@ -156,8 +158,9 @@ static void load_ports(struct world *w, const struct jv *ports)
 	for (int s = 0; s < DEMO_SERVICES; s++)
 		for (int i = 0; i < DEMO_ENVS; i++)
 			for (int k = 0; k < demo_instances[s][i]; k++)
-				w->ports[s][i][k] = (int)jv_num(jv_at(jv_get(jv_get(ports, demo_services[s]), demo_envs[i]),
-				                                      (size_t)k), 0);
+				w->ports[s][i][k] = (int)jv_num(
+				    jv_at(jv_get(jv_get(ports, demo_services[s]), demo_envs[i]), (size_t)k),
+				    0);
 }
 
 int world_load(struct world *w, struct error *e)
@@ -177,7 +180,8 @@ int world_load(struct world *w, struct error *e)
 		rc = jv_parse(&a, str_text(&text), text.len, &v, e);
 	world_edition(edition);
 	if (rc >= 0 && strcmp(jv_get_text(v, "edition", ""), edition) != 0) {
-		rc = error_set(e, ERR_CONFLICT, "the demo world in %s is of another edition of this program", w->dir);
+		rc = error_set(e, ERR_CONFLICT, "the demo world in %s is of another edition of this program",
+			       w->dir);
 		error_hint(e, "build it anew: towpath demo reset");
 	}
 	if (v) {
@@ -238,8 +242,8 @@ int world_save(const struct world *w, struct error *e)
 	jv_set_str(&a, v, "postgres_bin", w->pg_bin);
 	jv_set(&a, v, "ports", ports);
 	jv_print(v, JV_PRETTY, &text);
-	rc = arena_failed(&a) || text.failed ? error_set(e, ERR_NOMEM, "out of memory") :
-	     file_write(path, str_text(&text), text.len, 0600, e);
+	rc = arena_failed(&a) || text.failed ? error_set(e, ERR_NOMEM, "out of memory")
+					     : file_write(path, str_text(&text), text.len, 0600, e);
 	str_release(&text);
 	arena_release(&a);
 	return rc;
@@ -258,7 +262,8 @@ int world_mark(const struct world *w, struct error *e)
 
 static int make_folders(const struct world *w, struct error *e)
 {
-	static const char *const top[] = {"state", "secrets", "log", "run/faults", "run/requests", "run/pids", NULL};
+	static const char *const top[] = {"state",        "secrets",  "log", "run/faults",
+					  "run/requests", "run/pids", NULL};
 	char path[PATH_LEN];
 	int rc = file_mkdirs(w->dir, 0700, e), n;
 	char **names = tool_names(w->dir, &n);
@@ -275,7 +280,8 @@ static int make_folders(const struct world *w, struct error *e)
 			rc = file_mkdirs(path, 0700, e);
 	for (int s = 0; s < DEMO_SERVICES; s++)
 		for (int i = 0; i < DEMO_ENVS && rc >= 0; i++)
-			if (world_path(w, path, sizeof(path), "hosts/%s/%s/log", demo_envs[i], demo_services[s]))
+			if (world_path(w, path, sizeof(path), "hosts/%s/%s/log", demo_envs[i],
+				       demo_services[s]))
 				rc = file_mkdirs(path, 0755, e);
 	return rc < 0 ? rc : ERR_OK;
 }
@@ -342,7 +348,8 @@ static int build_all(struct world *w, struct error *e)
 	if (!w->has_databases)
 		world_say(w, "  no databases: %s; going on without them", w->no_databases);
 	else if (!w->has_django)
-		world_say(w, "  no Django (Debian: apt-get install python3-django python3-psycopg2); orders goes without a database");
+		world_say(w, "  no Django (Debian: apt-get install python3-django python3-psycopg2); orders "
+			     "goes without a database");
 	rc = ports_choose(w, e);
 	if (rc == ERR_OK && w->has_databases) {
 		world_say(w, "  starting a PostgreSQL cluster of its own");

@@ -21,18 +21,18 @@ extern const char *const demo_versions[DEMO_SERVICES][DEMO_ENVS];
 
 struct world {
 	char dir[PATH_LEN];
-	char config[PATH_LEN];           /* dir/towpath.yaml */
-	char self[PATH_LEN];             /* this binary, absolute */
+	char config[PATH_LEN]; /* dir/towpath.yaml */
+	char self[PATH_LEN];   /* this binary, absolute */
 	int ports[DEMO_SERVICES][DEMO_ENVS][DEMO_INSTANCES];
 	bool has_databases;
-	char no_databases[TEXT_LEN];     /* why not */
+	char no_databases[TEXT_LEN]; /* why not */
 	bool has_django;
-	char python[PATH_LEN];           /* that imports django and psycopg2 */
+	char python[PATH_LEN]; /* that imports django and psycopg2 */
 	int pg_port;
-	char pg_data[PATH_LEN];          /* folder of the cluster */
-	char pg_bin[PATH_LEN / 2];       /* folder of initdb and postgres */
+	char pg_data[PATH_LEN];    /* folder of the cluster */
+	char pg_bin[PATH_LEN / 2]; /* folder of initdb and postgres */
 	char pg_password[65];
-	int64_t base_s;                  /* when the world was built */
+	int64_t base_s; /* when the world was built */
 	bool quiet;
 };
 
@@ -52,7 +52,7 @@ int world_build(struct world *w, struct error *e) MUST_CHECK;
 int world_remove(const struct world *w, struct error *e) MUST_CHECK;
 /* dir/rest by format; false when it is too long. */
 bool world_path(const struct world *w, char *dst, size_t cap, const char *fmt, ...) PRINTF_LIKE(4, 5);
-int world_service(const char *name);        /* -1: none of that name */
+int world_service(const char *name); /* -1: none of that name */
 int world_env(const char *name);
 void world_url(const struct world *w, int service, int env, char *dst, size_t cap);
 /* Progress for people, on stderr; nothing when quiet. */
@@ -70,7 +70,7 @@ int config_write_env(const struct world *w, struct error *e) MUST_CHECK;
 /* --- git.c --------------------------------------------------------------------------------------------------- */
 
 struct git_change {
-	const char *path;                /* in the repository */
+	const char *path; /* in the repository */
 	const char *text;
 };
 /* Builds dir/repo from world/history. */
@@ -80,9 +80,9 @@ int git_build(const struct world *w, struct error *e) MUST_CHECK;
  * one commit, one tag SERVICE-vVERSION.
  */
 int git_release(const struct world *w, int service, const char *version, const char *subject,
-                const struct git_change *changes, int n, const char *members, struct error *e) MUST_CHECK;
+		const struct git_change *changes, int n, const char *members, struct error *e) MUST_CHECK;
 struct git_file {
-	const char *path;                /* below the service's folder */
+	const char *path; /* below the service's folder */
 	const void *bytes;
 	size_t n;
 	bool executable;
@@ -93,25 +93,26 @@ struct git_release_info {
 };
 /* Calls each for the files of the service's tree at the tag, in byte order of their paths. */
 int git_files(const struct world *w, int service, const char *version, struct git_release_info *info,
-              int (*each)(void *ctx, const struct git_file *f), void *ctx, struct error *e) MUST_CHECK;
+	      int (*each)(void *ctx, const struct git_file *f), void *ctx, struct error *e) MUST_CHECK;
 /* Calls each with every version of a service that has a tag; order is that of the tags' names. */
 int git_versions(const struct world *w, int service, int (*each)(void *ctx, const char *version), void *ctx,
-                 struct error *e) MUST_CHECK;
+		 struct error *e) MUST_CHECK;
 
 /* --- oci.c --------------------------------------------------------------------------------------------------- */
 
 struct oci_image {
-	char digest[DIGEST_LEN];         /* of the manifest */
+	char digest[DIGEST_LEN]; /* of the manifest */
 	char layer[DIGEST_LEN];
 	char revision[REVISION_LEN];
 	char version[TAG_LEN];
 	int64_t built_s;
 };
 /* Makes the image of one release and adds it to dir/registry/SERVICE. */
-int oci_add(const struct world *w, int service, const char *version, struct oci_image *ret, struct error *e) MUST_CHECK;
+int oci_add(const struct world *w, int service, const char *version, struct oci_image *ret,
+	    struct error *e) MUST_CHECK;
 /* Unpacks a release as the host driver does: releases/NAME with release.json, and the link current. */
 int oci_place(const struct world *w, int service, int env, const struct oci_image *image, int64_t since_s,
-              struct error *e) MUST_CHECK;
+	      struct error *e) MUST_CHECK;
 
 /* --- postgres.c ---------------------------------------------------------------------------------------------- */
 
@@ -136,14 +137,14 @@ extern volatile sig_atomic_t tool_interrupted;
 
 struct tool {
 	const char *const *argv;
-	const char *const *env;          /* added to this process's environment */
-	const char *cwd;                 /* NULL: here */
-	const char *output_path;         /* appended; NULL: captured into out, or inherited if that is NULL too */
+	const char *const *env;  /* added to this process's environment */
+	const char *cwd;         /* NULL: here */
+	const char *output_path; /* appended; NULL: captured into out, or inherited if that is NULL too */
 	struct str *out;
-	bool keep_stderr;                /* captured: stdout only */
-	uid_t uid;                       /* 0: as we are */
+	bool keep_stderr; /* captured: stdout only */
+	uid_t uid;        /* 0: as we are */
 	gid_t gid;
-	int death_signal;                /* sent to the child when we die; 0: none */
+	int death_signal; /* sent to the child when we die; 0: none */
 	bool own_session;
 };
 /* Starts; -1 with e. output_path or inherited output only. */
@@ -152,7 +153,7 @@ pid_t tool_start(const struct tool *t, struct error *e);
 int tool_wait(pid_t pid, int timeout_ms);
 /* Starts, captures and waits. */
 int tool_run(const struct tool *t, int timeout_ms, struct error *e);
-int64_t tool_now_ms(void);               /* monotonic */
+int64_t tool_now_ms(void); /* monotonic */
 void tool_sleep_ms(int ms);
 /* Start time of a process in ticks since boot, 0 when it is gone or a zombie. */
 long long tool_start_time(pid_t pid);
@@ -177,7 +178,8 @@ int keeper_start(struct world *w, bool hold, struct error *e) MUST_CHECK;
 /* Ends it; 0 also when there was none. */
 int keeper_stop(const struct world *w, struct error *e) MUST_CHECK;
 /* Asks it for something ("restart ENV SERVICE INSTANCE") and waits for its word in answer (cap > 0). */
-int keeper_ask(const struct world *w, const char *request, char *answer, size_t cap, struct error *e) MUST_CHECK;
+int keeper_ask(const struct world *w, const char *request, char *answer, size_t cap,
+	       struct error *e) MUST_CHECK;
 /* Ends processes that a keeper left behind which is gone. */
 void keeper_clean(const struct world *w);
 

@@ -1,8 +1,8 @@
 #include "engine/app_private.h"
 
 #include "config/config.h"
-#include "engine/request.h"
 #include "core/text.h"
+#include "engine/request.h"
 
 #include <pwd.h>
 #include <stdarg.h>
@@ -15,8 +15,9 @@ enum { QUEUE_MAX = 65536 };
 
 /* --- opening ------------------------------------------------------------------------------------ */
 
-static int open_driver(struct app *a, const struct setup *setup, enum port port, const struct driver_conf *conf,
-                       int service, int env, struct opened *ret, struct error *e)
+static int open_driver(struct app *a, const struct setup *setup, enum port port,
+		       const struct driver_conf *conf, int service, int env, struct opened *ret,
+		       struct error *e)
 {
 	struct driver_ctx ctx = {.loop = a->loop, .setup = setup, .service = service, .env = env};
 	const struct driver *d;
@@ -27,7 +28,8 @@ static int open_driver(struct app *a, const struct setup *setup, enum port port,
 		return 0;
 	d = driver_find(a->options.drivers, port, conf->driver);
 	if (d == NULL)
-		return error_set(e, ERR_NOT_FOUND, "no %s driver is called %s", port_name(port), conf->driver);
+		return error_set(e, ERR_NOT_FOUND, "no %s driver is called %s", port_name(port),
+				 conf->driver);
 	priv = calloc(1, MAX(d->priv_size, (size_t)1));
 	if (priv == NULL)
 		return error_set(e, ERR_NOMEM, "out of memory opening %s %s", port_name(port), conf->driver);
@@ -135,7 +137,8 @@ static int generation_open(struct app *a, struct setup *s, struct generation **r
 	for (int i = 0; i < s->n_services && rc == 0; i++) {
 		rc = open_driver(a, s, PORT_FORGE, &s->services[i].forge, i, -1, &g->forge[i], e);
 		if (rc == 0)
-			rc = open_driver(a, s, PORT_REGISTRY, &s->services[i].registry, i, -1, &g->registry[i], e);
+			rc = open_driver(a, s, PORT_REGISTRY, &s->services[i].registry, i, -1,
+					 &g->registry[i], e);
 		for (int k = 0; k < s->n_envs && rc == 0; k++)
 			rc = open_deployment(a, g, i, k, e);
 	}
@@ -323,13 +326,11 @@ void app_refresh_store(struct app *a, void (*done)(void *ctx), void *ctx)
 	}
 	*r = (struct store_read){a, done, ctx};
 	a->store_busy = true;
-	STORE_OF(&a->store)->snapshot(a->store.priv, op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, on_snapshot, r));
+	STORE_OF(&a->store)->snapshot(a->store.priv,
+				      op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, on_snapshot, r));
 }
 
-static void on_store_changed(void *ctx)
-{
-	app_refresh_store(ctx, NULL, NULL);
-}
+static void on_store_changed(void *ctx) { app_refresh_store(ctx, NULL, NULL); }
 
 /* --- reload ------------------------------------------------------------------------------------- */
 
@@ -356,7 +357,7 @@ static void reload(void *ctx)
 	if (a->n_generations == GENERATIONS_MAX) {
 		setup_free(s);
 		app_message(a, MESSAGE_ERROR, "config changed %d times: restart the console to load it again",
-		            GENERATIONS_MAX);
+			    GENERATIONS_MAX);
 		return;
 	}
 	if (generation_open(a, s, &g, &e) != 0) {
@@ -521,10 +522,7 @@ const char *app_program(const struct app *a) { return a->program; }
 
 /* --- opened drivers ----------------------------------------------------------------------------- */
 
-static const struct opened *present(const struct opened *o)
-{
-	return o->driver != NULL ? o : NULL;
-}
+static const struct opened *present(const struct opened *o) { return o->driver != NULL ? o : NULL; }
 
 static struct opened_deployment *deployment_of(const struct app *a, int service, int env)
 {
@@ -533,7 +531,10 @@ static struct opened_deployment *deployment_of(const struct app *a, int service,
 
 const struct opened *app_store(const struct app *a) { return &a->store; }
 const struct opened *app_forge(const struct app *a, int service) { return present(&a->now->forge[service]); }
-const struct opened *app_registry(const struct app *a, int service) { return present(&a->now->registry[service]); }
+const struct opened *app_registry(const struct app *a, int service)
+{
+	return present(&a->now->registry[service]);
+}
 
 const struct opened *app_deploy(const struct app *a, int service, int env)
 {

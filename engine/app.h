@@ -20,12 +20,12 @@
 struct app;
 
 struct app_options {
-	const char *config_path;      /* NULL: search ($TOWPATH_CONFIG, ./towpath.yaml, user's folder) */
+	const char *config_path; /* NULL: search ($TOWPATH_CONFIG, ./towpath.yaml, user's folder) */
 	driver_list drivers;
-	const char *const *command_line;   /* argv that starts this program again ("towpath" path first) */
-	bool observe;                 /* poll all sources (console); else only on demand */
+	const char *const *command_line; /* argv that starts this program again ("towpath" path first) */
+	bool observe;                    /* poll all sources (console); else only on demand */
 	bool follow_logs;
-	void (*on_change)(void *ctx, unsigned topics);   /* after events were applied; may be NULL */
+	void (*on_change)(void *ctx, unsigned topics); /* after events were applied; may be NULL */
 	void *ctx;
 };
 
@@ -36,7 +36,7 @@ void app_free(struct app *a);
 struct loop *app_loop(struct app *a);
 const struct model *app_model(const struct app *a);
 const struct setup *app_setup(const struct app *a);
-const char *app_program(const struct app *a);        /* absolute path of this binary */
+const char *app_program(const struct app *a); /* absolute path of this binary */
 
 /* Zeroed memory of n bytes that lives as long as the app; for engine/request.c alone. NULL: no memory. */
 void *app_adoptions(struct app *a, size_t n);
@@ -51,7 +51,10 @@ bool app_observes(const struct app *a);
 void app_post(struct app *a, struct event *e);
 void app_message(struct app *a, enum message_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Reads a port now, besides its schedule (service and env -1: of all); done (may be NULL) after the event was applied. */
+/*
+ * Reads a port now, besides its schedule (service and env -1: of all); done (may be NULL) after the event was
+ * applied.
+ */
 void app_refresh(struct app *a, int service, int env, enum port port, void (*done)(void *ctx), void *ctx);
 /* Reads deploy, migrations, metrics and the store once for all; done after the last of them (each is bounded). */
 void app_refresh_all(struct app *a, void (*done)(void *ctx), void *ctx);

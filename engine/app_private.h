@@ -2,12 +2,12 @@
 #ifndef ENGINE_APP_PRIVATE_H
 #define ENGINE_APP_PRIVATE_H
 
-#include "engine/app.h"
 #include "core/model_apply.h"
+#include "engine/app.h"
 
 enum {
-	GENERATIONS_MAX = 16,     /* reloads of the config in one process; a retired one lives until the end */
-	FOLLOWED_MAX = 3,         /* streams followed at once: LOG_TOTAL_MAX / LOG_RING_MAX */
+	GENERATIONS_MAX = 16, /* reloads of the config in one process; a retired one lives until the end */
+	FOLLOWED_MAX = 3,     /* streams followed at once: LOG_TOTAL_MAX / LOG_RING_MAX */
 };
 
 /* The drivers of a deployment, opened. */
@@ -20,7 +20,7 @@ struct opened_deployment {
 /* A setup with everything that was opened from it. Ops hold pointers into it, so a retired one is kept. */
 struct generation {
 	struct setup *setup;
-	struct opened *forge, *registry;             /* per service */
+	struct opened *forge, *registry; /* per service */
 	struct opened_deployment *deployments;
 };
 
@@ -45,7 +45,7 @@ struct app {
 	int n_followed;
 	struct timer *tick, *store_timer, *reload_timer;
 	struct watch *config_watch;
-	void *adoptions;                 /* of engine/request.c: which rollouts were given a new process */
+	void *adoptions; /* of engine/request.c: which rollouts were given a new process */
 	bool store_busy, store_again, restored;
 };
 
@@ -69,7 +69,8 @@ int follow_places(const struct app *a, struct followed_place ret[FOLLOWED_MAX]);
 void follow_again(struct app *a, const struct followed_place *places, int n);
 
 /* Posts EV_SOURCE for an answer. */
-void app_post_source(struct app *a, int service, int env, enum port port, int source, const struct outcome *o);
+void app_post_source(struct app *a, int service, int env, enum port port, int source,
+		     const struct outcome *o);
 
 struct event *app_event(struct app *a, enum event_kind kind, int service, int env);
 

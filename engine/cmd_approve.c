@@ -58,11 +58,14 @@ static void decide(struct app *a, struct command_run *run, enum decision_kind ki
 		if (n > 1)
 			command_done(run, EXIT_NO, "%s names %d plans: give more digits", id, n);
 		else
-			command_done(run, EXIT_NO, "no stored plan is called %s (give at least six digits of its digest)", id);
+			command_done(run, EXIT_NO,
+				     "no stored plan is called %s (give at least six digits of its digest)",
+				     id);
 		return;
 	}
 	if (strcmp(row->requester, m->actor) == 0 && kind == DECISION_APPROVE) {
-		command_done(run, EXIT_NO, "%s asked for this plan: the requester's approval never counts", m->actor);
+		command_done(run, EXIT_NO, "%s asked for this plan: the requester's approval never counts",
+			     m->actor);
 		return;
 	}
 	*p = (struct approve){.run = run, .kind = kind};
@@ -79,12 +82,18 @@ static void exec_approve(struct app *a, struct command_run *run) { decide(a, run
 static void exec_reject(struct app *a, struct command_run *run) { decide(a, run, DECISION_REJECT); }
 
 static const struct arg_desc approve_args[] = {
-    {.name = "plan", .type = ARG_PLAN, .required = true, .text = "its digest, or the first six or more digits of it"},
+    {.name = "plan",
+     .type = ARG_PLAN,
+     .required = true,
+     .text = "its digest, or the first six or more digits of it"},
     {.name = "reason", .type = ARG_WORD, .option = true, .text = "a remark for the audit"},
     {.name = NULL},
 };
 static const struct arg_desc reject_args[] = {
-    {.name = "plan", .type = ARG_PLAN, .required = true, .text = "its digest, or the first six or more digits of it"},
+    {.name = "plan",
+     .type = ARG_PLAN,
+     .required = true,
+     .text = "its digest, or the first six or more digits of it"},
     {.name = "reason", .type = ARG_WORD, .option = true, .required = true, .text = "why"},
     {.name = NULL},
 };
@@ -96,7 +105,8 @@ const struct command command_approve = {
     .flags = COMMAND_MUTATES,
     .tier = TIER_T3,
     .exec = exec_approve,
-    .details = "An approval is bound to the digest: when the plan changes, it is void. Who asked for the plan never counts.",
+    .details = "An approval is bound to the digest: when the plan changes, it is void. Who asked for the "
+	       "plan never counts.",
     .json = "plan, decision",
     .example = "towpath approve 3fa9c1d20b77",
 };

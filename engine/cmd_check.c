@@ -19,7 +19,8 @@ static void on_checked(void *ctx)
 	struct jv *list = jv_arr(a);
 	int bad = 0;
 
-	command_line(run, "+ config  %s: %d services, %d environments", m->setup->path, m->setup->n_services, m->setup->n_envs);
+	command_line(run, "+ config  %s: %d services, %d environments", m->setup->path, m->setup->n_services,
+		     m->setup->n_envs);
 	for (int i = 0; i < m->n_doctor; i++) {
 		const struct doctor_row *r = &m->doctor[i];
 		struct jv *v = jv_obj(a);
@@ -37,7 +38,8 @@ static void on_checked(void *ctx)
 	}
 	jv_set(a, command_value(run), "checks", list);
 	jv_set_str(a, command_value(run), "config", m->setup->path);
-	if (approvals_wanted(m->setup) && m->store != NULL && !m->store->is_demo && strcmp(m->setup->store.driver, "sqlite") == 0) {
+	if (approvals_wanted(m->setup) && m->store != NULL && !m->store->is_demo &&
+	    strcmp(m->setup->store.driver, "sqlite") == 0) {
 		bad++;
 		command_line(run, "X approvals  a store of one user can never satisfy four eyes");
 		command_line(run, "    use a PostgreSQL store for approvals, or set approvals: 0");
@@ -48,16 +50,14 @@ static void on_checked(void *ctx)
 		command_done(run, EXIT_DONE, "all %d checks passed", m->n_doctor + 1);
 }
 
-static void exec(struct app *a, struct command_run *run)
-{
-	app_doctor(a, on_checked, run);
-}
+static void exec(struct app *a, struct command_run *run) { app_doctor(a, on_checked, run); }
 
 const struct command command_check = {
     .name = "check",
     .summary = "validate the config and reach every backend",
     .exec = exec,
     .json = "config, checks[]: name, state, text, hint, took_us",
-    .details = "Says for each failure what to do. Ends with 1 when one failed, with 2 when the config itself is wrong.",
+    .details = "Says for each failure what to do. Ends with 1 when one failed, with 2 when the config itself "
+	       "is wrong.",
     .example = "towpath -c towpath.yaml check",
 };

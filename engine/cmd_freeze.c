@@ -28,8 +28,9 @@ static void on_decided(void *ctx, const struct outcome *o, const char *id)
 	jv_set_int(a, command_value(f->run), "until_us", f->d.until_us);
 	if (f->d.until_us != 0)
 		time_iso(until, sizeof(until), f->d.until_us, false);
-	command_done(f->run, EXIT_DONE, "%s%s%s: %s%s%s", f->d.env, f->d.service[0] != '\0' ? "/" : "", f->d.service,
-	             f->d.kind == DECISION_FREEZE ? "frozen" : "no longer frozen", until[0] != '\0' ? " until " : "", until);
+	command_done(f->run, EXIT_DONE, "%s%s%s: %s%s%s", f->d.env, f->d.service[0] != '\0' ? "/" : "",
+		     f->d.service, f->d.kind == DECISION_FREEZE ? "frozen" : "no longer frozen",
+		     until[0] != '\0' ? " until " : "", until);
 }
 
 static void decide(struct app *a, struct command_run *run, enum decision_kind kind)
@@ -47,16 +48,17 @@ static void decide(struct app *a, struct command_run *run, enum decision_kind ki
 		return;
 	}
 	if (kind == DECISION_UNFREEZE && s->envs[env].tier >= TIER_T3 &&
-	    (confirm == NULL || (strcmp(confirm, s->envs[env].name) != 0 && strcmp(confirm, s->envs[env].short_name) != 0))) {
-		command_done(run, EXIT_USAGE, "unfreezing changes %s: repeat the command with --confirm %s", s->envs[env].name,
-		             s->envs[env].short_name);
+	    (confirm == NULL ||
+	     (strcmp(confirm, s->envs[env].name) != 0 && strcmp(confirm, s->envs[env].short_name) != 0))) {
+		command_done(run, EXIT_USAGE, "unfreezing changes %s: repeat the command with --confirm %s",
+			     s->envs[env].name, s->envs[env].short_name);
 		return;
 	}
 	if (kind == DECISION_UNFREEZE &&
-	    freeze_active(m->store->decisions, m->store->n_decisions, service != NULL ? service : "", s->envs[env].name,
-	                  loop_wall_us()) == NULL) {
-		command_done(run, EXIT_NO, "no freeze by hand holds for %s%s%s", s->envs[env].name, service != NULL ? "/" : "",
-		             service != NULL ? service : "");
+	    freeze_active(m->store->decisions, m->store->n_decisions, service != NULL ? service : "",
+			  s->envs[env].name, loop_wall_us()) == NULL) {
+		command_done(run, EXIT_NO, "no freeze by hand holds for %s%s%s", s->envs[env].name,
+			     service != NULL ? "/" : "", service != NULL ? service : "");
 		return;
 	}
 	f->run = run;
@@ -75,26 +77,43 @@ static const struct arg_desc freeze_args[] = {
     {.name = "env", .type = ARG_ENV, .required = true, .text = "the environment"},
     {.name = "service", .type = ARG_SERVICE, .text = "only this service"},
     {.name = "reason", .type = ARG_WORD, .option = true, .required = true, .text = "why; shown to everybody"},
-    {.name = "for", .type = ARG_DURATION, .option = true, .text = "how long; without it until somebody unfreezes"},
+    {.name = "for",
+     .type = ARG_DURATION,
+     .option = true,
+     .text = "how long; without it until somebody unfreezes"},
     {.name = NULL},
 };
 static const struct arg_desc unfreeze_args[] = {
     {.name = "env", .type = ARG_ENV, .required = true, .text = "the environment"},
     {.name = "service", .type = ARG_SERVICE, .text = "only this service"},
     {.name = "reason", .type = ARG_WORD, .option = true, .text = "why; kept in the audit"},
-    {.name = "confirm", .type = ARG_CONFIRM, .option = true, .text = "ENV, where the environment asks for it"},
+    {.name = "confirm",
+     .type = ARG_CONFIRM,
+     .option = true,
+     .text = "ENV, where the environment asks for it"},
     {.name = NULL},
 };
 
 const struct command command_freeze = {
-    .name = "freeze", .summary = "stop promotions into an environment", .args = freeze_args, .flags = COMMAND_MUTATES,
-    .tier = TIER_T1, .exec = exec_freeze, .json = "env, service, decision, until_us",
-    .details = "Rollbacks stay possible where the policy exempts them. Windows that come by themselves stand in the config.",
+    .name = "freeze",
+    .summary = "stop promotions into an environment",
+    .args = freeze_args,
+    .flags = COMMAND_MUTATES,
+    .tier = TIER_T1,
+    .exec = exec_freeze,
+    .json = "env, service, decision, until_us",
+    .details = "Rollbacks stay possible where the policy exempts them. Windows that come by themselves stand "
+	       "in the config.",
     .example = "towpath freeze prod --for 2h --reason \"incident 311\"",
 };
 const struct command command_unfreeze = {
-    .name = "unfreeze", .summary = "end a freeze by hand", .args = unfreeze_args, .flags = COMMAND_MUTATES,
-    .tier = TIER_T2, .exec = exec_unfreeze, .json = "env, service, decision, until_us",
+    .name = "unfreeze",
+    .summary = "end a freeze by hand",
+    .args = unfreeze_args,
+    .flags = COMMAND_MUTATES,
+    .tier = TIER_T2,
+    .exec = exec_unfreeze,
+    .json = "env, service, decision, until_us",
     .details = "Ends freezes that somebody made by hand; those of the config end by their window.",
     .example = "towpath unfreeze prod --confirm prod",
 };

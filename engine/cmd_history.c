@@ -47,7 +47,8 @@ static void on_history(void *ctx)
 	struct table t;
 
 	if (m->history == NULL) {
-		command_done(run, EXIT_NOT_FOUND_OUT, "the audit cannot be read: %s", m->store_source.last->text);
+		command_done(run, EXIT_NOT_FOUND_OUT, "the audit cannot be read: %s",
+			     m->store_source.last->text);
 		return;
 	}
 	if (filter_parse(args_text(run, "filter") != NULL ? args_text(run, "filter") : "", &f, &e) != 0) {
@@ -57,7 +58,11 @@ static void on_history(void *ctx)
 	table_init(&t, run, heads);
 	for (int i = 0; i < m->history->n_rows; i++) {
 		const struct audit_row *r = &m->history->rows[i];
-		struct filter_row row = {.row = r, .now_us = loop_wall_us(), .time_us = r->at_us, .text = row_text, .field = row_field};
+		struct filter_row row = {.row = r,
+					 .now_us = loop_wall_us(),
+					 .time_us = r->at_us,
+					 .text = row_text,
+					 .field = row_field};
 		char when[40];
 
 		if (!filter_passes(f, &row))
@@ -65,7 +70,8 @@ static void on_history(void *ctx)
 		time_iso(when, sizeof(when), r->at_us, false);
 		jv_push(a, list, audit_to_jv(a, r));
 		table_row(&t, (const char *[]){arena_printf(a, "%lld", (long long)r->seq), when,
-		                               arena_printf(a, "%s@%s", r->actor, r->host), r->verb, r->target, r->result, r->text});
+					       arena_printf(a, "%s@%s", r->actor, r->host), r->verb,
+					       r->target, r->result, r->text});
 	}
 	filter_free(f);
 	table_print(&t);
@@ -94,9 +100,11 @@ static void on_verified(void *ctx, struct op *op, const struct outcome *o, void 
 	jv_set_str(a, command_value(run), "head", v->head);
 	jv_set_bool(a, command_value(run), "whole", v->bad_seq == 0 && o->kind == OUTCOME_OK);
 	if (v->bad_seq == 0 && o->kind == OUTCOME_OK)
-		command_done(run, EXIT_DONE, "the audit is whole: %lld rows, head %.19s", (long long)v->n_rows, v->head);
+		command_done(run, EXIT_DONE, "the audit is whole: %lld rows, head %.19s",
+			     (long long)v->n_rows, v->head);
 	else
-		command_done(run, EXIT_NO, "the audit was changed: %s", v->text[0] != '\0' ? v->text : o->text);
+		command_done(run, EXIT_NO, "the audit was changed: %s",
+			     v->text[0] != '\0' ? v->text : o->text);
 }
 
 static void exec_verify(struct app *a, struct command_run *run)
@@ -108,7 +116,10 @@ static void exec_verify(struct app *a, struct command_run *run)
 
 static const struct arg_desc args[] = {
     {.name = "limit", .type = ARG_INT, .option = true, .letter = 'n', .text = "at most so many rows (50)"},
-    {.name = "filter", .type = ARG_FILTER, .option = true, .text = "the filter grammar; fields actor, verb, service, env, result"},
+    {.name = "filter",
+     .type = ARG_FILTER,
+     .option = true,
+     .text = "the filter grammar; fields actor, verb, service, env, result"},
     {.name = NULL},
 };
 
@@ -128,6 +139,7 @@ const struct command command_audit_verify = {
     .exec = exec_verify,
     .flags = COMMAND_NO_STORE,
     .json = "rows, bad_seq, head, whole",
-    .details = "Finds a row that was changed, removed, inserted or moved. Ends with 1 and names the first bad row.",
+    .details =
+	"Finds a row that was changed, removed, inserted or moved. Ends with 1 and names the first bad row.",
     .example = "towpath audit verify",
 };

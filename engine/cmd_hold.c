@@ -22,7 +22,7 @@ static void finish(struct steer *s, const struct outcome *o)
 	jv_set_str(a, command_value(s->run), "rollout_id", s->id);
 	jv_set_str(a, command_value(s->run), "decision", decision_kind_name(s->kind));
 	command_done(s->run, EXIT_DONE, "rollout %s: %s is recorded%s%s", s->id, decision_kind_name(s->kind),
-	             o->text[0] != '\0' ? "; " : "", o->text);
+		     o->text[0] != '\0' ? "; " : "", o->text);
 }
 
 static void on_resumed(void *ctx, const struct outcome *o, const char *id)
@@ -68,15 +68,17 @@ static void steer(struct app *a, struct command_run *run, enum decision_kind kin
 	int env;
 
 	if (r == NULL || s == NULL) {
-		command_done(run, EXIT_NO, "no rollout is called %s (towpath rollouts lists them)", args_text(run, "rollout"));
+		command_done(run, EXIT_NO, "no rollout is called %s (towpath rollouts lists them)",
+			     args_text(run, "rollout"));
 		return;
 	}
 	env = setup_env(app_setup(a), r->env);
 	if ((kind == DECISION_CONTINUE || kind == DECISION_TAKE_OVER) && env >= 0 &&
 	    app_setup(a)->envs[env].tier >= TIER_T3 &&
-	    (confirm == NULL || (strcmp(confirm, r->env) != 0 && strcmp(confirm, app_setup(a)->envs[env].short_name) != 0))) {
-		command_done(run, EXIT_USAGE, "%s changes %s: repeat the command with --confirm %s", decision_kind_name(kind),
-		             r->env, app_setup(a)->envs[env].short_name);
+	    (confirm == NULL ||
+	     (strcmp(confirm, r->env) != 0 && strcmp(confirm, app_setup(a)->envs[env].short_name) != 0))) {
+		command_done(run, EXIT_USAGE, "%s changes %s: repeat the command with --confirm %s",
+			     decision_kind_name(kind), r->env, app_setup(a)->envs[env].short_name);
 		return;
 	}
 	*s = (struct steer){.run = run, .app = a, .kind = kind};
@@ -102,30 +104,56 @@ static const struct arg_desc stop_args[] = {
 static const struct arg_desc go_args[] = {
     {.name = "rollout", .type = ARG_ROLLOUT, .required = true, .text = "its id, or the beginning of it"},
     {.name = "reason", .type = ARG_WORD, .option = true, .text = "why; kept in the audit"},
-    {.name = "confirm", .type = ARG_CONFIRM, .option = true, .text = "ENV, where the environment asks for it"},
+    {.name = "confirm",
+     .type = ARG_CONFIRM,
+     .option = true,
+     .text = "ENV, where the environment asks for it"},
     {.name = NULL},
 };
 
 #define STEER_JSON "rollout_id, decision"
 
 const struct command command_hold = {
-    .name = "hold", .summary = "hold a rollout after its present step", .args = stop_args, .flags = COMMAND_MUTATES,
-    .tier = TIER_T1, .exec = exec_hold, .json = STEER_JSON, .example = "towpath hold 91ac",
+    .name = "hold",
+    .summary = "hold a rollout after its present step",
+    .args = stop_args,
+    .flags = COMMAND_MUTATES,
+    .tier = TIER_T1,
+    .exec = exec_hold,
+    .json = STEER_JSON,
+    .example = "towpath hold 91ac",
     .details = "The step that runs is finished; nothing new starts until somebody says continue or abort.",
 };
 const struct command command_continue = {
-    .name = "continue", .summary = "let a held or paused rollout go on", .args = go_args, .flags = COMMAND_MUTATES,
-    .tier = TIER_T2, .exec = exec_continue, .json = STEER_JSON, .example = "towpath continue 91ac --confirm prod",
+    .name = "continue",
+    .summary = "let a held or paused rollout go on",
+    .args = go_args,
+    .flags = COMMAND_MUTATES,
+    .tier = TIER_T2,
+    .exec = exec_continue,
+    .json = STEER_JSON,
+    .example = "towpath continue 91ac --confirm prod",
     .details = "A step that failed is tried again; one whose effect is unknown is probed first.",
 };
 const struct command command_abort = {
-    .name = "abort", .summary = "stop a rollout at the next safe point", .args = stop_args, .flags = COMMAND_MUTATES,
-    .tier = TIER_T1, .exec = exec_abort, .json = STEER_JSON, .example = "towpath abort 91ac --reason \"wrong build\"",
+    .name = "abort",
+    .summary = "stop a rollout at the next safe point",
+    .args = stop_args,
+    .flags = COMMAND_MUTATES,
+    .tier = TIER_T1,
+    .exec = exec_abort,
+    .json = STEER_JSON,
+    .example = "towpath abort 91ac --reason \"wrong build\"",
     .details = "Valid in every state. What was done stays; roll back separately where that is wanted.",
 };
 const struct command command_take_over = {
-    .name = "take-over", .summary = "drive a rollout that nobody drives any more", .args = go_args,
-    .flags = COMMAND_MUTATES, .tier = TIER_T3, .exec = exec_take_over, .json = STEER_JSON,
+    .name = "take-over",
+    .summary = "drive a rollout that nobody drives any more",
+    .args = go_args,
+    .flags = COMMAND_MUTATES,
+    .tier = TIER_T3,
+    .exec = exec_take_over,
+    .json = STEER_JSON,
     .example = "towpath take-over 91ac --confirm prod",
     .details = "Only when its executor is provably dead or its lease has run out; a living one keeps it.",
 };

@@ -26,7 +26,7 @@ struct logs {
 	int64_t started_us, quiet_since_us;
 	int tail;
 	bool follow, tailing;
-	struct line_view *view;       /* scratch: too large for the stack */
+	struct line_view *view; /* scratch: too large for the stack */
 };
 
 static const char *line_text(const void *row, size_t *ret_n)
@@ -69,7 +69,8 @@ static void print_line(struct logs *l, const struct line_view *v)
 	} else if (v->line.is_gap) {
 		command_line(l->run, "-- %s --", v->text);
 	} else {
-		command_line(l->run, "%s %c %s %s", when, log_level_letter(v->line.level), v->source, v->text);
+		command_line(l->run, "%s %c %s %s", when, log_level_letter(v->line.level), v->source,
+			     v->text);
 	}
 }
 
@@ -81,13 +82,14 @@ static int walk(struct logs *l, const struct logbuf *b, uint64_t from, bool prin
 	int n = 0;
 
 	for (uint64_t seq = MAX(from, logbuf_first(b)); seq < logbuf_end(b); seq++) {
-		struct filter_row row = {.row = view, .now_us = loop_wall_us(), .text = line_text, .field = line_field};
+		struct filter_row row = {
+		    .row = view, .now_us = loop_wall_us(), .text = line_text, .field = line_field};
 
 		if (!logbuf_get(b, seq, &view->line))
 			continue;
 		view->source = view->line.source < INSTANCES_MAX && d->log_sources[view->line.source] != NULL
-		                  ? d->log_sources[view->line.source]
-		                  : "-";
+				   ? d->log_sources[view->line.source]
+				   : "-";
 		row.time_us = view->line.time_us;
 		if (!view->line.is_gap && !filter_passes(l->filter, &row))
 			continue;
@@ -141,8 +143,9 @@ static void on_timer(void *ctx)
 		return;
 	}
 	if (d->logs == NULL) {
-		end(l, EXIT_NOT_FOUND_OUT, d->sources[PORT_LOGS].last->text[0] != '\0' ? d->sources[PORT_LOGS].last->text
-		                                                                      : "the logs cannot be followed");
+		end(l, EXIT_NOT_FOUND_OUT,
+		    d->sources[PORT_LOGS].last->text[0] != '\0' ? d->sources[PORT_LOGS].last->text
+								: "the logs cannot be followed");
 		return;
 	}
 	if (l->tailing) {
@@ -176,12 +179,17 @@ static void exec(struct app *a, struct command_run *run)
 		command_done(run, EXIT_NOT_FOUND_OUT, "out of memory");
 		return;
 	}
-	*l = (struct logs){.run = run, .app = a, .tailing = true, .view = view, .follow = args_flag(run, "follow"),
-	                   .tail = (int)CLAMP(args_num(run, "lines", 100), 0, 100000)};
+	*l = (struct logs){.run = run,
+			   .app = a,
+			   .tailing = true,
+			   .view = view,
+			   .follow = args_flag(run, "follow"),
+			   .tail = (int)CLAMP(args_num(run, "lines", 100), 0, 100000)};
 	l->service = setup_service(s, args_text(run, "service"));
 	l->env = setup_env(s, args_text(run, "env"));
 	if (app_logs(a, l->service, l->env) == NULL) {
-		command_done(run, EXIT_USAGE, "%s has no logs configured in %s", args_text(run, "service"), args_text(run, "env"));
+		command_done(run, EXIT_USAGE, "%s has no logs configured in %s", args_text(run, "service"),
+			     args_text(run, "env"));
 		return;
 	}
 	if (filter != NULL && filter_parse(filter, &l->filter, &e) != 0) {
@@ -197,8 +205,15 @@ static const struct arg_desc args[] = {
     {.name = "service", .type = ARG_SERVICE, .required = true, .text = "whose logs"},
     {.name = "env", .type = ARG_ENV, .required = true, .text = "where"},
     {.name = "follow", .type = ARG_FLAG, .option = true, .letter = 'f', .text = "go on with what comes"},
-    {.name = "lines", .type = ARG_INT, .option = true, .letter = 'n', .text = "how many of the newest lines first (100)"},
-    {.name = "filter", .type = ARG_FILTER, .option = true, .text = "the filter grammar, such as \"level>=warn !healthz\""},
+    {.name = "lines",
+     .type = ARG_INT,
+     .option = true,
+     .letter = 'n',
+     .text = "how many of the newest lines first (100)"},
+    {.name = "filter",
+     .type = ARG_FILTER,
+     .option = true,
+     .text = "the filter grammar, such as \"level>=warn !healthz\""},
     {.name = NULL},
 };
 
@@ -208,7 +223,8 @@ const struct command command_logs = {
     .args = args,
     .flags = COMMAND_STREAMS | COMMAND_NO_STORE,
     .exec = exec,
-    .details = "All instances in one stream, control bytes shown visibly. Rotation and truncation show as a gap.",
+    .details =
+	"All instances in one stream, control bytes shown visibly. Rotation and truncation show as a gap.",
     .json = "a line per record: time, level, instance, text, gap",
     .example = "towpath logs web prod -f --filter \"level>=warn\"",
 };

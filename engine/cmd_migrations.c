@@ -81,7 +81,9 @@ static void print_rows(struct command_run *run, const struct model *m)
 			for (int e = 0; e < n; e++) {
 				const struct migration *y = find(m->ladder[e], x->name);
 
-				cells[e + 1] = y == NULL ? "" : arena_printf(a, "%c %s", glyph(y->state), migration_state_name(y->state));
+				cells[e + 1] = y == NULL ? ""
+							 : arena_printf(a, "%c %s", glyph(y->state),
+									migration_state_name(y->state));
 			}
 			cells[n + 1] = migration_kind_name(x->kind);
 			table_row(&t, cells);
@@ -117,7 +119,8 @@ static void on_ladder(void *ctx)
 			v = jv_obj(a);
 			jv_set_str(a, v, "error", d->sources[PORT_MIGRATE].last->text);
 			jv_set(a, envs, m->setup->envs[k].name, v);
-			command_line(run, "? %s  %s", m->setup->envs[k].name, d->sources[PORT_MIGRATE].last->text);
+			command_line(run, "? %s  %s", m->setup->envs[k].name,
+				     d->sources[PORT_MIGRATE].last->text);
 			continue;
 		}
 		known++;
@@ -129,11 +132,14 @@ static void on_ladder(void *ctx)
 			command_line(run, "%% %s  %s", m->setup->envs[k].name, set->lock_text);
 	}
 	if (asked == 0)
-		command_done(run, EXIT_DONE, "%s has no migrations configured", m->setup->services[c->service].name);
+		command_done(run, EXIT_DONE, "%s has no migrations configured",
+			     m->setup->services[c->service].name);
 	else if (known < asked)
-		command_done(run, EXIT_NOT_FOUND_OUT, "%d of %d databases could not be read", asked - known, asked);
+		command_done(run, EXIT_NOT_FOUND_OUT, "%d of %d databases could not be read", asked - known,
+			     asked);
 	else
-		command_done(run, bad > 0 ? EXIT_NO : EXIT_DONE, bad > 0 ? "%d of %d databases cannot go on" : NULL, bad, asked);
+		command_done(run, bad > 0 ? EXIT_NO : EXIT_DONE,
+			     bad > 0 ? "%d of %d databases cannot go on" : NULL, bad, asked);
 }
 
 static void exec(struct app *a, struct command_run *run)
@@ -159,9 +165,12 @@ const struct command command_migrations = {
     .summary = "each migration in each environment",
     .args = args,
     .exec = exec,
-    .details = "Compares the migration files of the newest release with the table of every environment's database. Reads "
-               "only: nothing is applied. Ends with 1 when a migration has failed or the tool would refuse to run.",
-    .json = "service, environments.ENV: tool, revision, blocked, block_text, lock_text, migrations[] (name, state, kind, "
-            "loses_data, destructive, applied_us, checksum, text), or error",
+    .details =
+	"Compares the migration files of the newest release with the table of every environment's database. "
+	"Reads "
+	"only: nothing is applied. Ends with 1 when a migration has failed or the tool would refuse to run.",
+    .json = "service, environments.ENV: tool, revision, blocked, block_text, lock_text, migrations[] (name, "
+	    "state, kind, "
+	    "loses_data, destructive, applied_us, checksum, text), or error",
     .example = "towpath migrations orders",
 };

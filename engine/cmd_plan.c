@@ -19,7 +19,8 @@ static void on_plan(void *ctx, struct plan *p, const struct outcome *why)
 	if (may)
 		command_done(run, EXIT_DONE, "nothing blocks it");
 	else
-		command_done(run, EXIT_BLOCKED, "blocked by %s: %s", gate_kind_name(gate->kind), gate->evidence);
+		command_done(run, EXIT_BLOCKED, "blocked by %s: %s", gate_kind_name(gate->kind),
+			     gate->evidence);
 	plan_free(p);
 }
 
@@ -38,8 +39,14 @@ static void exec(struct app *a, struct command_run *run)
 
 static const struct arg_desc args[] = {
     {.name = "service", .type = ARG_SERVICE, .required = true, .text = "what to promote"},
-    {.name = "to", .type = ARG_ENV, .option = true, .required = true, .text = "the environment to promote into"},
-    {.name = "release", .type = ARG_RELEASE, .option = true,
+    {.name = "to",
+     .type = ARG_ENV,
+     .option = true,
+     .required = true,
+     .text = "the environment to promote into"},
+    {.name = "release",
+     .type = ARG_RELEASE,
+     .option = true,
      .text = "digest, revision or tag; without it what the environment before runs"},
     {.name = "rollback", .type = ARG_FLAG, .option = true, .text = "plan a rollback instead"},
     {.name = NULL},
@@ -50,8 +57,9 @@ const struct command command_plan = {
     .summary = "what a promotion would do, and what blocks it",
     .args = args,
     .exec = exec,
-    .details = "Gathers releases, commits, migrations, configuration and gates and prints the plan. Nothing is stored "
-               "and nothing runs. Ends with 3 when a gate blocks it.",
+    .details = "Gathers releases, commits, migrations, configuration and gates and prints the plan. Nothing "
+	       "is stored "
+	       "and nothing runs. Ends with 3 when a gate blocks it.",
     .json = "plan (digest, intent, gates[], commits[], migrations[], vars[], steps[], risks[]), may_run",
     .example = "towpath plan web --to prod",
 };

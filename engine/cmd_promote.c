@@ -23,8 +23,8 @@ static void on_executed(void *ctx, const struct outcome *o, const char *id)
 	p->plan = NULL;
 	if (o->kind != OUTCOME_OK) {
 		/* Somebody else's rollout is a conflict, not a no. */
-		command_done(p->run, o->kind == OUTCOME_FAILED ? EXIT_CONFLICT : exit_of(o->kind), "%s%s%s%s", o->text,
-		             o->hint[0] != '\0' ? " (" : "", o->hint, o->hint[0] != '\0' ? ")" : "");
+		command_done(p->run, o->kind == OUTCOME_FAILED ? EXIT_CONFLICT : exit_of(o->kind), "%s%s%s%s",
+			     o->text, o->hint[0] != '\0' ? " (" : "", o->hint, o->hint[0] != '\0' ? ")" : "");
 		return;
 	}
 	jv_set_str(a, command_value(p->run), "rollout_id", id);
@@ -47,8 +47,10 @@ static void on_requested(void *ctx, const struct outcome *o, const char *id)
 		return;
 	}
 	plan_may_run(p->plan, &gate);
-	command_done(p->run, EXIT_BLOCKED, "blocked by %s: %s; plan %.19s is stored, others approve it with: towpath approve %.12s",
-	             gate_kind_name(gate->kind), gate->evidence, p->plan->digest, p->plan->digest + strlen("sha256:"));
+	command_done(p->run, EXIT_BLOCKED,
+		     "blocked by %s: %s; plan %.19s is stored, others approve it with: towpath approve %.12s",
+		     gate_kind_name(gate->kind), gate->evidence, p->plan->digest,
+		     p->plan->digest + strlen("sha256:"));
 	plan_free(p->plan);
 }
 
@@ -100,19 +102,20 @@ static void on_plan(void *ctx, struct plan *plan, const struct outcome *why)
 			request_approval(p->app, plan, reason, on_requested, p);
 			return;
 		}
-		command_done(p->run, EXIT_BLOCKED, "blocked by %s: %s%s%s", gate_kind_name(gate->kind), gate->evidence,
-		             gate->next[0] != '\0' ? "; " : "", gate->next);
+		command_done(p->run, EXIT_BLOCKED, "blocked by %s: %s%s%s", gate_kind_name(gate->kind),
+			     gate->evidence, gate->next[0] != '\0' ? "; " : "", gate->next);
 		plan_free(plan);
 		return;
 	}
 	if (!confirmed(p, want, sizeof(want))) {
 		command_done(p->run, EXIT_USAGE, "%s changes %s: repeat the command with --confirm %s",
-		             plan_kind_name(plan->kind), plan->env, want);
+			     plan_kind_name(plan->kind), plan->env, want);
 		plan_free(plan);
 		return;
 	}
 	if (plan->tier >= TIER_T4 && (reason == NULL || strlen(reason) < 10)) {
-		command_done(p->run, EXIT_USAGE, "this plan cannot be taken back: it needs --reason with at least 10 characters");
+		command_done(p->run, EXIT_USAGE,
+			     "this plan cannot be taken back: it needs --reason with at least 10 characters");
 		plan_free(plan);
 		return;
 	}
@@ -123,7 +126,8 @@ static void start(struct app *a, struct command_run *run, enum plan_kind kind, c
 {
 	const struct setup *s = app_setup(a);
 	struct promote *p = command_state(run, sizeof(*p));
-	struct plan_want want = {.kind = kind, .release = args_text(run, "release"), .reason = args_text(run, "reason")};
+	struct plan_want want = {
+	    .kind = kind, .release = args_text(run, "release"), .reason = args_text(run, "reason")};
 
 	if (p == NULL) {
 		command_done(run, EXIT_NOT_FOUND_OUT, "out of memory");
@@ -140,11 +144,20 @@ static void exec_rollback(struct app *a, struct command_run *run) { start(a, run
 
 static const struct arg_desc promote_args[] = {
     {.name = "service", .type = ARG_SERVICE, .required = true, .text = "what to promote"},
-    {.name = "to", .type = ARG_ENV, .option = true, .required = true, .text = "the environment to promote into"},
-    {.name = "release", .type = ARG_RELEASE, .option = true,
+    {.name = "to",
+     .type = ARG_ENV,
+     .option = true,
+     .required = true,
+     .text = "the environment to promote into"},
+    {.name = "release",
+     .type = ARG_RELEASE,
+     .option = true,
      .text = "digest, revision or tag; without it what the environment before runs"},
     {.name = "reason", .type = ARG_WORD, .option = true, .text = "why; kept in the audit"},
-    {.name = "confirm", .type = ARG_CONFIRM, .option = true, .text = "ENV/SERVICE, where the environment asks for it"},
+    {.name = "confirm",
+     .type = ARG_CONFIRM,
+     .option = true,
+     .text = "ENV/SERVICE, where the environment asks for it"},
     {.name = "follow", .type = ARG_FLAG, .option = true, .letter = 'f', .text = "stay until it has ended"},
     {.name = NULL},
 };
@@ -156,9 +169,11 @@ const struct command command_promote = {
     .flags = COMMAND_MUTATES | COMMAND_STREAMS,
     .tier = TIER_T1,
     .exec = exec_promote,
-    .details = "Computes the plan, checks every gate and starts the rollout as a process of its own. A plan that waits "
-               "for approvals is stored under its digest, so that others can approve it; run the same command again "
-               "afterwards. An environment of tier 3 wants --confirm.",
+    .details =
+	"Computes the plan, checks every gate and starts the rollout as a process of its own. A plan that "
+	"waits "
+	"for approvals is stored under its digest, so that others can approve it; run the same command again "
+	"afterwards. An environment of tier 3 wants --confirm.",
     .json = "plan, may_run, rollout_id; with --follow a line per change with the rollout, then the whole",
     .example = "towpath promote web --to prod --confirm prod/web --follow",
 };
@@ -166,9 +181,15 @@ const struct command command_promote = {
 static const struct arg_desc rollback_args[] = {
     {.name = "service", .type = ARG_SERVICE, .required = true, .text = "what to roll back"},
     {.name = "env", .type = ARG_ENV, .required = true, .text = "where"},
-    {.name = "release", .type = ARG_RELEASE, .option = true, .text = "which release; without it the last good one"},
+    {.name = "release",
+     .type = ARG_RELEASE,
+     .option = true,
+     .text = "which release; without it the last good one"},
     {.name = "reason", .type = ARG_WORD, .option = true, .text = "why; kept in the audit"},
-    {.name = "confirm", .type = ARG_CONFIRM, .option = true, .text = "ENV, where the environment asks for it"},
+    {.name = "confirm",
+     .type = ARG_CONFIRM,
+     .option = true,
+     .text = "ENV, where the environment asks for it"},
     {.name = "follow", .type = ARG_FLAG, .option = true, .letter = 'f', .text = "stay until it has ended"},
     {.name = NULL},
 };
@@ -180,8 +201,9 @@ const struct command command_rollback = {
     .flags = COMMAND_MUTATES | COMMAND_STREAMS,
     .tier = TIER_T1,
     .exec = exec_rollback,
-    .details = "Rollback is the fast path: where the policy says so it is exempt from freeze, soak, smoke and approval, "
-               "and says so in the audit. The plan tells first whether the database schema allows it.",
+    .details = "Rollback is the fast path: where the policy says so it is exempt from freeze, soak, smoke "
+	       "and approval, "
+	       "and says so in the audit. The plan tells first whether the database schema allows it.",
     .json = "plan, may_run, rollout_id; with --follow a line per change with the rollout, then the whole",
     .example = "towpath rollback web prod --confirm prod --follow",
 };

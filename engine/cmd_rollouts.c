@@ -6,7 +6,8 @@
 
 static void exec_list(struct app *a, struct command_run *run)
 {
-	static const char *const heads[] = {"ID", "WHAT", "SERVICE", "ENV", "RELEASE", "STATE", "STEP", "AGE", "BY", "TEXT", NULL};
+	static const char *const heads[] = {"ID",   "WHAT", "SERVICE", "ENV",  "RELEASE", "STATE",
+					    "STEP", "AGE",  "BY",      "TEXT", NULL};
 	const struct model *m = app_model(a);
 	struct arena *arena = command_arena(run);
 	struct jv *list = jv_arr(arena);
@@ -14,7 +15,8 @@ static void exec_list(struct app *a, struct command_run *run)
 	int64_t now = loop_wall_us();
 
 	if (m->store == NULL) {
-		command_done(run, EXIT_NOT_FOUND_OUT, "the store cannot be read: %s", m->store_source.last->text);
+		command_done(run, EXIT_NOT_FOUND_OUT, "the store cannot be read: %s",
+			     m->store_source.last->text);
 		return;
 	}
 	table_init(&t, run, heads);
@@ -27,10 +29,11 @@ static void exec_list(struct app *a, struct command_run *run)
 		time_age(age, sizeof(age), now - r->created_us);
 		jv_push(arena, list, rollout_to_jv(arena, r));
 		table_row(&t, (const char *[]){r->id, plan_kind_name(r->kind), r->service, r->env, r->to.tag,
-		                               r->state == ROLLOUT_ENDED ? outcome_name(r->outcome)
-		                               : r->orphaned             ? "orphaned"
-		                                                         : rollout_state_name(r->state),
-		                               arena_printf(arena, "%d/%d", done, all), age, r->requester, r->text});
+					       r->state == ROLLOUT_ENDED ? outcome_name(r->outcome)
+					       : r->orphaned             ? "orphaned"
+									 : rollout_state_name(r->state),
+					       arena_printf(arena, "%d/%d", done, all), age, r->requester,
+					       r->text});
 	}
 	jv_set(arena, command_value(run), "rollouts", list);
 	if (m->store->n_rollouts == 0) {
@@ -48,7 +51,8 @@ static void exec_one(struct app *a, struct command_run *run)
 	const struct rollout *r = m->store != NULL ? rollout_by_prefix(m->store, id) : NULL;
 
 	if (r == NULL) {
-		command_done(run, m->store != NULL ? EXIT_NO : EXIT_NOT_FOUND_OUT, "no rollout is called %s", id);
+		command_done(run, m->store != NULL ? EXIT_NO : EXIT_NOT_FOUND_OUT, "no rollout is called %s",
+			     id);
 		return;
 	}
 	if (args_flag(run, "follow")) {
@@ -63,7 +67,8 @@ const struct command command_rollouts = {
     .name = "rollouts",
     .summary = "rollouts that run and that ran",
     .exec = exec_list,
-    .json = "rollouts[]: id, kind, service, env, from, to, requester, state, outcome, rolled_back, steps[], text",
+    .json =
+	"rollouts[]: id, kind, service, env, from, to, requester, state, outcome, rolled_back, steps[], text",
     .details = "Live ones first, then the newest.",
     .example = "towpath rollouts",
 };
@@ -81,6 +86,7 @@ const struct command command_rollout = {
     .flags = COMMAND_STREAMS,
     .exec = exec_one,
     .json = "rollout; with --follow a line per change first",
-    .details = "An ended rollout gives its own exit code: 0 ok, 1 failed or rolled back, 6 unknown, 7 cancelled.",
+    .details =
+	"An ended rollout gives its own exit code: 0 ok, 1 failed or rolled back, 6 unknown, 7 cancelled.",
     .example = "towpath rollout 91ac --follow",
 };

@@ -109,7 +109,8 @@ static const char *cell_text(struct arena *a, const struct model *m, int service
 	const struct deployment *d = model_deployment(m, service, env);
 	const struct rollout *live = model_live_rollout(m, service, env);
 	struct migration_badge b = board_migrations(m, service, env);
-	const char *tag = d->deployed != NULL && d->deployed->release.tag[0] != '\0' ? d->deployed->release.tag : "-";
+	const char *tag =
+	    d->deployed != NULL && d->deployed->release.tag[0] != '\0' ? d->deployed->release.tag : "-";
 	char badge[32] = "";
 	int done, all;
 
@@ -121,7 +122,8 @@ static const char *cell_text(struct arena *a, const struct model *m, int service
 		snprintf(badge, sizeof(badge), " mig?");
 	if (live != NULL) {
 		rollout_progress(live, &done, &all);
-		return arena_printf(a, "%c %s > %s %d/%d", state_glyph(board_state(m, service, env)), tag, live->to.tag, done, all);
+		return arena_printf(a, "%c %s > %s %d/%d", state_glyph(board_state(m, service, env)), tag,
+				    live->to.tag, done, all);
 	}
 	return arena_printf(a, "%c %s%s", state_glyph(board_state(m, service, env)), tag, badge);
 }
@@ -155,9 +157,11 @@ static void on_fresh(void *ctx)
 			if (s == STATE_OK || s == STATE_SKIPPED || s == STATE_NOT_STARTED)
 				continue;
 			command_line(run, "%c %s/%s  %s%s%s", state_glyph(s), m->setup->services[i].name,
-			             m->setup->envs[k].name, d->health_text,
-			             d->sources[PORT_DEPLOY].failing_since_us != 0 ? "; " : "",
-			             d->sources[PORT_DEPLOY].failing_since_us != 0 ? d->sources[PORT_DEPLOY].last->text : "");
+				     m->setup->envs[k].name, d->health_text,
+				     d->sources[PORT_DEPLOY].failing_since_us != 0 ? "; " : "",
+				     d->sources[PORT_DEPLOY].failing_since_us != 0
+					 ? d->sources[PORT_DEPLOY].last->text
+					 : "");
 		}
 	command_done(run, EXIT_DONE, NULL);
 }
@@ -186,13 +190,13 @@ static void on_first(void *ctx)
 		on_fresh(run);
 }
 
-static void exec(struct app *a, struct command_run *run)
-{
-	app_refresh_all(a, on_first, run);
-}
+static void exec(struct app *a, struct command_run *run) { app_refresh_all(a, on_first, run); }
 
 static const struct arg_desc args[] = {
-    {.name = "quick", .type = ARG_FLAG, .option = true, .text = "one reading only: no rates, error shares or percentiles"},
+    {.name = "quick",
+     .type = ARG_FLAG,
+     .option = true,
+     .text = "one reading only: no rates, error shares or percentiles"},
     {.name = NULL},
 };
 
@@ -201,11 +205,16 @@ const struct command command_status = {
     .summary = "the board: every service in every environment",
     .args = args,
     .exec = exec,
-    .details = "Reads every source and prints what runs where, its state, and the migrations that would run; metrics are "
-               "read twice, a second apart, because rates need it. What is not well is explained below the table.",
-    .json = "name, actor, at_us, environments[], services[].service, .owner, .deployments[]: env, present, state, "
-            "health, text, tag, digest, revision, since_us, seen_us, stale, instances[] (name, state, digest, revision, "
-            "tag, pid, text), migrations (state, pending, applied, failed, modified, missing, tool, revision, text), "
-            "metrics, errors, rollout",
+    .details =
+	"Reads every source and prints what runs where, its state, and the migrations that would run; "
+	"metrics are "
+	"read twice, a second apart, because rates need it. What is not well is explained below the table.",
+    .json = "name, actor, at_us, environments[], services[].service, .owner, .deployments[]: env, present, "
+	    "state, "
+	    "health, text, tag, digest, revision, since_us, seen_us, stale, instances[] (name, state, "
+	    "digest, revision, "
+	    "tag, pid, text), migrations (state, pending, applied, failed, modified, missing, tool, "
+	    "revision, text), "
+	    "metrics, errors, rollout",
     .example = "towpath status --json",
 };

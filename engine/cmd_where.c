@@ -45,8 +45,8 @@ static void tell(struct ask *k, const char *state)
 	jv_set_str(a, v, "state", state);
 	jv_set_str(a, v, "tag", d != NULL ? d->release.tag : "");
 	jv_push(a, w->list, v);
-	command_line(w->run, "%-8s  %s/%s  %s", state, m->setup->services[k->service].name, m->setup->envs[k->env].name,
-	             d != NULL ? d->release.tag : "");
+	command_line(w->run, "%-8s  %s/%s  %s", state, m->setup->services[k->service].name,
+		     m->setup->envs[k->env].name, d != NULL ? d->release.tag : "");
 }
 
 /* An environment has the revision when nothing of it is missing from what runs there. */
@@ -97,7 +97,7 @@ static void on_resolved(void *ctx, struct op *op, const struct outcome *o, void 
 		}
 		w->n_left++;
 		FORGE_OF(forge)->log(forge->priv, r->revision, d->release.revision,
-		                     op_new(app_loop(w->app), REMOTE_TIMEOUT_MS * US_PER_MS, on_log, next));
+				     op_new(app_loop(w->app), REMOTE_TIMEOUT_MS * US_PER_MS, on_log, next));
 	}
 	part_end(w);
 }
@@ -117,8 +117,9 @@ static void on_fresh(void *ctx)
 		*k = (struct ask){.where = w, .service = i};
 		w->n_left++;
 		w->n_asked++;
-		FORGE_OF(forge)->resolve(forge->priv, args_text(w->run, "revision"),
-		                         op_new(app_loop(w->app), REMOTE_TIMEOUT_MS * US_PER_MS, on_resolved, k));
+		FORGE_OF(forge)->resolve(
+		    forge->priv, args_text(w->run, "revision"),
+		    op_new(app_loop(w->app), REMOTE_TIMEOUT_MS * US_PER_MS, on_resolved, k));
 	}
 	part_end(w);
 }

@@ -27,7 +27,7 @@ struct command_run {
 	struct command_sink sink;
 	struct arena arena;
 	struct jv *value;
-	const char *values[ARGS_MAX];       /* by index in command->args */
+	const char *values[ARGS_MAX]; /* by index in command->args */
 	bool ended, starting, cancelled;
 	bool waits_for_store;
 };
@@ -78,7 +78,8 @@ void command_usage(const struct command *c, char *dst, size_t cap)
 		size_t i = 0;
 
 		for (; d->name[i] != '\0' && i + 1 < sizeof(upper); i++)
-			upper[i] = d->name[i] >= 'a' && d->name[i] <= 'z' ? (char)(d->name[i] - 32) : d->name[i];
+			upper[i] =
+			    d->name[i] >= 'a' && d->name[i] <= 'z' ? (char)(d->name[i] - 32) : d->name[i];
 		upper[i] = '\0';
 		str_add(&s, d->required ? " " : " [");
 		if (d->option && d->type == ARG_FLAG)
@@ -101,7 +102,8 @@ static const struct arg_desc *find_option(const struct command *c, const char *w
 	for (const struct arg_desc *d = c->args; d != NULL && d->name != NULL; d++, i++) {
 		if (!d->option)
 			continue;
-		if ((strlen(d->name) == n - 2 && n > 2 && word[1] == '-' && strncmp(d->name, word + 2, n - 2) == 0) ||
+		if ((strlen(d->name) == n - 2 && n > 2 && word[1] == '-' &&
+		     strncmp(d->name, word + 2, n - 2) == 0) ||
 		    (n == 2 && d->letter != 0 && word[1] == d->letter)) {
 			*ret_index = i;
 			return d;
@@ -124,8 +126,8 @@ static int check_value(const struct setup *s, const struct arg_desc *d, const ch
 	if (d->type == ARG_SERVICE && s != NULL && setup_service(s, v) < 0) {
 		error_set(e, ERR_NOT_FOUND, "no service is called %s", v);
 		error_hint(e, "services: %s%s%s%s", s->n_services > 0 ? s->services[0].name : "none",
-		           s->n_services > 1 ? ", " : "", s->n_services > 1 ? s->services[1].name : "",
-		           s->n_services > 2 ? ", ..." : "");
+			   s->n_services > 1 ? ", " : "", s->n_services > 1 ? s->services[1].name : "",
+			   s->n_services > 2 ? ", ..." : "");
 		return ERR_NOT_FOUND;
 	}
 	if (d->type == ARG_ENV && s != NULL && setup_env(s, v) < 0) {
@@ -193,8 +195,8 @@ static int parse(struct command_run *run, int argc, const char *const *argv, str
 	}
 	for (int i = 0; rc == 0 && c->args != NULL && c->args[i].name != NULL; i++)
 		if (c->args[i].required && run->values[i] == NULL)
-			rc = error_set(e, ERR_INVALID, "%s needs %s%s", c->name, c->args[i].option ? "--" : "",
-			               c->args[i].name);
+			rc = error_set(e, ERR_INVALID, "%s needs %s%s", c->name,
+				       c->args[i].option ? "--" : "", c->args[i].name);
 	return rc;
 }
 
@@ -240,7 +242,8 @@ static void on_store_read(void *ctx)
 		return;
 	}
 	if (m->store == NULL && (run->command->flags & COMMAND_MUTATES) != 0) {
-		command_done(run, EXIT_NOT_FOUND_OUT, "the store cannot be read: %s", m->store_source.last->text);
+		command_done(run, EXIT_NOT_FOUND_OUT, "the store cannot be read: %s",
+			     m->store_source.last->text);
 		return;
 	}
 	run->command->exec(run->app, run);
@@ -259,7 +262,7 @@ static void begin(struct command_run *run)
 }
 
 struct command_run *command_start(struct app *a, command_list list, int argc, const char *const *argv,
-                                  const struct command_sink *sink)
+				  const struct command_sink *sink)
 {
 	struct command_run *run = calloc(1, sizeof(*run));
 	struct error e = {0};
@@ -277,7 +280,8 @@ struct command_run *command_start(struct app *a, command_list list, int argc, co
 	run->command = command_find(list, argc, argv, &used);
 	run->starting = true;
 	if (run->command == NULL) {
-		command_done(run, EXIT_USAGE, "no command is called %s (towpath help lists them)", argc > 0 ? argv[0] : "\"\"");
+		command_done(run, EXIT_USAGE, "no command is called %s (towpath help lists them)",
+			     argc > 0 ? argv[0] : "\"\"");
 	} else if (a == NULL && (run->command->flags & COMMAND_NO_SETUP) == 0) {
 		command_done(run, EXIT_USAGE, "%s needs a config", run->command->name);
 	} else {
@@ -290,8 +294,8 @@ struct command_run *command_start(struct app *a, command_list list, int argc, co
 			command_done(run, EXIT_USAGE, "the command is too long");
 		} else if (parse(run, argc - used, copy + used, &e) != 0) {
 			command_usage(run->command, usage, sizeof(usage));
-			command_done(run, EXIT_USAGE, "%s%s%s%s; %s", e.text, e.hint[0] != '\0' ? " (" : "", e.hint,
-			             e.hint[0] != '\0' ? ")" : "", usage);
+			command_done(run, EXIT_USAGE, "%s%s%s%s; %s", e.text, e.hint[0] != '\0' ? " (" : "",
+				     e.hint, e.hint[0] != '\0' ? ")" : "", usage);
 		} else {
 			begin(run);
 		}
@@ -305,7 +309,7 @@ struct command_run *command_start(struct app *a, command_list list, int argc, co
 }
 
 struct command_run *command_start_text(struct app *a, command_list list, const char *text,
-                                       const struct command_sink *sink)
+				       const struct command_sink *sink)
 {
 	const char *words[WORDS_MAX];
 	struct arena arena;
@@ -320,7 +324,8 @@ struct command_run *command_start_text(struct app *a, command_list list, const c
 	else if (n >= 0 && !arena_failed(&arena))
 		run = command_start(a, list, n, words, sink);
 	else
-		sink->done(sink->ctx, NULL, EXIT_USAGE, e.text[0] != '\0' ? e.text : "the command is too long", NULL);
+		sink->done(sink->ctx, NULL, EXIT_USAGE,
+			   e.text[0] != '\0' ? e.text : "the command is too long", NULL);
 	arena_release(&arena);
 	return run;
 }
@@ -349,10 +354,7 @@ const char *args_text(const struct command_run *run, const char *name)
 	return i < 0 ? NULL : run->values[i];
 }
 
-bool args_flag(const struct command_run *run, const char *name)
-{
-	return args_text(run, name) != NULL;
-}
+bool args_flag(const struct command_run *run, const char *name) { return args_text(run, name) != NULL; }
 
 int64_t args_num(const struct command_run *run, const char *name, int64_t otherwise)
 {
@@ -372,10 +374,7 @@ bool command_wants_json(const struct command_run *run) { return run->sink.wants_
 bool command_cancelled(const struct command_run *run) { return run->cancelled; }
 struct app *command_app(struct command_run *run) { return run->app; }
 
-void *command_state(struct command_run *run, size_t n)
-{
-	return arena_alloc(&run->arena, n);
-}
+void *command_state(struct command_run *run, size_t n) { return arena_alloc(&run->arena, n); }
 
 void command_line(struct command_run *run, const char *fmt, ...)
 {

@@ -19,10 +19,7 @@ struct followed {
 };
 
 /* The ring fills at once; the model only hears that there is more. */
-static void tell(struct followed *f)
-{
-	app_post(f->app, app_event(f->app, EV_LOG, f->service, f->env));
-}
+static void tell(struct followed *f) { app_post(f->app, app_event(f->app, EV_LOG, f->service, f->env)); }
 
 static void name_source(struct followed *f, uint16_t source, const char *name)
 {

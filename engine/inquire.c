@@ -91,7 +91,8 @@ static void ladder_read(void *ctx)
 			continue;
 		*r = (struct rung){l, k};
 		l->n_left++;
-		MIGRATE_OF(d)->inspect(d->priv, l->revision, op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, on_rung, r));
+		MIGRATE_OF(d)->inspect(d->priv, l->revision,
+				       op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, on_rung, r));
 	}
 	ladder_end(l);
 }
@@ -101,7 +102,8 @@ void app_ladder(struct app *a, int service, void (*done)(void *ctx), void *ctx)
 	struct ladder *l = calloc(1, sizeof(*l));
 
 	if (l != NULL) {
-		*l = (struct ladder){.app = a, .service = service, .n_envs = app_setup(a)->n_envs, .done = done, .ctx = ctx};
+		*l = (struct ladder){
+		    .app = a, .service = service, .n_envs = app_setup(a)->n_envs, .done = done, .ctx = ctx};
 		l->generation = app_setup(a)->generation;
 		l->sets = calloc((size_t)l->n_envs, sizeof(struct migration_set *));
 	}
@@ -125,7 +127,7 @@ struct doctor {
 
 struct question {
 	struct doctor *doctor;
-	const struct setup *setup;      /* of when it was asked: indices belong to it */
+	const struct setup *setup; /* of when it was asked: indices belong to it */
 	const struct driver *driver;
 	int service, env;
 	int64_t started_us;
@@ -151,11 +153,15 @@ static void on_answer(void *ctx, struct op *op, const struct outcome *o, void *r
 	UNUSED(op);
 	UNUSED(result);
 	if (e != NULL && row != NULL) {
-		snprintf(row->name, sizeof(row->name), "%s %s%s%s%s%s", port_name(q->driver->port), q->driver->name,
-		         q->service >= 0 ? " " : "", q->service >= 0 ? s->services[q->service].name : "",
-		         q->env >= 0 ? "/" : "", q->env >= 0 ? s->envs[q->env].name : "");
-		row->state = o->kind == OUTCOME_OK ? STATE_OK : o->kind == OUTCOME_UNSUPPORTED ? STATE_SKIPPED : STATE_FAILED;
-		str_copy(row->text, sizeof(row->text), o->kind == OUTCOME_OK && o->text[0] == '\0' ? "reached" : o->text);
+		snprintf(row->name, sizeof(row->name), "%s %s%s%s%s%s", port_name(q->driver->port),
+			 q->driver->name, q->service >= 0 ? " " : "",
+			 q->service >= 0 ? s->services[q->service].name : "", q->env >= 0 ? "/" : "",
+			 q->env >= 0 ? s->envs[q->env].name : "");
+		row->state = o->kind == OUTCOME_OK            ? STATE_OK
+			     : o->kind == OUTCOME_UNSUPPORTED ? STATE_SKIPPED
+							      : STATE_FAILED;
+		str_copy(row->text, sizeof(row->text),
+			 o->kind == OUTCOME_OK && o->text[0] == '\0' ? "reached" : o->text);
 		str_copy(row->hint, sizeof(row->hint), o->hint);
 		row->took_us = loop_mono_us() - q->started_us;
 		e->doctor = row;
@@ -245,5 +251,5 @@ void app_history(struct app *a, int limit, void (*done)(void *ctx), void *ctx)
 	}
 	*h = (struct history){a, done, ctx};
 	STORE_OF(&a->store)->history(a->store.priv, 0, MIN(limit, HISTORY_MAX),
-	                             op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, on_history, h));
+				     op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, on_history, h));
 }

@@ -19,22 +19,22 @@ enum { IN_FLIGHT_MAX = 48 };
 #define BACKOFF_MAX (60 * US_PER_S)
 #define MIGRATIONS_PERIOD (10 * US_PER_S)
 #define RELEASES_PERIOD (10 * US_PER_S)
-#define START_DELAY (30 * US_PER_MS)     /* the first frame with the last known board goes first */
-#define SPACING (4 * US_PER_MS)          /* mean distance of two reads when there are many */
+#define START_DELAY (30 * US_PER_MS) /* the first frame with the last known board goes first */
+#define SPACING (4 * US_PER_MS)      /* mean distance of two reads when there are many */
 
 struct slot {
 	struct observer *owner;
 	enum port port;
 	int service, env, source;
-	int64_t due_us, period_us;       /* monotonic */
+	int64_t due_us, period_us; /* monotonic */
 	int n_failures;
-	struct op *op;                   /* running, else NULL */
+	struct op *op; /* running, else NULL */
 	struct waiter {
 		struct waiter *next;
 		void (*done)(void *ctx);
 		void *ctx;
-	} *waiters;
-	char put[DIGEST_LEN];            /* last release written to the store's observations */
+	} * waiters;
+	char put[DIGEST_LEN]; /* last release written to the store's observations */
 };
 
 struct observer {
@@ -69,7 +69,10 @@ static void post(struct slot *s, enum event_kind kind, void *result)
 
 static enum event_kind event_of(enum port p)
 {
-	return p == PORT_DEPLOY ? EV_DEPLOYED : p == PORT_MIGRATE ? EV_MIGRATIONS : p == PORT_METRICS ? EV_SAMPLES : EV_RELEASES;
+	return p == PORT_DEPLOY    ? EV_DEPLOYED
+	       : p == PORT_MIGRATE ? EV_MIGRATIONS
+	       : p == PORT_METRICS ? EV_SAMPLES
+				   : EV_RELEASES;
 }
 
 /* The disposable memory of what was seen last, so that the next start shows it at once. */
@@ -93,10 +96,11 @@ static void remember(struct slot *s, const struct deployed *d)
 	jv_set_str(&arena, v, "tag", d->release.tag);
 	jv_set_int(&arena, v, "since", d->since_us);
 	jv_print(v, JV_COMPACT, &text);
-	snprintf(key, sizeof(key), "deploy/%s/%s", setup->services[s->service].name, setup->envs[s->env].name);
+	snprintf(key, sizeof(key), "deploy/%s/%s", setup->services[s->service].name,
+		 setup->envs[s->env].name);
 	if (!arena_failed(&arena) && !text.failed)
 		STORE_OF(&a->store)->observe_put(a->store.priv, key, loop_wall_us(), str_text(&text),
-		                                 op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, NULL, NULL));
+						 op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, NULL, NULL));
 	str_release(&text);
 	arena_release(&arena);
 }
@@ -188,8 +192,10 @@ static void start(struct slot *s)
 		d = app_migrate(a, s->service, s->env);
 		revision = migrations_revision(a, s->service, s->env);
 		if (revision == NULL)
-			op_done(op, outcome_make(OUTCOME_ERRORED, "towpath", "waits until a deployed revision is known"),
-			        NULL, NULL);
+			op_done(op,
+				outcome_make(OUTCOME_ERRORED, "towpath",
+					     "waits until a deployed revision is known"),
+				NULL, NULL);
 		else
 			MIGRATE_OF(d)->inspect(d->priv, revision, op);
 		return;
@@ -228,13 +234,18 @@ static void schedule(struct observer *o)
 		if (o->slots[i].op == NULL)
 			next = MIN(next, o->slots[i].due_us);
 	timer_stop(o->timer);
-	o->timer = next == INT64_MAX ? NULL : loop_timer(o->app->loop, MAX(next - now, US_PER_MS), 0, on_timer, o);
+	o->timer =
+	    next == INT64_MAX ? NULL : loop_timer(o->app->loop, MAX(next - now, US_PER_MS), 0, on_timer, o);
 }
 
 static void add(struct observer *o, enum port port, int service, int env, int source, int64_t period_us)
 {
-	o->slots[o->n_slots++] = (struct slot){
-	    .owner = o, .port = port, .service = service, .env = env, .source = source, .period_us = period_us};
+	o->slots[o->n_slots++] = (struct slot){.owner = o,
+					       .port = port,
+					       .service = service,
+					       .env = env,
+					       .source = source,
+					       .period_us = period_us};
 }
 
 static void make_slots(struct observer *o)
@@ -268,7 +279,8 @@ static void make_slots(struct observer *o)
 	for (int i = 0; i < o->n_slots; i++) {
 		int64_t spread = MIN((int64_t)i * SPACING / 4, poll);
 
-		o->slots[i].due_us = now + START_DELAY + spread + (o->slots[i].port == PORT_MIGRATE ? 700 * US_PER_MS : 0);
+		o->slots[i].due_us =
+		    now + START_DELAY + spread + (o->slots[i].port == PORT_MIGRATE ? 700 * US_PER_MS : 0);
 	}
 }
 
@@ -352,8 +364,8 @@ static bool wait_for(struct slot *s, void (*done)(void *ctx), void *ctx)
 struct gather {
 	struct app *app;
 	int n_left;
-	int service, env;            /* -1: all */
-	unsigned ports, then_ports;  /* a bit per port */
+	int service, env;           /* -1: all */
+	unsigned ports, then_ports; /* a bit per port */
 	bool store;
 	void (*done)(void *ctx);
 	void *ctx;
@@ -419,18 +431,20 @@ static void gather_start(struct app *a, const struct gather *want)
 
 void app_refresh_all(struct app *a, void (*done)(void *ctx), void *ctx)
 {
-	gather_start(a, &(struct gather){.service = -1,
-	                                 .env = -1,
-	                                 .ports = 1u << PORT_DEPLOY | 1u << PORT_METRICS | 1u << PORT_REGISTRY,
-	                                 .then_ports = 1u << PORT_MIGRATE,
-	                                 .store = true,
-	                                 .done = done,
-	                                 .ctx = ctx});
+	gather_start(a,
+		     &(struct gather){.service = -1,
+				      .env = -1,
+				      .ports = 1u << PORT_DEPLOY | 1u << PORT_METRICS | 1u << PORT_REGISTRY,
+				      .then_ports = 1u << PORT_MIGRATE,
+				      .store = true,
+				      .done = done,
+				      .ctx = ctx});
 }
 
 void app_refresh(struct app *a, int service, int env, enum port port, void (*done)(void *ctx), void *ctx)
 {
-	gather_start(a, &(struct gather){.service = service, .env = env, .ports = 1u << port, .done = done, .ctx = ctx});
+	gather_start(a, &(struct gather){
+			    .service = service, .env = env, .ports = 1u << port, .done = done, .ctx = ctx});
 }
 
 /* --- the last known board -------------------------------------------------------------------------- */
@@ -480,5 +494,5 @@ static void on_observations(void *ctx, struct op *op, const struct outcome *o, v
 void observer_restore(struct app *a)
 {
 	STORE_OF(&a->store)->observe_get(a->store.priv,
-	                                 op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, on_observations, a));
+					 op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, on_observations, a));
 }

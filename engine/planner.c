@@ -276,8 +276,10 @@ static void take_migrations(struct gather *g)
 	if (p->kind == PLAN_ROLLBACK)
 		return;
 	if (set->n_modified > 0)
-		plan_add_risk(p, true, "%d applied migration%s other bytes in this release: never change one, add a new one",
-			      set->n_modified, set->n_modified == 1 ? " has" : "s have");
+		plan_add_risk(
+		    p, true,
+		    "%d applied migration%s other bytes in this release: never change one, add a new one",
+		    set->n_modified, set->n_modified == 1 ? " has" : "s have");
 	p->migrations = arena_alloc(&p->arena, (size_t)MAX(set->n_pending, 1) * sizeof(*p->migrations));
 	for (int i = 0; i < set->n_items && p->migrations != NULL; i++) {
 		const struct migration *m = &set->items[i];

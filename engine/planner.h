@@ -10,7 +10,8 @@
 struct plan_want {
 	enum plan_kind kind;
 	int service, env;
-	const char *release;      /* digest, revision or tag; NULL: what the previous environment runs, or the last good one for a rollback */
+	/* Digest, revision or tag; NULL: what the previous environment runs, or the last good one for a rollback. */
+	const char *release;
 	const char *reason;
 };
 
@@ -22,8 +23,12 @@ void planner_start(struct app *a, const struct plan_want *want, plan_done_fn *do
 /* Evidence of a stored plan judged anew (at run time, at approval). Same digest or FAILED with what changed. */
 void planner_recheck(struct app *a, const struct plan *p, plan_done_fn *done, void *ctx);
 
-/* Releases to roll back to, best first, with schema verdict; posted as EV_CANDIDATES and given to done (may be NULL). */
+/*
+ * Releases to roll back to, best first, with schema verdict; posted as EV_CANDIDATES and given to done (may be
+ * NULL).
+ */
 void planner_candidates(struct app *a, int service, int env,
-                        void (*done)(void *ctx, const struct candidate *c, int n, const struct outcome *why), void *ctx);
+			void (*done)(void *ctx, const struct candidate *c, int n, const struct outcome *why),
+			void *ctx);
 
 #endif

@@ -149,7 +149,7 @@ static struct outcome look(struct run *x, const char *instance, const struct rel
 		    strcmp(in->digest, release->digest) != 0) {
 			o = outcome_make(OUTCOME_FAILED, "deploy", "%s runs another release", in->name);
 		} else if (in->state != STATE_OK && (in->state != STATE_DRIFT || in->digest[0] == '\0')) {
-			/* Drift is measured against what the place is set to: while it rolls, the release is what counts. */
+			/* Drift is against what the place is set to: while it rolls, the release counts. */
 			o = outcome_make(OUTCOME_FAILED, "deploy", "%s is %s%s%.250s", in->name,
 					 state_name(in->state), in->text[0] != '\0' ? ": " : "", in->text);
 		} else if (release->digest[0] != '\0' && in->digest[0] == '\0') {

@@ -11,11 +11,14 @@ typedef void smoke_done_fn(void *ctx, struct smoke_result *result, const struct 
 struct smoke_run;
 /* Steps run as soon as those they come after have passed, at most 8 at once. The result is not stored here. */
 struct smoke_run *smoke_start(struct app *a, int service, int env, const struct smoke_suite_conf *suite,
-                              smoke_step_fn *on_step, smoke_done_fn *done, void *ctx);
+			      smoke_step_fn *on_step, smoke_done_fn *done, void *ctx);
 /* No callback any more. Not after done was called. */
 void smoke_cancel(struct smoke_run *r);
 
-/* Pure parts, tested alone: TAP 12-14 text to a verdict. ".a.b[0]" of a JSON text to canonical JSON, false if absent. */
+/*
+ * Pure parts, tested alone: TAP 12-14 text to a verdict. ".a.b[0]" of a JSON text to canonical JSON, false if
+ * absent.
+ */
 enum smoke_state smoke_tap(const char *text, size_t n, char *why, size_t cap);
 bool smoke_json_path(const char *json, size_t n, const char *path, struct str *ret);
 

@@ -13,7 +13,7 @@ enum fault_kind { FAULT_KILL, FAULT_STOP, FAULT_ERROR };
 
 struct fault {
 	char name[64];
-	long at;                   /* 0: each time */
+	long at; /* 0: each time */
 	enum fault_kind kind;
 	atomic_long hits;
 };
@@ -24,7 +24,8 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static bool kind_parse(const char *s, enum fault_kind *ret)
 {
-	static const char *const words[] = {[FAULT_KILL] = "kill", [FAULT_STOP] = "stop", [FAULT_ERROR] = "error"};
+	static const char *const words[] = {
+	    [FAULT_KILL] = "kill", [FAULT_STOP] = "stop", [FAULT_ERROR] = "error"};
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (strcmp(s, words[i]) == 0) {

@@ -158,7 +158,7 @@ int file_write(const char *path, const void *bytes, size_t n, int mode, struct e
 
 	if ((size_t)snprintf(tmp, sizeof(tmp), "%s.tmp-%ld", path, (long)getpid()) >= sizeof(tmp))
 		return too_long(e, path);
-	unlink(tmp);         /* left by a process of the same number that was killed */
+	unlink(tmp); /* left by a process of the same number that was killed */
 	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, (mode_t)mode);
 	if (fd < 0)
 		return error_of(e, tmp, "cannot create");
@@ -253,7 +253,8 @@ int file_remove_tree(const char *root, const char *path, struct error *e)
 	for (int i = 0; i < 2; i++) {
 		r = realpath(i == 0 ? root : dir, NULL);
 		if (r == NULL)
-			return i == 1 && errno == ENOENT ? 0 : error_of(e, i == 0 ? root : dir, "cannot resolve");
+			return i == 1 && errno == ENOENT ? 0
+							 : error_of(e, i == 0 ? root : dir, "cannot resolve");
 		if (!str_copy(i == 0 ? real_root : real_dir, PATH_LEN, r)) {
 			free(r);
 			return too_long(e, path);
@@ -293,8 +294,8 @@ int file_join(char *dst, size_t cap, const char *dir, const char *path)
 	else if (dir[0] == '\0' || strcmp(dir, ".") == 0)
 		n = snprintf(dst, cap, "%s/%s", here, path);
 	else
-		n = snprintf(dst, cap, "%s%s%s/%s", here, here[0] != '\0' ? "/" : "", strcmp(dir, "/") == 0 ? "" : dir,
-		             path);
+		n = snprintf(dst, cap, "%s%s%s/%s", here, here[0] != '\0' ? "/" : "",
+			     strcmp(dir, "/") == 0 ? "" : dir, path);
 	if (n < 0 || (size_t)n >= cap) {
 		if (cap > 0)
 			dst[0] = '\0';
@@ -318,7 +319,7 @@ int file_check_mode(const char *path, bool secret, struct error *e)
 	}
 	if ((st.st_mode & bad) != 0) {
 		error_set(e, ERR_DENIED, "others may %s it (mode %04o)", secret ? "read" : "write",
-		          (unsigned)(st.st_mode & 07777));
+			  (unsigned)(st.st_mode & 07777));
 		error_at(e, path, 0, 0);
 		error_hint(e, "chmod %s %.300s", secret ? "600" : "go-w", path);
 		return ERR_DENIED;
@@ -417,7 +418,10 @@ static int tree_entry(struct tree *t, int fd, const char *name, const char *rel,
 			return rc;
 	}
 	snprintf(line, sizeof(line), "%s%c%c%c%lld%c%s\n", rel, 1,
-	         S_ISLNK(st->st_mode) ? 'l' : (st->st_mode & S_IXUSR) != 0 ? 'x' : '-', 1, (long long)size, 1, hex);
+		 S_ISLNK(st->st_mode)           ? 'l'
+		 : (st->st_mode & S_IXUSR) != 0 ? 'x'
+						: '-',
+		 1, (long long)size, 1, hex);
 	return tree_add(t, line);
 }
 
@@ -441,16 +445,17 @@ static int tree_walk(struct tree *t, int fd, const char *rel, const char *skip, 
 			continue;
 		if (skip != NULL && strcmp(d->d_name, skip) == 0)
 			continue;
-		if ((size_t)snprintf(path, sizeof(path), "%s%s%s", rel, rel[0] != '\0' ? "/" : "", d->d_name) >=
-		    sizeof(path)) {
+		if ((size_t)snprintf(path, sizeof(path), "%s%s%s", rel, rel[0] != '\0' ? "/" : "",
+				     d->d_name) >= sizeof(path)) {
 			rc = too_long(t->e, rel);
 		} else if (fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
 			rc = error_of(t->e, path, "cannot look at");
 		} else if (S_ISDIR(st.st_mode)) {
-			int sub = openat(dirfd(dir), d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+			int sub =
+			    openat(dirfd(dir), d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 			rc = sub < 0 ? error_of(t->e, path, "cannot open the folder")
-			             : tree_walk(t, sub, path, NULL, depth + 1);
+				     : tree_walk(t, sub, path, NULL, depth + 1);
 		} else if (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)) {
 			rc = tree_entry(t, dirfd(dir), d->d_name, path, &st);
 		}
@@ -459,10 +464,7 @@ static int tree_walk(struct tree *t, int fd, const char *rel, const char *skip, 
 	return rc;
 }
 
-static int by_bytes(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
+static int by_bytes(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 int file_tree_digest(const char *dir, const char *skip, char ret[80], struct error *e)
 {
@@ -504,7 +506,8 @@ int file_state_dir(char *dst, size_t cap, struct error *e)
 {
 	static const struct {
 		const char *var, *below;
-	} places[] = {{"TOWPATH_STATE", ""}, {"XDG_STATE_HOME", "/towpath"}, {"HOME", "/.local/state/towpath"}};
+	} places[] = {
+	    {"TOWPATH_STATE", ""}, {"XDG_STATE_HOME", "/towpath"}, {"HOME", "/.local/state/towpath"}};
 	int rc;
 
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {

@@ -27,8 +27,8 @@ struct http_call {
 	struct str body;
 	http_done_fn *done;
 	void *ctx;
-	struct outcome early;        /* why it could not be started */
-	char place[NAME_LEN];        /* "host:port" */
+	struct outcome early; /* why it could not be started */
+	char place[NAME_LEN]; /* "host:port" */
 	char curl_text[CURL_ERROR_SIZE];
 	size_t max_body;
 	int64_t timeout_us;
@@ -44,10 +44,7 @@ struct sock {
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 
-static void curl_begin(void)
-{
-	curl_global_init(CURL_GLOBAL_DEFAULT);
-}
+static void curl_begin(void) { curl_global_init(CURL_GLOBAL_DEFAULT); }
 
 /* Out of its client: from the list and from curl. */
 static void call_detach(struct http_call *c)
@@ -88,7 +85,8 @@ static const struct {
     {CURLE_WEIRD_SERVER_REPLY, "the reply is no HTTP", "does another kind of server listen on this port?"},
     {CURLE_UNSUPPORTED_PROTOCOL, "the reply or address is no HTTP", "only http:// and https:// are used"},
     {CURLE_URL_MALFORMAT, "the address cannot be read", "it must look like https://host:port/path"},
-    {CURLE_LOGIN_DENIED, "the address has a user name in it", "give credentials as a secret, never in an address"},
+    {CURLE_LOGIN_DENIED, "the address has a user name in it",
+     "give credentials as a secret, never in an address"},
     {CURLE_PEER_FAILED_VERIFICATION, "its certificate cannot be trusted", "name the right CA file"},
     {CURLE_SSL_CACERT_BADFILE, "the CA file cannot be read", "check its path and format"},
     {CURLE_SSL_CONNECT_ERROR, "no TLS connection", "does it speak TLS on this port?"},
@@ -102,7 +100,7 @@ static void outcome_hint(struct outcome *o, const char *hint)
 
 static struct outcome outcome_timeout(struct http_call *c, enum outcome_kind kind)
 {
-	curl_off_t ready = 0;        /* connect time would be 0 on a kept connection too */
+	curl_off_t ready = 0; /* connect time would be 0 on a kept connection too */
 	char span[32];
 	struct outcome o;
 	bool connecting;
@@ -110,11 +108,11 @@ static struct outcome outcome_timeout(struct http_call *c, enum outcome_kind kin
 	curl_easy_getinfo(c->easy, CURLINFO_PRETRANSFER_TIME_T, &ready);
 	connecting = ready == 0;
 	time_span(span, sizeof(span),
-	          connecting ? MIN(c->timeout_us, CONNECT_TIMEOUT_MS * US_PER_MS) : c->timeout_us);
-	o = outcome_make(kind, c->place, "%s: no %s within %s", c->place, connecting ? "connection" : "whole reply",
-	                 span);
+		  connecting ? MIN(c->timeout_us, CONNECT_TIMEOUT_MS * US_PER_MS) : c->timeout_us);
+	o = outcome_make(kind, c->place, "%s: no %s within %s", c->place,
+			 connecting ? "connection" : "whole reply", span);
 	outcome_hint(&o, connecting ? "is the host up, and does a firewall let this through?"
-	                            : "it accepts connections but answers too slowly: see its log");
+				    : "it accepts connections but answers too slowly: see its log");
 	return o;
 }
 
@@ -133,7 +131,8 @@ static struct outcome outcome_of(struct http_call *c, CURLcode code)
 		kind = OUTCOME_UNKNOWN;
 	if (c->cut || code == CURLE_FILESIZE_EXCEEDED) {
 		c->cut = true;
-		o = outcome_make(kind, c->place, "%s: the reply is larger than %zu bytes", c->place, c->max_body);
+		o = outcome_make(kind, c->place, "%s: the reply is larger than %zu bytes", c->place,
+				 c->max_body);
 		outcome_hint(&o, "ask for less, or see whether the address is the right one");
 		return o;
 	}
@@ -146,16 +145,18 @@ static struct outcome outcome_of(struct http_call *c, CURLcode code)
 
 			curl_easy_getinfo(c->easy, CURLINFO_OS_ERRNO, &err);
 			if (code == CURLE_PEER_FAILED_VERIFICATION && detail[0] != '\0')
-				o = outcome_make(kind, c->place, "%s: %s (%.200s)", c->place, meanings[i].text, detail);
+				o = outcome_make(kind, c->place, "%s: %s (%.200s)", c->place,
+						 meanings[i].text, detail);
 			else if (err != 0 && code == CURLE_COULDNT_CONNECT)
 				o = outcome_make(kind, c->place, "%s: %s (%s)", c->place, meanings[i].text,
-				                 strerror((int)err));
+						 strerror((int)err));
 			else
 				o = outcome_make(kind, c->place, "%s: %s", c->place, meanings[i].text);
 			outcome_hint(&o, meanings[i].hint);
 			return o;
 		}
-	return outcome_make(kind, c->place, "%s: %.300s", c->place, detail[0] != '\0' ? detail : curl_easy_strerror(code));
+	return outcome_make(kind, c->place, "%s: %.300s", c->place,
+			    detail[0] != '\0' ? detail : curl_easy_strerror(code));
 }
 
 /* --- completion ----------------------------------------------------------------------------------------- */
@@ -193,14 +194,14 @@ static void call_complete(struct http_call *c, CURLcode code)
 	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &r.status);
 	if (code == CURLE_OK && c->body.failed)
 		r.outcome = outcome_make(c->effect ? OUTCOME_UNKNOWN : OUTCOME_ERRORED, c->place,
-		                         "%s: no memory for the reply", c->place);
+					 "%s: no memory for the reply", c->place);
 	if (r.outcome.kind == OUTCOME_OK) {
 		r.body = str_text(&c->body);
 		r.n_body = c->body.len;
 	}
 	if (curl_easy_getinfo(c->easy, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK && type != NULL)
 		r.content_type = type;
-	c->deferred = true;          /* http_cancel() from inside must not free it */
+	c->deferred = true; /* http_cancel() from inside must not free it */
 	c->done(c->ctx, &r);
 	call_free(c);
 }
@@ -354,10 +355,7 @@ static void http_stop(void *part)
 	}
 }
 
-static bool http_quiet(const void *part)
-{
-	return ((const struct http *)part)->calls == NULL;
-}
+static bool http_quiet(const void *part) { return ((const struct http *)part)->calls == NULL; }
 
 void http_free(struct http *h)
 {
@@ -376,10 +374,7 @@ void http_free(struct http *h)
 	free(h);
 }
 
-static void part_free(void *part)
-{
-	http_free(part);
-}
+static void part_free(void *part) { http_free(part); }
 
 static const struct loop_part_ops part_ops = {.stop = http_stop, .quiet = http_quiet, .free = part_free};
 
@@ -421,7 +416,8 @@ static void place_of(const char *url, char *dst, size_t cap)
 	snprintf(dst, cap, "%s", "http");
 	if (u == NULL)
 		return;
-	if (curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK && curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+	if (curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+	    curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
 	    curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK) {
 		snprintf(buf, sizeof(buf), "%s:%s", host, port);
 		text_cleanz(dst, cap, buf);
@@ -447,8 +443,7 @@ static bool headers_set(struct http_call *c, const char *const *headers)
 			return false;
 		c->headers = more;
 	}
-	return c->headers != NULL &&
-	       curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers) == CURLE_OK;
+	return c->headers != NULL && curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers) == CURLE_OK;
 }
 
 static bool method_set(struct http_call *c, const struct http_req *req)
@@ -460,8 +455,10 @@ static bool method_set(struct http_call *c, const struct http_req *req)
 		return curl_easy_setopt(c->easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
 	c->effect = strcmp(method, "GET") != 0;
 	if (req->body != NULL || strcmp(method, "POST") == 0) {
-		ok = curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->n_body) == CURLE_OK &&
-		     curl_easy_setopt(c->easy, CURLOPT_COPYPOSTFIELDS, req->body != NULL ? req->body : "") == CURLE_OK;
+		ok = curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->n_body) ==
+			 CURLE_OK &&
+		     curl_easy_setopt(c->easy, CURLOPT_COPYPOSTFIELDS, req->body != NULL ? req->body : "") ==
+			 CURLE_OK;
 	}
 	if (strcmp(method, "GET") != 0 || req->body != NULL)
 		ok = ok && curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK;

@@ -5,8 +5,8 @@
 #ifndef IO_HTTP_H
 #define IO_HTTP_H
 
-#include "io/loop.h"
 #include "core/outcome.h"
+#include "io/loop.h"
 
 struct http;
 struct http_call;
@@ -17,19 +17,19 @@ void http_free(struct http *h);
 struct http *http_of(struct loop *l);
 
 struct http_req {
-	const char *method;                /* NULL: GET */
-	const char *url;                   /* http or https */
-	const char *const *headers;        /* "Name: value", NULL-terminated, may be NULL */
+	const char *method;         /* NULL: GET */
+	const char *url;            /* http or https */
+	const char *const *headers; /* "Name: value", NULL-terminated, may be NULL */
 	const char *body;
 	size_t n_body;
-	int64_t timeout_us;                /* 0: REMOTE_TIMEOUT_MS */
-	size_t max_body;                   /* 0: HTTP_BODY_MAX */
-	const char *ca_file;               /* NULL: system */
-	const char *proxy;                 /* NULL: none, whatever the environment says */
+	int64_t timeout_us;  /* 0: REMOTE_TIMEOUT_MS */
+	size_t max_body;     /* 0: HTTP_BODY_MAX */
+	const char *ca_file; /* NULL: system */
+	const char *proxy;   /* NULL: none, whatever the environment says */
 };
 
 struct http_times {
-	int64_t dns_us, connect_us, tls_us, first_byte_us, total_us;   /* each from the start */
+	int64_t dns_us, connect_us, tls_us, first_byte_us, total_us; /* each from the start */
 };
 
 struct http_reply {
@@ -39,11 +39,11 @@ struct http_reply {
 	 */
 	struct outcome outcome;
 	long status;
-	const char *body;                  /* NUL-terminated behind n_body; valid inside the callback only */
+	const char *body; /* NUL-terminated behind n_body; valid inside the callback only */
 	size_t n_body;
-	bool cut;                          /* the body passed max_body: the reply is ERRORED, this says why */
+	bool cut; /* the body passed max_body: the reply is ERRORED, this says why */
 	struct http_times times;
-	const char *content_type;          /* "" if none; not clean */
+	const char *content_type; /* "" if none; not clean */
 };
 
 typedef void http_done_fn(void *ctx, const struct http_reply *reply);

@@ -41,7 +41,7 @@ struct loop {
 	uv_async_t wake;
 	uv_prepare_t prepare;
 	uv_check_t check;
-	uv_idle_t idle;              /* active only while calls are deferred: then the poll does not block */
+	uv_idle_t idle; /* active only while calls are deferred: then the poll does not block */
 	struct call *calls, **calls_end;
 	struct call *tails, **tails_end;
 	struct timer *timers;
@@ -52,15 +52,9 @@ struct loop {
 	const struct loop_part_ops *part_ops[LOOP_PARTS];
 };
 
-static void on_idle(uv_idle_t *h)
-{
-	UNUSED(h);
-}
+static void on_idle(uv_idle_t *h) { UNUSED(h); }
 
-static void on_wake(uv_async_t *h)
-{
-	UNUSED(h);
-}
+static void on_wake(uv_async_t *h) { UNUSED(h); }
 
 /* Runs what was deferred before now; what these calls defer themselves waits for the next drain. */
 static void calls_drain(struct loop *l)
@@ -147,10 +141,7 @@ static bool parts_quiet(const struct loop *l)
 	return l->calls == NULL;
 }
 
-static void on_drain_deadline(uv_timer_t *t)
-{
-	*(bool *)t->data = true;
-}
+static void on_drain_deadline(uv_timer_t *t) { *(bool *)t->data = true; }
 
 static void on_walk(uv_handle_t *h, void *arg)
 {
@@ -176,7 +167,7 @@ void loop_free(struct loop *l)
 
 	if (l == NULL)
 		return;
-	calls_free(l->tails);        /* nobody draws any more */
+	calls_free(l->tails); /* nobody draws any more */
 	l->tails = NULL;
 	l->tails_end = &l->tails;
 	for (int i = 0; i < LOOP_PARTS; i++)
@@ -211,10 +202,7 @@ void loop_free(struct loop *l)
 	free(l);
 }
 
-uv_loop_t *loop_uv(struct loop *l)
-{
-	return &l->uv;
-}
+uv_loop_t *loop_uv(struct loop *l) { return &l->uv; }
 
 static void loop_enter(struct loop *l)
 {
@@ -232,15 +220,9 @@ void loop_run(struct loop *l)
 	l->running = false;
 }
 
-void loop_stop(struct loop *l)
-{
-	uv_stop(&l->uv);
-}
+void loop_stop(struct loop *l) { uv_stop(&l->uv); }
 
-static void on_deadline(void *ctx)
-{
-	*(bool *)ctx = true;
-}
+static void on_deadline(void *ctx) { *(bool *)ctx = true; }
 
 bool loop_until(struct loop *l, const bool *done, int64_t deadline_us)
 {
@@ -270,15 +252,9 @@ static int64_t clock_us(clockid_t id)
 	return (int64_t)ts.tv_sec * US_PER_S + ts.tv_nsec / 1000;
 }
 
-int64_t loop_mono_us(void)
-{
-	return clock_us(CLOCK_MONOTONIC);
-}
+int64_t loop_mono_us(void) { return clock_us(CLOCK_MONOTONIC); }
 
-int64_t loop_wall_us(void)
-{
-	return clock_us(CLOCK_REALTIME);
-}
+int64_t loop_wall_us(void) { return clock_us(CLOCK_REALTIME); }
 
 static void oom(const char *what)
 {
@@ -308,20 +284,11 @@ void loop_defer(struct loop *l, void (*fn)(void *ctx), void *ctx)
 	uv_idle_start(&l->idle, on_idle);
 }
 
-void loop_on_tail(struct loop *l, void (*fn)(void *ctx), void *ctx)
-{
-	call_add(&l->tails_end, fn, ctx);
-}
+void loop_on_tail(struct loop *l, void (*fn)(void *ctx), void *ctx) { call_add(&l->tails_end, fn, ctx); }
 
-void loop_wake(struct loop *l)
-{
-	uv_async_send(&l->wake);
-}
+void loop_wake(struct loop *l) { uv_async_send(&l->wake); }
 
-static void timer_closed(uv_handle_t *h)
-{
-	free(h->data);
-}
+static void timer_closed(uv_handle_t *h) { free(h->data); }
 
 static void timer_close(struct timer *t)
 {
@@ -342,7 +309,8 @@ static void on_timer(uv_timer_t *h)
 	t->fn(t->ctx);
 }
 
-struct timer *loop_timer(struct loop *l, int64_t delay_us, int64_t repeat_us, void (*fn)(void *ctx), void *ctx)
+struct timer *loop_timer(struct loop *l, int64_t delay_us, int64_t repeat_us, void (*fn)(void *ctx),
+			 void *ctx)
 {
 	struct timer *t = calloc(1, sizeof(*t));
 
@@ -360,9 +328,9 @@ struct timer *loop_timer(struct loop *l, int64_t delay_us, int64_t repeat_us, vo
 	l->timers = t;
 	uv_timer_init(&l->uv, &t->uv);
 	t->uv.data = t;
-	uv_update_time(&l->uv);      /* the cached time may be old after a long callback */
+	uv_update_time(&l->uv); /* the cached time may be old after a long callback */
 	uv_timer_start(&t->uv, on_timer, (uint64_t)((MAX(delay_us, 0) + 999) / 1000),
-	               (uint64_t)((MAX(repeat_us, 0) + 999) / 1000));
+		       (uint64_t)((MAX(repeat_us, 0) + 999) / 1000));
 	return t;
 }
 
@@ -398,10 +366,7 @@ static void watch_unlink(struct watch *w)
 		w->next->link = w->link;
 }
 
-static void watch_closed(uv_handle_t *h)
-{
-	free(h->data);
-}
+static void watch_closed(uv_handle_t *h) { free(h->data); }
 
 void watch_stop(struct watch *w)
 {
@@ -419,7 +384,7 @@ static void on_fd(uv_poll_t *h, int status, int events)
 }
 
 struct watch *loop_watch_fd(struct loop *l, int fd, int events, void (*fn)(void *ctx, int events, int status),
-                            void *ctx)
+			    void *ctx)
 {
 	struct watch *w = watch_new(l, ctx);
 
@@ -456,7 +421,8 @@ static void on_path(uv_fs_event_t *h, const char *name, int events, int status)
 	w->on_path(w->ctx, name);
 }
 
-struct watch *loop_watch_path(struct loop *l, const char *path, void (*fn)(void *ctx, const char *name), void *ctx)
+struct watch *loop_watch_path(struct loop *l, const char *path, void (*fn)(void *ctx, const char *name),
+			      void *ctx)
 {
 	struct watch *w = watch_new(l, ctx);
 
@@ -491,10 +457,7 @@ struct watch *loop_watch_signal(struct loop *l, int signum, void (*fn)(void *ctx
 	return w;
 }
 
-void *loop_part(const struct loop *l, enum loop_part which)
-{
-	return l->part[which];
-}
+void *loop_part(const struct loop *l, enum loop_part which) { return l->part[which]; }
 
 void loop_set_part(struct loop *l, enum loop_part which, void *part, const struct loop_part_ops *ops)
 {

@@ -31,27 +31,29 @@ void loop_stop(struct loop *l);
  */
 bool loop_until(struct loop *l, const bool *done, int64_t deadline_us);
 
-int64_t loop_mono_us(void);            /* monotonic */
-int64_t loop_wall_us(void);            /* UTC */
+int64_t loop_mono_us(void); /* monotonic */
+int64_t loop_wall_us(void); /* UTC */
 
 /* Calls fn soon, from the loop and never from inside this call. */
 void loop_defer(struct loop *l, void (*fn)(void *ctx), void *ctx);
 
 /* Calls fn after delay_us, then every repeat_us (0: once). The timer belongs to the loop until timer_stop(). */
-struct timer *loop_timer(struct loop *l, int64_t delay_us, int64_t repeat_us, void (*fn)(void *ctx), void *ctx);
-void timer_stop(struct timer *t);      /* accepts NULL; not after a once-timer has fired */
+struct timer *loop_timer(struct loop *l, int64_t delay_us, int64_t repeat_us, void (*fn)(void *ctx),
+			 void *ctx);
+void timer_stop(struct timer *t); /* accepts NULL; not after a once-timer has fired */
 
 /* Readiness of a descriptor; events is UV_READABLE | UV_WRITABLE. NULL where it cannot be watched (a plain file). */
 struct watch *loop_watch_fd(struct loop *l, int fd, int events, void (*fn)(void *ctx, int events, int status),
-                            void *ctx);
+			    void *ctx);
 void watch_events(struct watch *w, int events);
-void watch_stop(struct watch *w);      /* accepts NULL; stops at once, frees later */
+void watch_stop(struct watch *w); /* accepts NULL; stops at once, frees later */
 
 /*
  * inotify on a file or folder: fn gets the name inside a folder (may be NULL). A hint,
  * never the truth: NULL where the path cannot be watched, so ask again by timer as well.
  */
-struct watch *loop_watch_path(struct loop *l, const char *path, void (*fn)(void *ctx, const char *name), void *ctx);
+struct watch *loop_watch_path(struct loop *l, const char *path, void (*fn)(void *ctx, const char *name),
+			      void *ctx);
 
 /* A signal as a call. */
 struct watch *loop_watch_signal(struct loop *l, int signum, void (*fn)(void *ctx, int signum), void *ctx);
@@ -68,7 +70,7 @@ void loop_wake(struct loop *l);
  */
 enum loop_part { LOOP_OPS, LOOP_HTTP, LOOP_PG, LOOP_PROC, LOOP_WORK, LOOP_PARTS };
 struct loop_part_ops {
-	void (*stop)(void *part);          /* cancels what runs; may be NULL */
+	void (*stop)(void *part); /* cancels what runs; may be NULL */
 	bool (*quiet)(const void *part);
 	void (*free)(void *part);
 };

@@ -25,10 +25,10 @@ struct op {
 	void (*on_cancel)(void *driver_data);
 	void *driver_data;
 	atomic_bool cancelled;
-	bool decided;              /* outcome is the one to deliver */
+	bool decided; /* outcome is the one to deliver */
 	bool delivered;
-	bool done;                 /* the driver has let go */
-	bool told;                 /* the driver heard of the cancel */
+	bool done; /* the driver has let go */
+	bool told; /* the driver heard of the cancel */
 	int deferred;
 };
 
@@ -36,7 +36,7 @@ struct op {
 struct ops {
 	struct op *first;
 	int n_running;
-	bool settled;              /* the last op has gone since op_settle() began */
+	bool settled; /* the last op has gone since op_settle() began */
 };
 
 static void ops_stop(void *part)
@@ -47,10 +47,7 @@ static void ops_stop(void *part)
 		op_cancel(op);
 }
 
-static bool ops_quiet(const void *part)
-{
-	return ((const struct ops *)part)->first == NULL;
-}
+static bool ops_quiet(const void *part) { return ((const struct ops *)part)->first == NULL; }
 
 static const struct loop_part_ops part_ops = {.stop = ops_stop, .quiet = ops_quiet, .free = free};
 
@@ -95,7 +92,7 @@ static void deliver(struct op *op)
 	timer_stop(op->timer);
 	op->timer = NULL;
 	if (fn != NULL) {
-		op->deferred++;      /* the callback must not free what it is given */
+		op->deferred++; /* the callback must not free what it is given */
 		fn(op->ctx, op, &op->outcome, op->result);
 		op->deferred--;
 	}
@@ -134,13 +131,14 @@ static void on_timeout(void *ctx)
 	struct op *op = ctx;
 	char span[32];
 
-	op->timer = NULL;            /* a timer that fired frees itself */
+	op->timer = NULL; /* a timer that fired frees itself */
 	if (op->decided)
 		return;
 	time_span(span, sizeof(span), op->timeout_us);
 	op->decided = true;
 	op->outcome = outcome_make(OUTCOME_ERRORED, "", "timed out after %s", span);
-	snprintf(op->outcome.hint, sizeof(op->outcome.hint), "see whether the other side can be reached: towpath check");
+	snprintf(op->outcome.hint, sizeof(op->outcome.hint),
+		 "see whether the other side can be reached: towpath check");
 	atomic_store(&op->cancelled, true);
 	turn_later(op);
 }
@@ -223,15 +221,9 @@ void op_on_cancel(struct op *op, void (*fn)(void *driver_data), void *driver_dat
 		turn_later(op);
 }
 
-bool op_cancelled(const struct op *op)
-{
-	return atomic_load(&op->cancelled);
-}
+bool op_cancelled(const struct op *op) { return atomic_load(&op->cancelled); }
 
-int64_t op_remaining_us(const struct op *op)
-{
-	return MAX(op->deadline_us - loop_mono_us(), 0);
-}
+int64_t op_remaining_us(const struct op *op) { return MAX(op->deadline_us - loop_mono_us(), 0); }
 
 void *op_take(struct op *op)
 {

@@ -6,7 +6,8 @@
 #include "io/loop.h"
 
 /*
- * timeout_us 0 is REMOTE_TIMEOUT_MS. NULL only without memory. A new op that will call on_done exactly once, from the loop. After timeout_us it is delivered as
+ * A new op that will call on_done exactly once, from the loop; NULL only without memory. After timeout_us (0:
+ * REMOTE_TIMEOUT_MS) it is delivered as
  * OUTCOME_ERRORED "timed out after …" (the driver is told to stop). The op frees itself once it was delivered
  * and the driver has called op_done().
  */

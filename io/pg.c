@@ -16,11 +16,20 @@
 
 enum { HOSTS_MAX = 8, ADDRESSES_MAX = 16, ADDRESS_LEN = 64, LIST_MAX = 8192 };
 
-enum step_kind { STEP_BEGIN, STEP_SET, STEP_SAVEPOINT, STEP_QUERY, STEP_RELEASE, STEP_ROLLBACK, STEP_COMMIT, STEP_END };
+enum step_kind {
+	STEP_BEGIN,
+	STEP_SET,
+	STEP_SAVEPOINT,
+	STEP_QUERY,
+	STEP_RELEASE,
+	STEP_ROLLBACK,
+	STEP_COMMIT,
+	STEP_END
+};
 
 /* Rows of one query, copied out of libpq row by row so that their size can be bounded. */
 struct rows {
-	char **cells;                /* n_rows * n_cols, NULL for SQL NULL */
+	char **cells; /* n_rows * n_cols, NULL for SQL NULL */
 	size_t n, cap;
 };
 
@@ -45,11 +54,11 @@ struct pg_call {
 	bool read_only, deferred, connected, sent, stop;
 	struct query *queries;
 	struct pg_rows *results;
-	int n, at;                   /* queries, the one that runs */
+	int n, at; /* queries, the one that runs */
 	enum step_kind step;
 	int set_at;
 	bool step_failed;
-	struct pg_rows setup;        /* where errors of our own statements go */
+	struct pg_rows setup; /* where errors of our own statements go */
 	size_t bytes;
 	int64_t timeout_us;
 	struct timer *deadline, *connect_deadline;
@@ -110,8 +119,8 @@ void pg_place(const char *url, char *dst, size_t cap)
 		host = option_of(o, "hostaddr");
 	port = option_of(o, "port");
 	db = option_of(o, "dbname");
-	snprintf(buf, sizeof(buf), "%s:%s/%s", host != NULL ? host : "localhost", port != NULL ? port : "5432",
-	         db != NULL ? db : "");
+	snprintf(buf, sizeof(buf), "%s:%s/%s", host != NULL ? host : "localhost",
+		 port != NULL ? port : "5432", db != NULL ? db : "");
 	text_cleanz(dst, cap, buf);
 	PQconninfoFree(o);
 }
@@ -119,13 +128,13 @@ void pg_place(const char *url, char *dst, size_t cap)
 /* --- names ---------------------------------------------------------------------------------------------- */
 /* libpq would resolve names in the call and block the loop: a worker does it and hands addresses over. */
 struct resolve {
-	struct pg_call *c;           /* NULL once the session is gone */
+	struct pg_call *c; /* NULL once the session is gone */
 	char hosts[HOSTS_MAX][256];
 	int n;
 	struct {
 		char text[ADDRESS_LEN];
 		int host;
-	} addresses[ADDRESSES_MAX];  /* all of each host: "localhost" may listen on one of two only */
+	} addresses[ADDRESSES_MAX]; /* all of each host: "localhost" may listen on one of two only */
 	int n_addresses;
 	int error;
 };
@@ -138,11 +147,12 @@ static void resolve_run(void *job)
 		struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list = NULL;
 
 		r->error = getaddrinfo(r->hosts[i], NULL, &hints, &list);
-		for (const struct addrinfo *a = list; a != NULL && r->n_addresses < ADDRESSES_MAX; a = a->ai_next) {
+		for (const struct addrinfo *a = list; a != NULL && r->n_addresses < ADDRESSES_MAX;
+		     a = a->ai_next) {
 			int at = r->n_addresses;
 
-			r->error = getnameinfo(a->ai_addr, a->ai_addrlen, r->addresses[at].text, ADDRESS_LEN, NULL, 0,
-			                       NI_NUMERICHOST);
+			r->error = getnameinfo(a->ai_addr, a->ai_addrlen, r->addresses[at].text, ADDRESS_LEN,
+					       NULL, 0, NI_NUMERICHOST);
 			r->addresses[at].host = i;
 			if (r->error == 0)
 				r->n_addresses++;
@@ -260,7 +270,7 @@ static void finish(struct pg_call *c, struct outcome o)
 	memcpy(r.sqlstate, c->sqlstate, sizeof(r.sqlstate));
 	watch_stop(c->watch);
 	c->watch = NULL;
-	c->deferred = true;          /* pg_cancel() from inside must not free it */
+	c->deferred = true; /* pg_cancel() from inside must not free it */
 	if (c->done != NULL)
 		c->done(c->ctx, &r);
 	call_free(c);
@@ -324,10 +334,11 @@ static void on_deadline(void *ctx)
 	c->deadline = NULL;
 	time_span(span, sizeof(span), c->timeout_us);
 	o = outcome_make(c->sent && !c->read_only ? OUTCOME_UNKNOWN : OUTCOME_ERRORED, c->place,
-	                 c->connected ? "%s: no answer within %s" : "%s: no connection within %s", c->place, span);
+			 c->connected ? "%s: no answer within %s" : "%s: no connection within %s", c->place,
+			 span);
 	snprintf(o.hint, sizeof(o.hint), "%s",
-	         c->connected ? "the server hangs or is overloaded: see pg_stat_activity"
-	                      : "is the host up, and does a firewall let this through?");
+		 c->connected ? "the server hangs or is overloaded: see pg_stat_activity"
+			      : "is the host up, and does a firewall let this through?");
 	server_cancel(c);
 	finish(c, o);
 }
@@ -392,7 +403,7 @@ static void set_sql(struct pg_call *c, char *sql, size_t cap)
 		snprintf(sql, cap, "SET LOCAL statement_timeout = %lld", (long long)MAX(ms, 1));
 	else
 		snprintf(sql, cap, "SET LOCAL lock_timeout = %lld",
-		         (long long)MAX(MIN(ms, (int64_t)PG_LOCK_TIMEOUT_MS), 1));
+			 (long long)MAX(MIN(ms, (int64_t)PG_LOCK_TIMEOUT_MS), 1));
 }
 
 static void step_start(struct pg_call *c)
@@ -400,32 +411,20 @@ static void step_start(struct pg_call *c)
 	char sql[96];
 
 	switch (c->step) {
-	case STEP_BEGIN:
-		send_query(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0, NULL);
-		return;
+	case STEP_BEGIN: send_query(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0, NULL); return;
 	case STEP_SET:
 		set_sql(c, sql, sizeof(sql));
 		send_query(c, sql, 0, NULL);
 		return;
-	case STEP_SAVEPOINT:
-		send_query(c, "SAVEPOINT towpath", 0, NULL);
-		return;
+	case STEP_SAVEPOINT: send_query(c, "SAVEPOINT towpath", 0, NULL); return;
 	case STEP_QUERY:
 		send_query(c, c->queries[c->at].sql, c->queries[c->at].n_params,
-		           (const char *const *)c->queries[c->at].params);
+			   (const char *const *)c->queries[c->at].params);
 		return;
-	case STEP_RELEASE:
-		send_query(c, "RELEASE SAVEPOINT towpath", 0, NULL);
-		return;
-	case STEP_ROLLBACK:
-		send_query(c, "ROLLBACK TO SAVEPOINT towpath", 0, NULL);
-		return;
-	case STEP_COMMIT:
-		send_query(c, "COMMIT", 0, NULL);
-		return;
-	case STEP_END:
-		finish(c, outcome_ok());
-		return;
+	case STEP_RELEASE: send_query(c, "RELEASE SAVEPOINT towpath", 0, NULL); return;
+	case STEP_ROLLBACK: send_query(c, "ROLLBACK TO SAVEPOINT towpath", 0, NULL); return;
+	case STEP_COMMIT: send_query(c, "COMMIT", 0, NULL); return;
+	case STEP_END: finish(c, outcome_ok()); return;
 	}
 }
 
@@ -442,17 +441,13 @@ static void step_next(struct pg_call *c)
 	bool failed = c->step_failed;
 
 	switch (c->step) {
-	case STEP_BEGIN:
-		c->step = STEP_SET;
-		break;
+	case STEP_BEGIN: c->step = STEP_SET; break;
 	case STEP_SET:
 		c->set_at++;
 		if (c->set_at == 2)
 			c->step = query_begin(c);
 		break;
-	case STEP_SAVEPOINT:
-		c->step = STEP_QUERY;
-		break;
+	case STEP_SAVEPOINT: c->step = STEP_QUERY; break;
 	case STEP_QUERY:
 		if (c->read_only && c->queries[c->at].may_fail) {
 			c->step = failed ? STEP_ROLLBACK : STEP_RELEASE;
@@ -467,9 +462,7 @@ static void step_next(struct pg_call *c)
 		c->step = query_begin(c);
 		break;
 	case STEP_COMMIT:
-	case STEP_END:
-		c->step = STEP_END;
-		break;
+	case STEP_END: c->step = STEP_END; break;
 	}
 	step_start(c);
 }
@@ -530,7 +523,7 @@ static bool statement_failed(struct pg_call *c, const PGresult *res)
 	if (state == NULL || strncmp(state, "57P", 3) == 0) {
 		/* The connection goes with it: nothing can follow, whatever may fail. */
 		o = outcome_make(c->sent && !c->read_only ? OUTCOME_UNKNOWN : OUTCOME_ERRORED, c->place,
-		                 "%s: the connection broke: %.280s", c->place, r->text);
+				 "%s: the connection broke: %.280s", c->place, r->text);
 		hint_set(&o);
 		finish(c, o);
 		return false;
@@ -539,8 +532,8 @@ static bool statement_failed(struct pg_call *c, const PGresult *res)
 		c->sqlstate[0] = '\0';
 		return true;
 	}
-	o = outcome_make(c->read_only ? OUTCOME_ERRORED : OUTCOME_FAILED, c->place, "%s: %.280s (%s)", c->place, r->text,
-	                 r->sqlstate);
+	o = outcome_make(c->read_only ? OUTCOME_ERRORED : OUTCOME_FAILED, c->place, "%s: %.280s (%s)",
+			 c->place, r->text, r->sqlstate);
 	if (strcmp(state, "42501") == 0)
 		snprintf(o.hint, sizeof(o.hint), "grant this user the right to read it");
 	else if (strcmp(state, "55P03") == 0)
@@ -562,12 +555,11 @@ static bool result_take(struct pg_call *c, const PGresult *res)
 			return true;
 		server_cancel(c);
 		finish(c, outcome_make(c->read_only ? OUTCOME_ERRORED : OUTCOME_UNKNOWN, c->place,
-		                       "%s: the result is larger than %d rows or %d bytes", c->place, PG_ROWS_MAX,
-		                       PG_BYTES_MAX));
+				       "%s: the result is larger than %d rows or %d bytes", c->place,
+				       PG_ROWS_MAX, PG_BYTES_MAX));
 		return false;
 	case PGRES_COMMAND_OK:
-	case PGRES_EMPTY_QUERY:
-		return true;
+	case PGRES_EMPTY_QUERY: return true;
 	case PGRES_COPY_OUT:
 	case PGRES_COPY_IN:
 	case PGRES_COPY_BOTH:
@@ -578,8 +570,7 @@ static bool result_take(struct pg_call *c, const PGresult *res)
 	case PGRES_BAD_RESPONSE:
 	case PGRES_NONFATAL_ERROR:
 	case PGRES_FATAL_ERROR:
-	default:
-		return statement_failed(c, res);
+	default: return statement_failed(c, res);
 	}
 }
 
@@ -656,18 +647,10 @@ static void on_connecting(void *ctx, int events, int status)
 	c->watch = NULL;
 	switch (PQconnectPoll(c->conn)) {
 	case PGRES_POLLING_READING:
-	case PGRES_POLLING_ACTIVE:
-		connect_wait(c, UV_READABLE);
-		return;
-	case PGRES_POLLING_WRITING:
-		connect_wait(c, UV_WRITABLE);
-		return;
-	case PGRES_POLLING_OK:
-		connected(c);
-		return;
-	case PGRES_POLLING_FAILED:
-		fail_connection(c, "cannot connect");
-		return;
+	case PGRES_POLLING_ACTIVE: connect_wait(c, UV_READABLE); return;
+	case PGRES_POLLING_WRITING: connect_wait(c, UV_WRITABLE); return;
+	case PGRES_POLLING_OK: connected(c); return;
+	case PGRES_POLLING_FAILED: fail_connection(c, "cannot connect"); return;
 	}
 }
 
@@ -716,15 +699,16 @@ static void connect_start(struct pg_call *c, const struct resolve *r)
 
 	lists_make(r, o != NULL ? option_of(o, "port") : NULL, lists);
 	for (const PQconninfoOption *i = o; i != NULL && i->keyword != NULL && n < KEYS_MAX - 7; i++)
-		if (i->val != NULL && strcmp(i->keyword, "gssencmode") != 0 && strcmp(i->keyword, "client_encoding") != 0) {
+		if (i->val != NULL && strcmp(i->keyword, "gssencmode") != 0 &&
+		    strcmp(i->keyword, "client_encoding") != 0) {
 			keys[n] = i->keyword;
 			values[n++] = i->val;
 		}
 	for (int i = 0; r != NULL && i < 3; i++) {
-		keys[n] = list_keys[i];  /* the last of a key counts */
+		keys[n] = list_keys[i]; /* the last of a key counts */
 		values[n++] = str_text(&lists[i]);
 	}
-	keys[n] = "gssencmode";      /* a Kerberos lookup would block */
+	keys[n] = "gssencmode"; /* a Kerberos lookup would block */
 	values[n++] = "disable";
 	keys[n] = "client_encoding";
 	values[n++] = "UTF8";
@@ -756,8 +740,9 @@ static void resolve_done(void *job)
 	}
 	c->resolve = NULL;
 	if (r->error != 0) {
-		struct outcome o = outcome_make(OUTCOME_ERRORED, c->place, "%s: the name does not resolve: %s", c->place,
-		                                gai_strerror(r->error));
+		struct outcome o =
+		    outcome_make(OUTCOME_ERRORED, c->place, "%s: the name does not resolve: %s", c->place,
+				 gai_strerror(r->error));
 
 		snprintf(o.hint, sizeof(o.hint), "check the name, and DNS on this machine");
 		free(r);
@@ -801,15 +786,18 @@ static void call_begin(void *ctx)
 	o = PQconninfoParse(c->url, NULL);
 	if (o == NULL) {
 		/* libpq's own text would repeat the string, and so the password. */
-		struct outcome bad = outcome_make(OUTCOME_ERRORED, c->place, "the database address cannot be read");
+		struct outcome bad =
+		    outcome_make(OUTCOME_ERRORED, c->place, "the database address cannot be read");
 
-		snprintf(bad.hint, sizeof(bad.hint), "it must look like postgresql://user:password@host:5432/name");
+		snprintf(bad.hint, sizeof(bad.hint),
+			 "it must look like postgresql://user:password@host:5432/name");
 		finish(c, bad);
 		return;
 	}
 	c->deadline = loop_timer(c->l, c->timeout_us, 0, on_deadline, c);
 	if (c->timeout_us > CONNECT_TIMEOUT_MS * US_PER_MS)
-		c->connect_deadline = loop_timer(c->l, CONNECT_TIMEOUT_MS * US_PER_MS, 0, on_connect_deadline, c);
+		c->connect_deadline =
+		    loop_timer(c->l, CONNECT_TIMEOUT_MS * US_PER_MS, 0, on_connect_deadline, c);
 	host = option_of(o, "host");
 	r = need(calloc(1, sizeof(*r)));
 	if (host == NULL || host[0] == '/' || host[0] == '@' || option_of(o, "hostaddr") != NULL ||
@@ -839,7 +827,7 @@ static void query_copy(struct query *dst, const struct pg_query *src)
 }
 
 struct pg_call *pg_run(struct loop *l, const char *url, bool read_only, const struct pg_query *queries, int n,
-                       int64_t timeout_us, pg_done_fn *done, void *ctx)
+		       int64_t timeout_us, pg_done_fn *done, void *ctx)
 {
 	struct pg_call *c = need(calloc(1, sizeof(*c)));
 	struct pgs *all = pgs_of(l);
@@ -887,7 +875,7 @@ static void pgs_stop(void *part)
 	for (struct pg_call *c = all->first, *next; c != NULL; c = next) {
 		next = c->next;
 		if (c->deferred) {
-			c->stop = true;      /* call_begin() ends it */
+			c->stop = true; /* call_begin() ends it */
 			continue;
 		}
 		server_cancel(c);
@@ -895,7 +883,4 @@ static void pgs_stop(void *part)
 	}
 }
 
-static bool pgs_quiet(const void *part)
-{
-	return ((const struct pgs *)part)->first == NULL;
-}
+static bool pgs_quiet(const void *part) { return ((const struct pgs *)part)->first == NULL; }

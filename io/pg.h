@@ -12,16 +12,16 @@ struct pg_call;
 
 struct pg_query {
 	const char *sql;
-	const char *const *params;         /* text, NULL-terminated list; may be NULL */
-	bool may_fail;                     /* its failure is in its result (read_only: runs in a savepoint) */
+	const char *const *params; /* text, NULL-terminated list; may be NULL */
+	bool may_fail;             /* its failure is in its result (read_only: runs in a savepoint) */
 };
 
 struct pg_rows {
 	int n_rows, n_cols;
 	bool failed;
 	char sqlstate[6];
-	char text[TEXT_LEN];               /* clean error of a may_fail query */
-	const char *(*cell)(const struct pg_rows *r, int row, int col);   /* NULL for SQL NULL; raw bytes */
+	char text[TEXT_LEN];                                            /* clean error of a may_fail query */
+	const char *(*cell)(const struct pg_rows *r, int row, int col); /* NULL for SQL NULL; raw bytes */
 	void *priv;
 };
 
@@ -32,7 +32,7 @@ struct pg_reply {
 	 */
 	struct outcome outcome;
 	char sqlstate[6];
-	const struct pg_rows *results;     /* one per query, valid inside the callback */
+	const struct pg_rows *results; /* one per query, valid inside the callback */
 	int n_results;
 };
 
@@ -44,8 +44,8 @@ typedef void pg_done_fn(void *ctx, const struct pg_reply *reply);
  * all of it. Everything is copied.
  */
 struct pg_call *pg_run(struct loop *l, const char *url, bool read_only, const struct pg_query *queries, int n,
-                       int64_t timeout_us, pg_done_fn *done, void *ctx);
-void pg_cancel(struct pg_call *c);     /* no callback; a running query is cancelled from a thread */
+		       int64_t timeout_us, pg_done_fn *done, void *ctx);
+void pg_cancel(struct pg_call *c); /* no callback; a running query is cancelled from a thread */
 
 /* "host:port/database" for messages, without user or password. */
 void pg_place(const char *url, char *dst, size_t cap);

@@ -28,7 +28,7 @@ struct proc {
 	void *ctx;
 	char name[NAME_LEN];
 	int pid;
-	int out_fd;                  /* read end, -1 once closed */
+	int out_fd; /* read end, -1 once closed */
 	struct watch *out_watch;
 	struct str out;
 	size_t max_output;
@@ -37,7 +37,7 @@ struct proc {
 	struct outcome early;
 	int64_t exit_status;
 	int term_signal;
-	bool has_handle;             /* libuv's handle began: it needs a close even when the spawn failed */
+	bool has_handle; /* libuv's handle began: it needs a close even when the spawn failed */
 	bool own_session, spawned, exited, timed_out, cut, closing;
 };
 
@@ -87,10 +87,7 @@ static void proc_free(struct proc *p)
 	free(p);
 }
 
-static void on_closed(uv_handle_t *h)
-{
-	proc_free(h->data);
-}
+static void on_closed(uv_handle_t *h) { proc_free(h->data); }
 
 static void proc_end(struct proc *p)
 {
@@ -123,10 +120,11 @@ static struct outcome outcome_of(const struct proc *p)
 		return o;
 	}
 	if (p->term_signal != 0)
-		return outcome_make(OUTCOME_UNKNOWN, p->name, "%s: ended by signal %d (%s)", p->name, p->term_signal,
-		                    strsignal(p->term_signal));
+		return outcome_make(OUTCOME_UNKNOWN, p->name, "%s: ended by signal %d (%s)", p->name,
+				    p->term_signal, strsignal(p->term_signal));
 	if (p->exit_status != 0)
-		return outcome_make(OUTCOME_FAILED, p->name, "%s: exit code %d", p->name, (int)p->exit_status);
+		return outcome_make(OUTCOME_FAILED, p->name, "%s: exit code %d", p->name,
+				    (int)p->exit_status);
 	return outcome_ok();
 }
 
@@ -146,10 +144,7 @@ static void proc_deliver(struct proc *p)
 	proc_end(p);
 }
 
-static void on_early(void *ctx)
-{
-	proc_deliver(ctx);
-}
+static void on_early(void *ctx) { proc_deliver(ctx); }
 
 static void out_close(struct proc *p)
 {
@@ -226,7 +221,7 @@ static void on_exit_cb(uv_process_t *h, int64_t status, int term_signal)
 	timer_stop(p->kill_timer);
 	p->deadline = p->kill_timer = NULL;
 	if (p->timed_out)
-		kill(-p->pid, SIGKILL);      /* what is left of the group */
+		kill(-p->pid, SIGKILL); /* what is left of the group */
 	if (p->out_fd >= 0) {
 		out_read(p);
 		if (p->out_fd >= 0)
@@ -310,8 +305,8 @@ static int output_open(struct proc *p, const struct proc_spec *spec, int *ret_fd
 	int ends[2];
 
 	if (spec->output_path != NULL) {
-		*ret_fd = open(spec->output_path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
-		               0600);
+		*ret_fd = open(spec->output_path,
+			       O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
 		return *ret_fd < 0 ? -errno : 0;
 	}
 	if (pipe2(ends, O_CLOEXEC) != 0)
@@ -363,9 +358,11 @@ static void fail_early(struct proc *p, const struct proc_spec *spec, int rc)
 	struct stat st;
 
 	if (rc == UV_ENOENT && (stat(cwd, &st) != 0 || !S_ISDIR(st.st_mode))) {
-		p->early = outcome_make(OUTCOME_ERRORED, p->name, "%s: there is no folder %.200s", p->name, cwd);
+		p->early =
+		    outcome_make(OUTCOME_ERRORED, p->name, "%s: there is no folder %.200s", p->name, cwd);
 	} else {
-		p->early = outcome_make(OUTCOME_ERRORED, p->name, "%s: cannot start: %s", p->name, uv_strerror(rc));
+		p->early =
+		    outcome_make(OUTCOME_ERRORED, p->name, "%s: cannot start: %s", p->name, uv_strerror(rc));
 		if (rc == UV_ENOENT)
 			snprintf(p->early.hint, sizeof(p->early.hint), "install it, or give its full path");
 		else if (rc == UV_EACCES)
@@ -400,7 +397,7 @@ struct proc *proc_start(struct loop *l, const struct proc_spec *spec, proc_done_
 	rc = output_open(p, spec, &fd);
 	if (rc != 0) {
 		p->early = outcome_make(OUTCOME_ERRORED, p->name, "%s: cannot open its output: %s", p->name,
-		                        strerror(-rc));
+					strerror(-rc));
 		loop_defer(l, on_early, p);
 		return p;
 	}
@@ -419,10 +416,7 @@ struct proc *proc_start(struct loop *l, const struct proc_spec *spec, proc_done_
 	return p;
 }
 
-int proc_pid(const struct proc *p)
-{
-	return p->pid;
-}
+int proc_pid(const struct proc *p) { return p->pid; }
 
 void proc_kill(struct proc *p, int signum)
 {
@@ -496,7 +490,7 @@ int64_t proc_start_time(int pid)
 	/* The name in field 2 may hold spaces and brackets: count from the last one. Field 3 follows. */
 	p = strrchr(buf, ')');
 	if (p == NULL || p[1] == '\0' || p[2] == 'Z' || p[2] == 'X')
-		return 0;      /* a zombie does nothing any more */
+		return 0; /* a zombie does nothing any more */
 	p += 2;
 	for (int field = 3; field < 22; field++) {
 		p = strchr(p, ' ');

@@ -1,5 +1,6 @@
 /*
- * Child processes: argv only, never a shell. Own session and process group (so no terminal to ask on), closed descriptors, a clean environment
+ * Child processes: argv only, never a shell. Own session and process group (so no terminal to ask on), closed
+ * descriptors, a clean environment
  * (PATH, HOME, LANG, TZ and what env adds), output captured up to a limit or sent to a file.
  */
 #ifndef IO_PROC_H
@@ -11,20 +12,21 @@
 struct proc;
 
 struct proc_spec {
-	const char *const *argv;           /* argv[0] with '/' or found in PATH */
-	const char *const *env;            /* "NAME=value", NULL-terminated, may be NULL */
-	const char *cwd;                   /* NULL: / */
-	const char *output_path;           /* stdout and stderr appended there; NULL: captured */
-	size_t max_output;                 /* 0: PROC_OUTPUT_MAX */
-	int64_t timeout_us;                /* SIGTERM then, SIGKILL 2 s later; 0: none */
-	bool own_session;                  /* outlives us: not killed when the loop is freed */
+	const char *const *argv; /* argv[0] with '/' or found in PATH */
+	const char *const *env;  /* "NAME=value", NULL-terminated, may be NULL */
+	const char *cwd;         /* NULL: / */
+	const char *output_path; /* stdout and stderr appended there; NULL: captured */
+	size_t max_output;       /* 0: PROC_OUTPUT_MAX */
+	int64_t timeout_us;      /* SIGTERM then, SIGKILL 2 s later; 0: none */
+	bool own_session;        /* outlives us: not killed when the loop is freed */
 };
 
 struct proc_result {
-	struct outcome outcome;            /* OK: exit 0; FAILED: other exit; ERRORED: could not start; UNKNOWN: killed or timed out */
-	int exit_code;                     /* -1 when a signal ended it */
+	struct outcome
+	    outcome; /* OK: exit 0; FAILED: other exit; ERRORED: could not start; UNKNOWN: killed or timed out */
+	int exit_code; /* -1 when a signal ended it */
 	int signal;
-	const char *out;                   /* captured, NUL-terminated, raw; valid inside the callback */
+	const char *out; /* captured, NUL-terminated, raw; valid inside the callback */
 	size_t n_out;
 	bool cut;
 };
@@ -32,9 +34,9 @@ struct proc_result {
 typedef void proc_done_fn(void *ctx, const struct proc_result *r);
 
 struct proc *proc_start(struct loop *l, const struct proc_spec *spec, proc_done_fn *done, void *ctx);
-int proc_pid(const struct proc *p);    /* 0 when it did not start (done tells) */
-void proc_kill(struct proc *p, int signum);   /* the group */
-void proc_forget(struct proc *p);      /* no callback; the child goes on */
+int proc_pid(const struct proc *p);         /* 0 when it did not start (done tells) */
+void proc_kill(struct proc *p, int signum); /* the group */
+void proc_forget(struct proc *p);           /* no callback; the child goes on */
 
 /* Identity of a process that survives reuse of its number: start time in clock ticks since boot; 0 if gone. */
 int64_t proc_start_time(int pid);

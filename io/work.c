@@ -16,10 +16,7 @@ struct works {
 	int n;
 };
 
-static bool works_quiet(const void *part)
-{
-	return ((const struct works *)part)->n == 0;
-}
+static bool works_quiet(const void *part) { return ((const struct works *)part)->n == 0; }
 
 static const struct loop_part_ops part_ops = {.quiet = works_quiet, .free = free};
 
@@ -155,10 +152,7 @@ static void deliver(struct worker *w)
 	}
 }
 
-static void on_ready(uv_async_t *h)
-{
-	deliver(h->data);
-}
+static void on_ready(uv_async_t *h) { deliver(h->data); }
 
 static void worker_closed(uv_handle_t *h)
 {

@@ -25,20 +25,20 @@ enum depth { DEPTH_MONO, DEPTH_16, DEPTH_256, DEPTH_RGB, DEPTH_COUNT };
 /* Colours: -1 the terminal's own; 0-15 at DEPTH_16, 0-255 at DEPTH_256, 0xRRGGBB at DEPTH_RGB. */
 struct style {
 	int32_t fg, bg;
-	unsigned attrs;               /* enum style_attr */
+	unsigned attrs; /* enum style_attr */
 };
 
 struct theme {
 	char name[NAME_LEN];
-	bool is_light;                /* made for a light background */
+	bool is_light; /* made for a light background */
 	struct style style[DEPTH_COUNT][ROLE_COUNT];
 };
 
 const char *role_name(enum role r);
 const char *role_meaning(enum role r);
-const char *role_carrier(enum role r);   /* the glyph, letter or place that says the same without colour */
-int role_find(const char *name);         /* -1 where there is none */
-const char *depth_name(enum depth d);    /* "mono", "16", "256", "rgb" */
+const char *role_carrier(enum role r); /* the glyph, letter or place that says the same without colour */
+int role_find(const char *name);       /* -1 where there is none */
+const char *depth_name(enum depth d);  /* "mono", "16", "256", "rgb" */
 
 /* A theme by the name of one inside the program ("dark"), or by path where it has a '/' or ends in ".theme". */
 int theme_load(const char *name, struct theme *ret, struct error *e) MUST_CHECK;

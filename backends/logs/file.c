@@ -21,9 +21,9 @@
 
 enum {
 	SLICE_BYTES = 64 * 1024,
-	TURN_BYTES = 256 * 1024,             /* per turn of the loop, over all files */
-	LOOK_US = 1000 * 1000,               /* the slow timer */
-	MISSING_LOOKS = 2,                   /* so often gone until it is said: a rotation has a gap of its own */
+	TURN_BYTES = 256 * 1024, /* per turn of the loop, over all files */
+	LOOK_US = 1000 * 1000,   /* the slow timer */
+	MISSING_LOOKS = 2,       /* so often gone until it is said: a rotation has a gap of its own */
 };
 static const int64_t turn_us = 2 * US_PER_MS;
 
@@ -35,35 +35,38 @@ struct tail {
 	uint16_t source;
 	char name[NAME_LEN];
 	char path[PATH_LEN], dir[PATH_LEN];
-	const char *base;                    /* in path */
-	int fd;                              /* -1: not open */
-	struct stat open_as;                 /* identity of fd */
-	struct stat dir_as;                  /* of the folder that is watched */
+	const char *base;    /* in path */
+	int fd;              /* -1: not open */
+	struct stat open_as; /* identity of fd */
+	struct stat dir_as;  /* of the folder that is watched */
 	struct watch *watch, *link_watch;
 	int64_t offset;
-	bool skip_line;                      /* began inside a line */
-	bool seen;                           /* was open once: what comes next is read from its start */
-	bool more;                           /* has or may have unread bytes */
+	bool skip_line; /* began inside a line */
+	bool seen;      /* was open once: what comes next is read from its start */
+	bool more;      /* has or may have unread bytes */
 	int n_missing;
-	char why[TEXT_LEN];                  /* cannot be read now, "" it can */
+	char why[TEXT_LEN]; /* cannot be read now, "" it can */
 	char hint[TEXT_LEN];
 };
 
 struct logs {
 	struct driver_ctx ctx;
 	const char *path;
-	struct tail *tails;                  /* while following */
-	int n, next;                         /* whose turn it is */
+	struct tail *tails; /* while following */
+	int n, next;        /* whose turn it is */
 	struct logs_sink sink;
 	size_t tail_bytes;
 	struct timer *look, *pump;
 	bool following, paused;
-	char said[TEXT_LEN];                 /* the last state that the sink heard, "" ok */
+	char said[TEXT_LEN]; /* the last state that the sink heard, "" ok */
 	char *slice;
 };
 
 static const struct option_desc options[] = {
-    {.name = "path", .type = OPTION_PATH, .required = true, .text = "The log file, with {instance}.",
+    {.name = "path",
+     .type = OPTION_PATH,
+     .required = true,
+     .text = "The log file, with {instance}.",
      .example = "\"hosts/{env}/web/log/{instance}.log\""},
     {.name = NULL},
 };
@@ -111,7 +114,8 @@ static void set_why(struct tail *t, int err)
 	char clean[PATH_LEN];
 
 	text_cleanz(clean, sizeof(clean), t->path);
-	snprintf(t->why, sizeof(t->why), "%.250s: %s", clean, err == 0 ? "not a regular file" : strerror(err));
+	snprintf(t->why, sizeof(t->why), "%.250s: %s", clean,
+		 err == 0 ? "not a regular file" : strerror(err));
 	if (err == EACCES || err == EPERM)
 		snprintf(t->hint, sizeof(t->hint), "let this user read the file and enter its folder");
 	else if (err == ENOENT || err == ENOTDIR)
@@ -223,7 +227,7 @@ static void tail_compare(struct tail *t)
 		tail_close(t);
 		tail_open(t);
 		if (t->link_watch != NULL)
-			unwatch(t);      /* the next look finds the new target */
+			unwatch(t); /* the next look finds the new target */
 		if (t->fd >= 0)
 			gap(t, "rotated: another file now");
 		return;
@@ -450,8 +454,8 @@ static int logs_follow(void *priv, const struct logs_sink *sink, size_t tail_byt
 	g->next = 0;
 	g->paused = false;
 	g->said[0] = '\0';
-	g->look = g->tails != NULL && g->slice != NULL ?
-	          loop_timer(g->ctx.loop, LOOK_US, LOOK_US, on_look, g) : NULL;
+	g->look = g->tails != NULL && g->slice != NULL ? loop_timer(g->ctx.loop, LOOK_US, LOOK_US, on_look, g)
+						       : NULL;
 	if (g->look == NULL) {
 		logs_unfollow(g);
 		return error_set(e, ERR_NOMEM, "out of memory");
@@ -474,10 +478,7 @@ static void logs_pause(void *priv, bool paused)
 	pump_later(g);
 }
 
-static void logs_close(void *priv)
-{
-	logs_unfollow(priv);
-}
+static void logs_close(void *priv) { logs_unfollow(priv); }
 
 static void logs_check(void *priv, struct op *op)
 {
@@ -509,13 +510,13 @@ static void logs_check(void *priv, struct op *op)
 
 const struct logs_driver logs_file = {
     .base = {.port = PORT_LOGS,
-             .name = "file",
-             .summary = "log files of instances on this machine",
-             .options = options,
-             .priv_size = sizeof(struct logs),
-             .open = logs_open,
-             .close = logs_close,
-             .check = logs_check},
+	     .name = "file",
+	     .summary = "log files of instances on this machine",
+	     .options = options,
+	     .priv_size = sizeof(struct logs),
+	     .open = logs_open,
+	     .close = logs_close,
+	     .check = logs_check},
     .follow = logs_follow,
     .unfollow = logs_unfollow,
     .pause = logs_pause,

@@ -12,7 +12,7 @@ struct asking;
 /* The place of one instance in a round. */
 struct asked {
 	struct asking *round;
-	struct http_call *call;          /* NULL once it answered */
+	struct http_call *call; /* NULL once it answered */
 	int instance;
 };
 
@@ -121,8 +121,10 @@ void fanout_start(const struct fanout *f, const struct fanout_calls *calls, void
 
 		a->each[i] = (struct asked){.round = a, .instance = i};
 		if (!expand(f, i, url, sizeof(url))) {
-			struct http_reply none = {.outcome = outcome_make(OUTCOME_ERRORED, "", "it has no usable URL"),
-			                          .body = "", .content_type = ""};
+			struct http_reply none = {
+			    .outcome = outcome_make(OUTCOME_ERRORED, "", "it has no usable URL"),
+			    .body = "",
+			    .content_type = ""};
 
 			calls->reply(user, i, &none);
 			continue;

@@ -10,10 +10,10 @@ struct fanout {
 	struct driver_ctx ctx;
 	const struct instance_conf *instances;
 	int n;
-	const char *url;                     /* with {url} and {instance} */
+	const char *url; /* with {url} and {instance} */
 	int64_t timeout_us;
 	size_t max_body;
-	const char *const *headers;          /* NULL-terminated, may be NULL */
+	const char *const *headers; /* NULL-terminated, may be NULL */
 };
 
 /* Reads options url and timeout; limits the instances to INSTANCES_MAX. */

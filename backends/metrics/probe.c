@@ -25,7 +25,7 @@ struct probe {
 	struct fanout fanout;
 	int64_t status;
 	const char *json_path, *json_equals;
-	struct recent *windows;          /* per instance */
+	struct recent *windows; /* per instance */
 };
 
 /* One reading. */
@@ -37,15 +37,31 @@ struct reading {
 };
 
 static const struct option_desc options[] = {
-    {.name = "url", .type = OPTION_URL, .otherwise = "{url}/health", .text = "What each instance is asked.",
+    {.name = "url",
+     .type = OPTION_URL,
+     .otherwise = "{url}/health",
+     .text = "What each instance is asked.",
      .example = "\"{url}/health\""},
-    {.name = "status", .type = OPTION_INT, .otherwise = "200", .min = 100, .max = 599,
+    {.name = "status",
+     .type = OPTION_INT,
+     .otherwise = "200",
+     .min = 100,
+     .max = 599,
      .text = "Status of a healthy answer."},
-    {.name = "timeout", .type = OPTION_DURATION, .otherwise = "3s", .min = 10 * US_PER_MS, .max = 15 * US_PER_S,
+    {.name = "timeout",
+     .type = OPTION_DURATION,
+     .otherwise = "3s",
+     .min = 10 * US_PER_MS,
+     .max = 15 * US_PER_S,
      .text = "An instance that answers later is not healthy."},
-    {.name = "json", .type = OPTION_STRING, .text = "Path of a JSON value that must be as `equals` says.",
+    {.name = "json",
+     .type = OPTION_STRING,
+     .text = "Path of a JSON value that must be as `equals` says.",
      .example = ".status"},
-    {.name = "equals", .type = OPTION_STRING, .otherwise = "ok", .text = "The value at `json` when all is well.",
+    {.name = "equals",
+     .type = OPTION_STRING,
+     .otherwise = "ok",
+     .text = "The value at `json` when all is well.",
      .example = "ok"},
     {.name = NULL},
 };
@@ -291,12 +307,12 @@ static void probe_check(void *priv, struct op *op)
 
 const struct metrics_driver metrics_probe = {
     .base = {.port = PORT_METRICS,
-             .name = "probe",
-             .summary = "health of each instance by HTTP, with times",
-             .options = options,
-             .priv_size = sizeof(struct probe),
-             .open = probe_open,
-             .close = probe_close,
-             .check = probe_check},
+	     .name = "probe",
+	     .summary = "health of each instance by HTTP, with times",
+	     .options = options,
+	     .priv_size = sizeof(struct probe),
+	     .open = probe_open,
+	     .close = probe_close,
+	     .check = probe_check},
     .sample = probe_sample,
 };

@@ -5,12 +5,12 @@
  * an instance that is missing from a reading takes part in none: neither makes a negative rate. Quantiles are
  * interpolated in the buckets that all instances filled since the last reading.
  */
+#include "core/text.h"
 #include "backends/answer.h"
 #include "backends/drivers.h"
 #include "backends/metrics/fanout.h"
 #include "core/exposition.h"
 #include "core/port/metrics.h"
-#include "core/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ struct bucket {
 
 /* The counters of one instance at one reading. */
 struct counters {
-	int64_t t_us;                    /* 0: never read */
+	int64_t t_us; /* 0: never read */
 	bool has_requests, has_cpu;
 	double requests, errors, cpu_s;
 	struct bucket buckets[BUCKETS_MAX];
@@ -36,7 +36,7 @@ struct text {
 	struct fanout fanout;
 	const char *requests, *status_label, *latency, *rss, *cpu;
 	const struct jv *extra;
-	struct counters *last;           /* per instance */
+	struct counters *last; /* per instance */
 };
 
 /* What one reading adds up over instances. */
@@ -51,22 +51,44 @@ struct reading {
 };
 
 static const struct option_desc options[] = {
-    {.name = "url", .type = OPTION_URL, .otherwise = "{url}/metrics", .text = "Where each instance shows its metrics.",
+    {.name = "url",
+     .type = OPTION_URL,
+     .otherwise = "{url}/metrics",
+     .text = "Where each instance shows its metrics.",
      .example = "\"{url}/metrics\""},
-    {.name = "timeout", .type = OPTION_DURATION, .otherwise = "3s", .min = 10 * US_PER_MS, .max = 15 * US_PER_S,
+    {.name = "timeout",
+     .type = OPTION_DURATION,
+     .otherwise = "3s",
+     .min = 10 * US_PER_MS,
+     .max = 15 * US_PER_S,
      .text = "How long an instance is waited for."},
-    {.name = "requests", .type = OPTION_STRING, .otherwise = "http_requests_total",
-     .text = "Counter of requests, for rps and errors_pct.", .example = "http_requests_total"},
-    {.name = "status_label", .type = OPTION_STRING,
-     .text = "Its label with the HTTP status; without it `code`, then `status`.", .example = "code"},
-    {.name = "latency", .type = OPTION_STRING, .otherwise = "http_request_duration_seconds",
+    {.name = "requests",
+     .type = OPTION_STRING,
+     .otherwise = "http_requests_total",
+     .text = "Counter of requests, for rps and errors_pct.",
+     .example = "http_requests_total"},
+    {.name = "status_label",
+     .type = OPTION_STRING,
+     .text = "Its label with the HTTP status; without it `code`, then `status`.",
+     .example = "code"},
+    {.name = "latency",
+     .type = OPTION_STRING,
+     .otherwise = "http_request_duration_seconds",
      .text = "Histogram of request times in seconds, for p50_ms and p99_ms.",
      .example = "http_request_duration_seconds"},
-    {.name = "memory", .type = OPTION_STRING, .otherwise = "process_resident_memory_bytes",
-     .text = "Gauge of memory in bytes, for rss_mib.", .example = "process_resident_memory_bytes"},
-    {.name = "cpu", .type = OPTION_STRING, .otherwise = "process_cpu_seconds_total",
-     .text = "Counter of CPU seconds, for cpu_pct.", .example = "process_cpu_seconds_total"},
-    {.name = "series", .type = OPTION_LIST, .text = "Further gauges, summed over instances.",
+    {.name = "memory",
+     .type = OPTION_STRING,
+     .otherwise = "process_resident_memory_bytes",
+     .text = "Gauge of memory in bytes, for rss_mib.",
+     .example = "process_resident_memory_bytes"},
+    {.name = "cpu",
+     .type = OPTION_STRING,
+     .otherwise = "process_cpu_seconds_total",
+     .text = "Counter of CPU seconds, for cpu_pct.",
+     .example = "process_cpu_seconds_total"},
+    {.name = "series",
+     .type = OPTION_LIST,
+     .text = "Further gauges, summed over instances.",
      .example = "[queue_length]"},
     {.name = NULL},
 };
@@ -135,7 +157,7 @@ static void count_bucket(struct counters *now, const struct exposition_sample *s
 
 	if (label != NULL)
 		bucket_add(now->buckets, &now->n_buckets,
-		           strcmp(label, "+Inf") == 0 ? (double)INFINITY : strtod(label, NULL), s->v);
+			   strcmp(label, "+Inf") == 0 ? (double)INFINITY : strtod(label, NULL), s->v);
 }
 
 /* One sample into the counters of its instance, or straight into the sums of gauges. */
@@ -167,10 +189,7 @@ static void count_sample(struct reading *g, struct counters *now, const struct e
 }
 
 /* What was added since the last reading; a counter that went back began at zero. */
-static double grown(double now, double before)
-{
-	return now >= before ? now - before : now;
-}
+static double grown(double now, double before) { return now >= before ? now - before : now; }
 
 static void add_rates(struct reading *g, const struct counters *before, const struct counters *now)
 {
@@ -210,7 +229,8 @@ static void note_bad(struct reading *g, int instance, const char *why)
 	if (g->n_bad++ >= 3)
 		return;
 	text_cleanz(name, sizeof(name), g->t->fanout.instances[instance].name);
-	snprintf(g->text + have, sizeof(g->text) - have, "%smetrics of %s: %s", have > 0 ? "; " : "", name, why);
+	snprintf(g->text + have, sizeof(g->text) - have, "%smetrics of %s: %s", have > 0 ? "; " : "", name,
+		 why);
 }
 
 static void on_reply(void *user, int instance, const struct http_reply *r)
@@ -381,12 +401,12 @@ static void text_check(void *priv, struct op *op)
 
 const struct metrics_driver metrics_text = {
     .base = {.port = PORT_METRICS,
-             .name = "text",
-             .summary = "Prometheus or OpenMetrics text of each instance",
-             .options = options,
-             .priv_size = sizeof(struct text),
-             .open = text_open,
-             .close = text_close,
-             .check = text_check},
+	     .name = "text",
+	     .summary = "Prometheus or OpenMetrics text of each instance",
+	     .options = options,
+	     .priv_size = sizeof(struct text),
+	     .open = text_open,
+	     .close = text_close,
+	     .check = text_check},
     .sample = text_sample,
 };

@@ -17,43 +17,43 @@ struct migrate_tool;
 struct migrate_priv {
 	const struct migrate_tool *tool;
 	struct driver_ctx ctx;
-	char schema[NAME_LEN], table[NAME_LEN];      /* where the table was found last; "" unknown */
+	char schema[NAME_LEN], table[NAME_LEN]; /* where the table was found last; "" unknown */
 };
 
 /* A copy of the rows of one query, for the worker. */
 struct migrate_rows {
-	const char *const *cells;        /* [row * n_cols + col]; NULL for SQL NULL; raw bytes */
+	const char *const *cells; /* [row * n_cols + col]; NULL for SQL NULL; raw bytes */
 	int n_rows, n_cols;
 };
-const char *migrate_cell(const struct migrate_rows *r, int row, int col);        /* "" for NULL */
+const char *migrate_cell(const struct migrate_rows *r, int row, int col); /* "" for NULL */
 int64_t migrate_cell_num(const struct migrate_rows *r, int row, int col);
 
 /* One inspection; the tool's functions below see it on the worker. */
 struct migrate_job {
-	struct arena arena;              /* lives until the op has ended */
+	struct arena arena; /* lives until the op has ended */
 	const struct migrate_tool *tool;
 	const struct jv *options;
 	struct tree tree;
-	void *code;                      /* what read() made, in arena */
+	void *code; /* what read() made, in arena */
 	/* what the database says */
 	bool has_table;
-	struct migrate_rows rows;        /* of the tool's table */
-	bool schema_in_use;              /* there are other tables */
-	bool works;                      /* the tool's lock is held or somebody changes the schema */
+	struct migrate_rows rows; /* of the tool's table */
+	bool schema_in_use;       /* there are other tables */
+	bool works;               /* the tool's lock is held or somebody changes the schema */
 	char lock_text[TEXT_LEN];
-	struct migrate_run *run;         /* of common.c */
+	struct migrate_run *run; /* of common.c */
 };
 
 struct migrate_tool {
-	const char *name;                /* of the driver: "prisma" */
-	const char *title;               /* for sentences: "Prisma" */
-	const char *path;                /* default of option path */
-	const char *const *command;      /* default of option command, NULL-terminated */
-	const char *table;               /* default name of its table */
-	const char *shape;               /* columns that betray a renamed one: "a,b" */
-	int shape_columns;               /* how many columns it then has, 0: any number */
-	const char *select;              /* its columns and, after "FROM %s", its order */
-	int64_t lock_key;                /* its advisory lock, 0: it takes none */
+	const char *name;           /* of the driver: "prisma" */
+	const char *title;          /* for sentences: "Prisma" */
+	const char *path;           /* default of option path */
+	const char *const *command; /* default of option command, NULL-terminated */
+	const char *table;          /* default name of its table */
+	const char *shape;          /* columns that betray a renamed one: "a,b" */
+	int shape_columns;          /* how many columns it then has, 0: any number */
+	const char *select;         /* its columns and, after "FROM %s", its order */
+	int64_t lock_key;           /* its advisory lock, 0: it takes none */
 	enum tree_want (*want)(const char *path, bool is_dir);
 	/* Reads the tree's files; ERR_* with a hint ends the inspection as ERRORED. */
 	int (*read)(struct migrate_job *j, struct error *e);
@@ -62,20 +62,35 @@ struct migrate_tool {
 };
 
 /* Option rows that each tool's table has, beside its own `path` and `command`. */
-#define MIGRATE_OPTIONS(tool_path, tool_command)                                                                   \
-	{.name = "repo", .type = OPTION_PATH, .required = true, .text = "Git repository with the migrations.",     \
-	 .example = "repo"},                                                                                       \
-	{.name = "path", .type = OPTION_STRING, .otherwise = tool_path,                                            \
-	 .text = "Folder of the tool's files inside the repository.", .example = "services/web"},                  \
-	{.name = "database", .type = OPTION_SECRET, .required = true,                                              \
-	 .text = "URL of the PostgreSQL database.", .example = "{file: secrets/web.url}"},                         \
-	{.name = "schema", .type = OPTION_STRING,                                                                  \
-	 .text = "Schema of the tool's table; else it is looked for in all.", .example = "public"},                \
-	{.name = "command", .type = OPTION_ARGV, .otherwise = tool_command,                                        \
-	 .text = "Program that applies pending migrations, run in the release's folder.",                          \
-	 .example = tool_command},                                                                                 \
-	{.name = "env", .type = OPTION_STRING, .otherwise = "DATABASE_URL",                                        \
-	 .text = "Variable that hands the database URL to the program.", .example = "DATABASE_URL"}
+#define MIGRATE_OPTIONS(tool_path, tool_command)                                                             \
+	{.name = "repo",                                                                                     \
+	 .type = OPTION_PATH,                                                                                \
+	 .required = true,                                                                                   \
+	 .text = "Git repository with the migrations.",                                                      \
+	 .example = "repo"},                                                                                 \
+	    {.name = "path",                                                                                 \
+	     .type = OPTION_STRING,                                                                          \
+	     .otherwise = tool_path,                                                                         \
+	     .text = "Folder of the tool's files inside the repository.",                                    \
+	     .example = "services/web"},                                                                     \
+	    {.name = "database",                                                                             \
+	     .type = OPTION_SECRET,                                                                          \
+	     .required = true,                                                                               \
+	     .text = "URL of the PostgreSQL database.",                                                      \
+	     .example = "{file: secrets/web.url}"},                                                          \
+	    {.name = "schema",                                                                               \
+	     .type = OPTION_STRING,                                                                          \
+	     .text = "Schema of the tool's table; else it is looked for in all.",                            \
+	     .example = "public"},                                                                           \
+	    {.name = "command",                                                                              \
+	     .type = OPTION_ARGV,                                                                            \
+	     .otherwise = tool_command,                                                                      \
+	     .text = "Program that applies pending migrations, run in the release's folder.",                \
+	     .example = tool_command},                                                                       \
+	{                                                                                                    \
+		.name = "env", .type = OPTION_STRING, .otherwise = "DATABASE_URL",                           \
+		.text = "Variable that hands the database URL to the program.", .example = "DATABASE_URL"    \
+	}
 
 int migrate_open(struct migrate_priv *p, const struct migrate_tool *tool, const struct driver_ctx *ctx);
 void migrate_inspect(struct migrate_priv *p, const char *revision, struct op *op);

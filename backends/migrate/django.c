@@ -24,7 +24,9 @@ struct django_tree {
 
 static const struct option_desc options[] = {
     MIGRATE_OPTIONS(".", "[python3, manage.py, migrate, --noinput]"),
-    {.name = "apps", .type = OPTION_LIST, .text = "Labels of the installed apps of the tree; without it all count.",
+    {.name = "apps",
+     .type = OPTION_LIST,
+     .text = "Labels of the installed apps of the tree; without it all count.",
      .example = "[shop, billing]"},
     {.name = NULL},
 };
@@ -61,13 +63,15 @@ static enum tree_want django_want(const char *path, bool is_dir)
 	bool at_top;
 
 	if (is_dir)
-		return base[0] == '.' || strcmp(base, "node_modules") == 0 || strcmp(base, "__pycache__") == 0 ?
-		       TREE_SKIP : TREE_LIST;
+		return base[0] == '.' || strcmp(base, "node_modules") == 0 || strcmp(base, "__pycache__") == 0
+			   ? TREE_SKIP
+			   : TREE_LIST;
 	if (!ends_with(base, ".py"))
 		return TREE_SKIP;
 	if (is_below(path, "migrations", &at_top) && !at_top)
 		return base[0] == '_' || base[0] == '~' ? TREE_LIST : TREE_READ;
-	if (strcmp(base, "apps.py") == 0 || strncmp(base, "settings", 8) == 0 || is_below(path, "settings", &at_top))
+	if (strcmp(base, "apps.py") == 0 || strncmp(base, "settings", 8) == 0 ||
+	    is_below(path, "settings", &at_top))
 		return TREE_READ;
 	return TREE_SKIP;
 }
@@ -130,14 +134,14 @@ static const char *user_app(struct migrate_job *j)
 		const struct tree_file *f = &j->tree.files[i];
 
 		if (f->bytes != NULL && (strncmp(base_name(f->path), "settings", 8) == 0 ||
-		                         is_below(f->path, "settings", &at_top)))
+					 is_below(f->path, "settings", &at_top)))
 			found = django_read_user_app(&j->arena, f->bytes, f->n);
 	}
 	return found != NULL ? found : "";
 }
 
-static void read_one(struct migrate_job *j, struct django_tree *code, const struct tree_file *f, const char *label,
-                     const char *user)
+static void read_one(struct migrate_job *j, struct django_tree *code, const struct tree_file *f,
+		     const char *label, const char *user)
 {
 	struct django_file *d = &code->files[code->n];
 	const char *base = base_name(f->path);
@@ -252,7 +256,8 @@ static int64_t applied_at(const struct migrate_rows *rows, const struct django_f
 	int64_t newest = 0;
 
 	for (int i = 0; i < rows->n_rows; i++) {
-		const struct django_key key = {migrate_cell(rows, i, COL_APP), migrate_cell(rows, i, COL_NAME)};
+		const struct django_key key = {migrate_cell(rows, i, COL_APP),
+					       migrate_cell(rows, i, COL_NAME)};
 
 		if (django_key_cmp(&key, &f->key) == 0)
 			return migrate_cell_num(rows, i, COL_APPLIED);
@@ -270,14 +275,14 @@ static int add_orphans(struct migrate_job *j, const struct django_tree *code, st
 
 	for (int i = 0; i < j->rows.n_rows; i++) {
 		const struct django_key key = {migrate_cell(&j->rows, i, COL_APP),
-		                               migrate_cell(&j->rows, i, COL_NAME)};
+					       migrate_cell(&j->rows, i, COL_NAME)};
 		struct ladder_row *row = &rows[n];
 
 		if (is_known(code, &key))
 			continue;
 		*row = (struct ladder_row){.name = full_name(&j->arena, &key),
-		                           .state = LADDER_DONE,
-		                           .at_us = migrate_cell_num(&j->rows, i, COL_APPLIED)};
+					   .state = LADDER_DONE,
+					   .at_us = migrate_cell_num(&j->rows, i, COL_APPLIED)};
 		if (!app_in_tree(code, key.app)) {
 			row->external = true;
 		} else if (is_leftover(code, &key)) {
@@ -297,15 +302,19 @@ static struct migration_set *django_judge(struct migrate_job *j)
 	struct django_key *keys = arena_alloc(&j->arena, (size_t)MAX(n_rows, 1) * sizeof(*keys));
 	struct ladder_file *files = arena_alloc(&j->arena, (size_t)MAX(code->n, 1) * sizeof(*files));
 	struct ladder_row *rows = arena_alloc(&j->arena, (size_t)(n_rows + code->n + 1) * sizeof(*rows));
-	struct ladder in = {.tool = j->tool->name, .revision = j->tree.revision, .files = files, .rows = rows,
-	                    .works = j->works};
+	struct ladder in = {.tool = j->tool->name,
+			    .revision = j->tree.revision,
+			    .files = files,
+			    .rows = rows,
+			    .works = j->works};
 	struct django_plan plan;
 	struct migration_set *set;
 
 	if (arena_failed(&j->arena))
 		return NULL;
 	for (int i = 0; i < n_rows; i++)
-		keys[i] = (struct django_key){migrate_cell(&j->rows, i, COL_APP), migrate_cell(&j->rows, i, COL_NAME)};
+		keys[i] = (struct django_key){migrate_cell(&j->rows, i, COL_APP),
+					      migrate_cell(&j->rows, i, COL_NAME)};
 	if (!django_plan(&j->arena, code->files, code->n, keys, n_rows, &plan))
 		return NULL;
 	for (int i = 0; i < plan.n; i++) {
@@ -320,8 +329,8 @@ static struct migration_set *django_judge(struct migrate_job *j)
 		if (l->name == NULL)
 			return NULL;
 		if (plan.applied[i])
-			rows[in.n_rows++] = (struct ladder_row){.name = l->name, .state = LADDER_DONE,
-			                                        .at_us = applied_at(&j->rows, f)};
+			rows[in.n_rows++] = (struct ladder_row){
+			    .name = l->name, .state = LADDER_DONE, .at_us = applied_at(&j->rows, f)};
 	}
 	in.n_rows += add_orphans(j, code, rows + in.n_rows);
 	set = ladder_compare(&in);
@@ -342,7 +351,8 @@ static const struct migrate_tool django = {
     .table = "django_migrations",
     .shape = "id,app,name,applied",
     .shape_columns = 4,
-    .select = "SELECT app, name, (extract(epoch FROM applied) * 1000000)::bigint FROM %s ORDER BY id LIMIT 20000",
+    .select =
+	"SELECT app, name, (extract(epoch FROM applied) * 1000000)::bigint FROM %s ORDER BY id LIMIT 20000",
     .want = django_want,
     .read = django_read,
     .judge = django_judge,
@@ -354,10 +364,7 @@ static int django_open(void *priv, const struct driver_ctx *ctx, struct error *e
 	return migrate_open(priv, &django, ctx);
 }
 
-static void django_check(void *priv, struct op *op)
-{
-	migrate_check(priv, op);
-}
+static void django_check(void *priv, struct op *op) { migrate_check(priv, op); }
 
 static void django_inspect(void *priv, const char *revision, struct op *op)
 {
@@ -372,12 +379,12 @@ static void django_command(void *priv, const char *revision, const char *release
 
 const struct migrate_driver migrate_django = {
     .base = {.port = PORT_MIGRATE,
-             .name = "django",
-             .summary = "Django migrations on PostgreSQL",
-             .options = options,
-             .priv_size = sizeof(struct migrate_priv),
-             .open = django_open,
-             .check = django_check},
+	     .name = "django",
+	     .summary = "Django migrations on PostgreSQL",
+	     .options = options,
+	     .priv_size = sizeof(struct migrate_priv),
+	     .open = django_open,
+	     .check = django_check},
     .inspect = django_inspect,
     .command = django_command,
 };

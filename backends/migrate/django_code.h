@@ -23,7 +23,7 @@ struct django_file {
 	struct django_key key;
 	struct django_keys dependencies, replaces, run_before;
 	bool initial, not_atomic;
-	const char *trouble;             /* what could not be read without running it, NULL: all was read */
+	const char *trouble; /* what could not be read without running it, NULL: all was read */
 	struct lint lint;
 };
 
@@ -31,7 +31,8 @@ struct django_file {
  * Reads the class Migration of a source into f (key is set by the caller). user_app is the label of the app with
  * the swappable user model, "" where it is outside the tree.
  */
-void django_read_migration(struct arena *a, const char *src, size_t n, const char *user_app, struct django_file *f);
+void django_read_migration(struct arena *a, const char *src, size_t n, const char *user_app,
+			   struct django_file *f);
 
 /* The label that an apps.py gives its app, or otherwise (the folder's name). */
 const char *django_read_label(struct arena *a, const char *src, size_t n, const char *otherwise);
@@ -41,16 +42,16 @@ const char *django_read_user_app(struct arena *a, const char *src, size_t n);
 
 /* What the loader makes of files and of what the database has as applied. */
 struct django_plan {
-	int *order;                      /* indices of files in the order of the plan */
-	bool *applied;                   /* per place in order: as Django counts it (squashes) */
+	int *order;    /* indices of files in the order of the plan */
+	bool *applied; /* per place in order: as Django counts it (squashes) */
 	int n;
 	bool blocked;
-	char block_text[TEXT_LEN];       /* the first thing for which Django would refuse */
+	char block_text[TEXT_LEN]; /* the first thing for which Django would refuse */
 };
 
 /* False without memory. applied has n_applied keys. */
 bool django_plan(struct arena *a, const struct django_file *files, int n, const struct django_key *applied,
-                 int n_applied, struct django_plan *ret);
+		 int n_applied, struct django_plan *ret);
 
 int django_key_cmp(const struct django_key *a, const struct django_key *b);
 

@@ -16,9 +16,9 @@ struct edges {
 
 struct node {
 	struct django_key key;
-	int file;                        /* -1: named as a dependency, but there is no such file */
-	int origin;                      /* then: who named it */
-	bool gone;                       /* dropped by a replacement */
+	int file;   /* -1: named as a dependency, but there is no such file */
+	int origin; /* then: who named it */
+	bool gone;  /* dropped by a replacement */
 	struct edges parents, children;
 };
 
@@ -28,7 +28,7 @@ struct graph {
 	int n_files;
 	struct node *nodes;
 	int n, cap;
-	const struct django_key *applied;        /* sorted */
+	const struct django_key *applied; /* sorted */
 	int n_applied;
 };
 
@@ -39,10 +39,7 @@ int django_key_cmp(const struct django_key *a, const struct django_key *b)
 	return c != 0 ? c : strcmp(a->name, b->name);
 }
 
-static int key_cmp(const void *a, const void *b)
-{
-	return django_key_cmp(a, b);
-}
+static int key_cmp(const void *a, const void *b) { return django_key_cmp(a, b); }
 
 static bool is_applied(const struct graph *g, const struct django_key *key)
 {
@@ -276,7 +273,8 @@ static int *sorted_nodes(struct graph *g, const int *from, int n, int *scratch)
 	for (int i = 0; i < n; i++) {
 		int k = i;
 
-		for (; k > 0 && django_key_cmp(&g->nodes[scratch[k - 1]].key, &g->nodes[from[i]].key) > 0; k--)
+		for (; k > 0 && django_key_cmp(&g->nodes[scratch[k - 1]].key, &g->nodes[from[i]].key) > 0;
+		     k--)
 			scratch[k] = scratch[k - 1];
 		scratch[k] = from[i];
 	}
@@ -340,8 +338,8 @@ static void visit(struct graph *g, int start, bool *seen, int *order, int *n_ord
 
 			if (stack.n + p->n + 1 > stack.cap) {
 				stack.cap = (stack.n + p->n + 1) * 2;
-				stack.items = arena_grow(g->a, stack.items, (size_t)stack.n, (size_t)stack.cap,
-				                         sizeof(*stack.items));
+				stack.items = arena_grow(g->a, stack.items, (size_t)stack.n,
+							 (size_t)stack.cap, sizeof(*stack.items));
 			}
 			if (stack.items == NULL)
 				return;
@@ -375,8 +373,10 @@ static void find_missing_parents(const struct graph *g, struct django_plan *p)
 
 		/* Django minds even one whose only child a squash took away. */
 		if (!n->gone && n->file < 0)
-			block(p, "NodeNotFoundError: %.80s.%.100s depends on %.80s.%.100s, which does not exist",
-			      g->nodes[n->origin].key.app, g->nodes[n->origin].key.name, n->key.app, n->key.name);
+			block(p,
+			      "NodeNotFoundError: %.80s.%.100s depends on %.80s.%.100s, which does not exist",
+			      g->nodes[n->origin].key.app, g->nodes[n->origin].key.name, n->key.app,
+			      n->key.name);
 	}
 }
 
@@ -396,8 +396,9 @@ static void find_inconsistent(const struct graph *g, struct django_plan *p)
 			if (g->files[parent->file].replaces.n > 0 &&
 			    all_applied(g, &g->files[parent->file].replaces, &any))
 				continue;
-			block(p, "InconsistentMigrationHistory: %.80s.%.80s is applied before its dependency "
-			         "%.80s.%.80s",
+			block(p,
+			      "InconsistentMigrationHistory: %.80s.%.80s is applied before its dependency "
+			      "%.80s.%.80s",
 			      n->key.app, n->key.name, parent->key.app, parent->key.name);
 		}
 	}
@@ -409,8 +410,11 @@ static void find_conflicts(const struct graph *g, const int *leaves, int n, stru
 		const struct django_key *a = &g->nodes[leaves[i]].key, *b = &g->nodes[leaves[i + 1]].key;
 
 		if (strcmp(a->app, b->app) == 0)
-			block(p, "Conflicting migrations in %.80s: %.100s and %.100s are both last; run makemigrations "
-			         "--merge", a->app, a->name, b->name);
+			block(p,
+			      "Conflicting migrations in %.80s: %.100s and %.100s are both last; run "
+			      "makemigrations "
+			      "--merge",
+			      a->app, a->name, b->name);
 	}
 }
 
@@ -440,7 +444,7 @@ static bool graph_init(struct graph *g, const struct django_key *applied)
 }
 
 bool django_plan(struct arena *a, const struct django_file *files, int n, const struct django_key *applied,
-                 int n_applied, struct django_plan *ret)
+		 int n_applied, struct django_plan *ret)
 {
 	struct graph g = {.a = a, .files = files, .n_files = n, .n_applied = n_applied};
 	bool *is_done = arena_alloc(a, (size_t)MAX(n, 1) * sizeof(*is_done)), *seen;

@@ -26,7 +26,8 @@ static bool add_key(struct arena *a, struct django_keys *keys, const char *app, 
 {
 	if (keys->n == keys->cap) {
 		keys->cap = MAX(4, keys->cap * 2);
-		keys->items = arena_grow(a, keys->items, (size_t)keys->n, (size_t)keys->cap, sizeof(*keys->items));
+		keys->items =
+		    arena_grow(a, keys->items, (size_t)keys->n, (size_t)keys->cap, sizeof(*keys->items));
 	}
 	if (keys->items == NULL)
 		return false;
@@ -49,7 +50,7 @@ static int find_class(const struct py_token *t, int n, const char *name, const c
 			continue;
 		for (i += 2; i < n && !(t[i].depth == 0 && py_op(&t[i], ':')) && t[i].kind != PY_NEWLINE; i++)
 			fits |= base != NULL && t[i].kind == PY_NAME && t[i].n >= strlen(base) &&
-			        memcmp(t[i].s + t[i].n - strlen(base), base, strlen(base)) == 0;
+				memcmp(t[i].s + t[i].n - strlen(base), base, strlen(base)) == 0;
 		while (i < n && (py_op(&t[i], ':') || t[i].kind == PY_NEWLINE))
 			i++;
 		if (fits && i < n)
@@ -64,22 +65,17 @@ static int assigned(const struct py_token *t, int i)
 {
 	i++;
 	if (py_op(&t[i], ':'))
-		while (t[i].kind != PY_NEWLINE && t[i].kind != PY_END && !(t[i].depth == 0 && py_op(&t[i], '=')))
+		while (t[i].kind != PY_NEWLINE && t[i].kind != PY_END &&
+		       !(t[i].depth == 0 && py_op(&t[i], '=')))
 			i++;
 	if (!py_op(&t[i], '=') || py_op(&t[i + 1], '='))
 		return -1;
 	return i + 1;
 }
 
-static bool is_open(const struct py_token *t)
-{
-	return py_op(t, '[') || py_op(t, '(');
-}
+static bool is_open(const struct py_token *t) { return py_op(t, '[') || py_op(t, '('); }
 
-static bool is_close(const struct py_token *t)
-{
-	return py_op(t, ']') || py_op(t, ')');
-}
+static bool is_close(const struct py_token *t) { return py_op(t, ']') || py_op(t, ')'); }
 
 /* ("app", "name") at i: the index behind it, or -1. */
 static int read_pair(struct source *s, int i, struct django_keys *keys)
@@ -193,7 +189,8 @@ static bool is_graph_attribute(const struct py_token *t)
 
 static bool is_compound(const struct py_token *t)
 {
-	static const char *const words[] = {"if", "for", "while", "try", "with", "else", "elif", "except", "finally"};
+	static const char *const words[] = {"if",   "for",  "while",  "try",    "with",
+					    "else", "elif", "except", "finally"};
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (py_is(t, words[i]))
@@ -201,7 +198,8 @@ static bool is_compound(const struct py_token *t)
 	return false;
 }
 
-void django_read_migration(struct arena *a, const char *src, size_t n, const char *user_app, struct django_file *f)
+void django_read_migration(struct arena *a, const char *src, size_t n, const char *user_app,
+			   struct django_file *f)
 {
 	struct py_token *tokens = NULL;
 	struct source s = {.a = a, .user_app = user_app, .f = f};
@@ -265,7 +263,8 @@ const char *django_read_label(struct arena *a, const char *src, size_t n, const 
 				continue;
 			dot = strrchr(value, '.');
 			if (is_label || label[0] == '\0')
-				snprintf(label, sizeof(label), "%s", is_label || dot == NULL ? value : dot + 1);
+				snprintf(label, sizeof(label), "%s",
+					 is_label || dot == NULL ? value : dot + 1);
 			if (is_label)
 				break;
 		}
@@ -299,7 +298,7 @@ const char *django_read_user_app(struct arena *a, const char *src, size_t n)
 struct call {
 	struct source *s;
 	const struct py_token *name;
-	int open;                        /* of its '(' */
+	int open; /* of its '(' */
 };
 
 /* The value of a keyword argument, or of the place-th positional one; -1 where it is not given. */
@@ -340,10 +339,7 @@ static bool argument_is(const struct call *c, const char *keyword, const char *v
 	return i >= 0 && py_is(&c->s->t[i], value);
 }
 
-static bool call_is(const struct call *c, const char *name)
-{
-	return py_is(c->name, name);
-}
+static bool call_is(const struct call *c, const char *name) { return py_is(c->name, name); }
 
 static bool call_ends(const struct call *c, const char *end)
 {
@@ -387,14 +383,15 @@ static void add_field(const struct call *c)
 	text_argument(c, "model_name", 0, model, sizeof(model));
 	text_argument(c, "name", 1, name, sizeof(name));
 	if (at < 0 || !read_call(c->s, at, &field))
-		lint_add(l, LINT_OPAQUE, false, false, "adds field %s.%s of a kind that cannot be read", model, name);
+		lint_add(l, LINT_OPAQUE, false, false, "adds field %s.%s of a kind that cannot be read",
+			 model, name);
 	else if (call_is(&field, "ManyToManyField") || call_is(&field, "GenericForeignKey") ||
-	         call_is(&field, "GeneratedField") || argument_is(&field, "null", "True") ||
-	         argument(&field, "db_default", -1) >= 0 || call_ends(&field, "AutoField"))
+		 call_is(&field, "GeneratedField") || argument_is(&field, "null", "True") ||
+		 argument(&field, "db_default", -1) >= 0 || call_ends(&field, "AutoField"))
 		lint_add(l, LINT_EXPAND, false, false, "%s", "");
 	else
 		lint_add(l, LINT_CONTRACT, false, true,
-		         "adds required field %s.%s: rows that older code inserts will lack it", model, name);
+			 "adds required field %s.%s: rows that older code inserts will lack it", model, name);
 }
 
 static bool is_empty_literal(const struct py_token *t, int i)
@@ -453,8 +450,8 @@ static void field_operation(const struct call *c)
 	else if (call_is(c, "RenameField"))
 		lint_add(l, LINT_CONTRACT, false, true, "renames field %s.%s", model, name);
 	else
-		lint_add(l, LINT_OPAQUE, false, false, "alters field %s.%s: cannot tell whether older code still fits",
-		         model, name);
+		lint_add(l, LINT_OPAQUE, false, false,
+			 "alters field %s.%s: cannot tell whether older code still fits", model, name);
 }
 
 static void model_operation(const struct call *c)
@@ -479,14 +476,25 @@ static void model_operation(const struct call *c)
 
 static void operation(const struct call *c)
 {
-	static const char *const additive[] = {
-	    "CreateModel", "AddIndex", "AddIndexConcurrently", "RemoveIndex", "RemoveIndexConcurrently",
-	    "RenameIndex", "RemoveConstraint", "ValidateConstraint", "AddConstraintNotValid",
-	    "AlterIndexTogether", "AlterModelOptions",
-	    "AlterModelManagers", "AlterModelTableComment", "CreateCollation", "CreateExtension", NULL};
+	static const char *const additive[] = {"CreateModel",
+					       "AddIndex",
+					       "AddIndexConcurrently",
+					       "RemoveIndex",
+					       "RemoveIndexConcurrently",
+					       "RenameIndex",
+					       "RemoveConstraint",
+					       "ValidateConstraint",
+					       "AddConstraintNotValid",
+					       "AlterIndexTogether",
+					       "AlterModelOptions",
+					       "AlterModelManagers",
+					       "AlterModelTableComment",
+					       "CreateCollation",
+					       "CreateExtension",
+					       NULL};
 	static const char *const of_field[] = {"RemoveField", "RenameField", "AlterField", NULL};
-	static const char *const of_model[] = {"DeleteModel", "RenameModel", "AlterModelTable", "AlterUniqueTogether",
-	                                       NULL};
+	static const char *const of_model[] = {"DeleteModel", "RenameModel", "AlterModelTable",
+					       "AlterUniqueTogether", NULL};
 	struct lint *l = &c->s->f->lint;
 
 	if (call_is_one_of(c, additive) || call_ends(c, "Extension")) {
@@ -509,8 +517,8 @@ static void operation(const struct call *c)
 		if (at >= 0)
 			read_operations(c->s, at);
 	} else {
-		lint_add(l, LINT_OPAQUE, false, false, "cannot judge operation %.*s", (int)MIN(c->name->n, (size_t)80),
-		         c->name->s);
+		lint_add(l, LINT_OPAQUE, false, false, "cannot judge operation %.*s",
+			 (int)MIN(c->name->n, (size_t)80), c->name->s);
 	}
 }
 

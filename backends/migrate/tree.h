@@ -9,14 +9,14 @@
 #include "core/err.h"
 
 enum tree_want {
-	TREE_SKIP,               /* not interesting; of a folder: nothing below it */
-	TREE_LIST,               /* path only; of a folder: look below */
-	TREE_READ,               /* path and bytes */
+	TREE_SKIP, /* not interesting; of a folder: nothing below it */
+	TREE_LIST, /* path only; of a folder: look below */
+	TREE_READ, /* path and bytes */
 };
 
 struct tree_file {
-	const char *path;        /* relative to the folder asked for; raw bytes of git */
-	const char *bytes;       /* NULL when only listed; NUL-terminated behind n */
+	const char *path;  /* relative to the folder asked for; raw bytes of git */
+	const char *bytes; /* NULL when only listed; NUL-terminated behind n */
 	size_t n;
 	bool is_dir;
 };
@@ -24,7 +24,7 @@ struct tree_file {
 struct tree {
 	struct tree_file *files; /* byte order of paths within a folder, folders before what is in them */
 	int n_files;
-	char revision[REVISION_LEN];     /* the full commit id */
+	char revision[REVISION_LEN]; /* the full commit id */
 };
 
 /*
@@ -33,7 +33,7 @@ struct tree {
  * or folder, with a hint.
  */
 int tree_read(struct tree *t, struct arena *a, const char *repo, const char *revision, const char *folder,
-              enum tree_want (*want)(const char *path, bool is_dir), struct error *e) MUST_CHECK;
+	      enum tree_want (*want)(const char *path, bool is_dir), struct error *e) MUST_CHECK;
 
 /* Can the repository be opened at all? */
 int tree_check(const char *repo, struct error *e) MUST_CHECK;

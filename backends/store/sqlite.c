@@ -278,7 +278,8 @@ static void look_again(struct store *s)
 {
 	if (s->on_change == NULL || s->settle != NULL || s->looks <= 0)
 		return;
-	s->settle = loop_timer(s->loop, (WATCH_SETTLE_MS * US_PER_MS) << (2 * (WATCH_LOOKS - s->looks)), 0, on_settled, s);
+	s->settle = loop_timer(s->loop, (WATCH_SETTLE_MS * US_PER_MS) << (2 * (WATCH_LOOKS - s->looks)), 0,
+			       on_settled, s);
 	s->looks--;
 }
 

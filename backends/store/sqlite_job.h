@@ -14,7 +14,7 @@ struct store {
 	void *ctx;
 	struct watch *folder;
 	struct timer *fallback, *settle;
-	int looks;                         /* left for the last hint */
+	int looks; /* left for the last hint */
 	bool checking, again;
 };
 

@@ -183,16 +183,18 @@ static int read_decisions(struct db *d, struct store_snapshot *s)
 	static const char sql[] =
 	    "SELECT seq, kind, actor, host, at_us, plan, rollout, service, env, reason, release, until_us"
 	    " FROM decisions WHERE"
-	    " seq IN (SELECT max(seq) FROM decisions WHERE kind IN ('freeze', 'unfreeze') GROUP BY service, env)"
-	    " OR (seq IN (SELECT max(seq) FROM decisions WHERE kind IN ('approve', 'reject') GROUP BY plan, actor)"
+	    " seq IN (SELECT max(seq) FROM decisions WHERE kind IN ('freeze', 'unfreeze') GROUP BY service, "
+	    "env)"
+	    " OR (seq IN (SELECT max(seq) FROM decisions WHERE kind IN ('approve', 'reject') GROUP BY plan, "
+	    "actor)"
 	    "     AND plan IN (SELECT digest FROM plans WHERE at_us > ?"
 	    "                  UNION SELECT plan FROM rollouts WHERE live = 1))"
 	    " OR (rollout <> '' AND rollout IN (SELECT id FROM rollouts WHERE live = 1))"
-	    " OR seq IN (SELECT seq FROM decisions WHERE kind IN ('note', 'mark-bad') ORDER BY seq DESC LIMIT ?)"
+	    " OR seq IN (SELECT seq FROM decisions WHERE kind IN ('note', 'mark-bad') ORDER BY seq DESC "
+	    "LIMIT ?)"
 	    " ORDER BY seq";
 	int cap = 0, rc;
-	sqlite3_stmt *st =
-	    db_query(d, &rc, sql, "ii", db_wall_us() - plan_listed_us, (int64_t)DECISIONS_MAX);
+	sqlite3_stmt *st = db_query(d, &rc, sql, "ii", db_wall_us() - plan_listed_us, (int64_t)DECISIONS_MAX);
 
 	while (st != NULL && rc == SQLITE_ROW) {
 		if (!grow((void **)&s->decisions, s->n_decisions, &cap, sizeof(*s->decisions))) {

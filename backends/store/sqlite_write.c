@@ -41,7 +41,8 @@ static struct outcome plan_put_work(struct db *d, struct job *j)
 	db_done(st);
 	/* Asked for again: it is listed again, what was stored stays as it is. */
 	if (st != NULL)
-		return done_or(d, db_run(d, "UPDATE plans SET at_us = ? WHERE digest = ?", "is", db_wall_us(), p->digest));
+		return done_or(d, db_run(d, "UPDATE plans SET at_us = ? WHERE digest = ?", "is", db_wall_us(),
+					 p->digest));
 	if (rc != SQLITE_DONE)
 		return db_failed(d, rc);
 	arena_init(&a, ARENA_DEFAULT_MAX);

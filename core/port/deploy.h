@@ -7,10 +7,10 @@
 
 struct deploy_req {
 	struct release release;
-	const char *image_dir;       /* where the registry put the verified files of the image; for stage */
-	const char *instance;        /* name, for apply and probe */
-	const char *log_path;        /* child output goes there, never to a pipe */
-	bool rollback;               /* an earlier release is put back */
+	const char *image_dir; /* where the registry put the verified files of the image; for stage */
+	const char *instance;  /* name, for apply and probe */
+	const char *log_path;  /* child output goes there, never to a pipe */
+	bool rollback;         /* an earlier release is put back */
 };
 
 /*
@@ -19,11 +19,12 @@ struct deploy_req {
  *               failed or unknown in the result, not an error of the op. OK even when nothing is deployed.
  *   stage    makes the release's bytes available at the place and points it at them. Keyed by digest: twice is once.
  *   apply    makes one instance run what was staged; returns when it was asked to, health is verified apart. Probed.
- *   probe    did apply happen for this instance? OK: it runs the release. FAILED: it runs another. ERRORED: cannot tell.
+ *   probe    did apply happen for this instance? OK: it runs the release. FAILED: it runs another.
+ *            ERRORED: cannot tell.
  */
 struct deploy_driver {
 	struct driver base;
-	enum step_class apply_class;          /* STEP_PROBED, or STEP_OPAQUE where nobody can tell */
+	enum step_class apply_class; /* STEP_PROBED, or STEP_OPAQUE where nobody can tell */
 	void (*observe)(void *priv, struct op *op);
 	void (*stage)(void *priv, const struct deploy_req *req, struct op *op);
 	void (*apply)(void *priv, const struct deploy_req *req, struct op *op);

@@ -5,9 +5,9 @@
 const char *port_name(enum port p)
 {
 	static const char *const names[PORT_COUNT] = {
-	    [PORT_DEPLOY] = "deploy",   [PORT_MIGRATE] = "migrate", [PORT_REGISTRY] = "registry",
-	    [PORT_FORGE] = "forge",     [PORT_METRICS] = "metrics", [PORT_LOGS] = "logs",
-	    [PORT_VARS] = "vars",       [PORT_STORE] = "store",
+	    [PORT_DEPLOY] = "deploy", [PORT_MIGRATE] = "migrate", [PORT_REGISTRY] = "registry",
+	    [PORT_FORGE] = "forge",   [PORT_METRICS] = "metrics", [PORT_LOGS] = "logs",
+	    [PORT_VARS] = "vars",     [PORT_STORE] = "store",
 	};
 	return (unsigned)p < PORT_COUNT ? names[p] : "?";
 }

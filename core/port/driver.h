@@ -9,7 +9,14 @@
 struct loop;
 
 enum port {
-	PORT_DEPLOY, PORT_MIGRATE, PORT_REGISTRY, PORT_FORGE, PORT_METRICS, PORT_LOGS, PORT_VARS, PORT_STORE,
+	PORT_DEPLOY,
+	PORT_MIGRATE,
+	PORT_REGISTRY,
+	PORT_FORGE,
+	PORT_METRICS,
+	PORT_LOGS,
+	PORT_VARS,
+	PORT_STORE,
 	PORT_COUNT
 };
 const char *port_name(enum port p);
@@ -18,8 +25,8 @@ const char *port_name(enum port p);
 struct driver_ctx {
 	struct loop *loop;
 	const struct setup *setup;
-	int service, env;                 /* -1 where the port is not of a deployment */
-	const struct jv *options;         /* checked against the driver's table; read with jv_get_* */
+	int service, env;         /* -1 where the port is not of a deployment */
+	const struct jv *options; /* checked against the driver's table; read with jv_get_* */
 };
 
 /*
@@ -30,11 +37,11 @@ struct driver_ctx {
 struct driver {
 	enum port port;
 	const char *name;
-	const char *summary;              /* one line for the manual and doctor */
+	const char *summary; /* one line for the manual and doctor */
 	const struct option_desc *options;
 	size_t priv_size;
 	int (*open)(void *priv, const struct driver_ctx *ctx, struct error *e);
-	void (*close)(void *priv);        /* may be NULL */
+	void (*close)(void *priv); /* may be NULL */
 	/* Cheapest true question to the backend ("can you be reached?"); doctor and check use it. */
 	void (*check)(void *priv, struct op *op);
 };

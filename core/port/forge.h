@@ -6,7 +6,7 @@
 
 struct forge_file {
 	size_t n;
-	char bytes[];             /* n bytes and a NUL */
+	char bytes[]; /* n bytes and a NUL */
 };
 
 /*

@@ -24,7 +24,7 @@ struct logs_driver {
 	struct driver base;
 	int (*follow)(void *priv, const struct logs_sink *sink, size_t tail_bytes, struct error *e);
 	void (*unfollow)(void *priv);
-	void (*pause)(void *priv, bool paused);      /* may be NULL */
+	void (*pause)(void *priv, bool paused); /* may be NULL */
 };
 
 #endif

@@ -6,9 +6,9 @@
 
 /* The command that runs pending migrations; lives in the op's result. */
 struct migrate_command {
-	char *argv[64];           /* NULL-terminated */
-	char *env[64];            /* "NAME=value" added to a clean environment, NULL-terminated; may hold secrets */
-	char *cwd;                /* NULL: the service's release folder */
+	char *argv[64]; /* NULL-terminated */
+	char *env[64];  /* "NAME=value" added to a clean environment, NULL-terminated; may hold secrets */
+	char *cwd;      /* NULL: the service's release folder */
 	struct arena arena;
 };
 void migrate_command_free(void *command);

@@ -27,7 +27,10 @@ typedef void op_done_fn(void *ctx, struct op *op, const struct outcome *outcome,
  */
 void op_done(struct op *op, struct outcome outcome, void *result, void (*free_result)(void *));
 
-/* What a driver wants to be told when its op is cancelled or out of time (may be NULL). It must still call op_done(). */
+/*
+ * What a driver wants to be told when its op is cancelled or out of time (may be NULL). It must still call
+ * op_done().
+ */
 void op_on_cancel(struct op *op, void (*fn)(void *driver_data), void *driver_data);
 
 /* True once the starter no longer waits: a worker may stop early. Any thread. */

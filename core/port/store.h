@@ -14,72 +14,74 @@
 
 /* Times of leases; the tests scale them down. */
 struct lease_times {
-	int64_t ttl_us, renew_us, safe_us;     /* 30 s, 5 s, 14 s */
+	int64_t ttl_us, renew_us, safe_us; /* 30 s, 5 s, 14 s */
 };
 
 struct lease {
-	char key[NAME_LEN * 2 + 2];            /* "service/env" */
-	char holder[NAME_LEN];                 /* "pid@host" */
+	char key[NAME_LEN * 2 + 2]; /* "service/env" */
+	char holder[NAME_LEN];      /* "pid@host" */
 	char boot_id[NAME_LEN];
-	int64_t pid, pid_start;                /* for "provably dead" on the same host and boot */
+	int64_t pid, pid_start; /* for "provably dead" on the same host and boot */
 	int64_t epoch;
-	int64_t until_us;                      /* store's clock */
-	int64_t now_us;                        /* store's clock when this was read */
+	int64_t until_us; /* store's clock */
+	int64_t now_us;   /* store's clock when this was read */
 	char rollout[ID_LEN];
 };
 
 /* All that a console needs, in one consistent read. Owned by the receiver. */
 struct store_snapshot {
-	int64_t seq;                           /* grows with every change */
+	int64_t seq; /* grows with every change */
 	int64_t now_us;
-	struct rollout *rollouts;              /* live ones first, then newest; at most ROLLOUTS_MAX */
+	struct rollout *rollouts; /* live ones first, then newest; at most ROLLOUTS_MAX */
 	int n_rollouts;
-	struct decision *decisions;            /* of live plans and rollouts, and active freezes and notes; oldest first */
+	struct decision
+	    *decisions; /* of live plans and rollouts, and active freezes and notes; oldest first */
 	int n_decisions;
-	struct plan_row {                      /* plans that wait for approval or were requested, newest first */
-		char digest[DIGEST_LEN], service[NAME_LEN], env[NAME_LEN], requester[NAME_LEN], reason[TEXT_LEN];
+	struct plan_row { /* plans that wait for approval or were requested, newest first */
+		char digest[DIGEST_LEN], service[NAME_LEN], env[NAME_LEN], requester[NAME_LEN],
+		    reason[TEXT_LEN];
 		enum plan_kind kind;
 		struct release from, to;
 		int approvals_needed;
 		int64_t at_us;
-		bool used;                     /* a rollout was started from it */
-	} *plans;
+		bool used; /* a rollout was started from it */
+	} * plans;
 	int n_plans;
-	struct smoke_result **smokes;          /* newest per suite, environment and release */
+	struct smoke_result **smokes; /* newest per suite, environment and release */
 	int n_smokes;
-	struct deploy_row {                    /* what ran where and since when, from ended rollouts and observations */
+	struct deploy_row { /* what ran where and since when, from ended rollouts and observations */
 		char service[NAME_LEN], env[NAME_LEN];
 		struct release release;
-		int64_t since_us, until_us;    /* until 0: still */
-		bool good;                     /* verified healthy by a rollout that ended ok */
-		bool bad;                      /* marked bad */
+		int64_t since_us, until_us; /* until 0: still */
+		bool good;                  /* verified healthy by a rollout that ended ok */
+		bool bad;                   /* marked bad */
 		char by[NAME_LEN], rollout[ID_LEN];
-	} *deploys;                            /* newest first, at most 50 per deployment */
+	} * deploys; /* newest first, at most 50 per deployment */
 	int n_deploys;
 	bool is_demo;
-	char operators[4][NAME_LEN];           /* of a demo store */
+	char operators[4][NAME_LEN]; /* of a demo store */
 	int n_operators;
 };
 void store_snapshot_free(void *snapshot);
 
 struct audit_page {
-	struct audit_row *rows;                /* newest first */
+	struct audit_row *rows; /* newest first */
 	int n_rows;
 };
 void audit_page_free(void *page);
 
 struct audit_verdict {
 	int64_t n_rows;
-	int64_t bad_seq;                       /* 0: whole */
+	int64_t bad_seq; /* 0: whole */
 	char head[DIGEST_LEN];
 	char text[TEXT_LEN];
 };
 
 /* An observation: the last known value of a source, to show at once at the next start. */
 struct observation {
-	char key[NAME_LEN * 3];                /* "deploy/web/prod" */
+	char key[NAME_LEN * 3]; /* "deploy/web/prod" */
 	int64_t at_us;
-	char *json;                            /* owned by the receiver */
+	char *json; /* owned by the receiver */
 };
 struct observation_list {
 	struct observation *items;
@@ -118,9 +120,10 @@ struct store_driver {
 	void (*lease_claim)(void *priv, const struct lease *want, bool force, struct op *op);
 	void (*lease_renew)(void *priv, const char *key, int64_t epoch, struct op *op);
 	void (*lease_release)(void *priv, const char *key, int64_t epoch, struct op *op);
-	void (*step_intent)(void *priv, const struct rollout *r, int step, const char *child, int64_t epoch, struct op *op);
-	void (*step_result)(void *priv, const struct rollout *r, int step, const struct outcome *o, int64_t epoch,
-	                    struct op *op);
+	void (*step_intent)(void *priv, const struct rollout *r, int step, const char *child, int64_t epoch,
+			    struct op *op);
+	void (*step_result)(void *priv, const struct rollout *r, int step, const struct outcome *o,
+			    int64_t epoch, struct op *op);
 	void (*rollout_write)(void *priv, const struct rollout *r, int64_t epoch, struct op *op);
 	void (*deploy_note)(void *priv, const struct deploy_row *row, struct op *op);
 	void (*decide)(void *priv, const struct decision *d, struct op *op);

@@ -12,7 +12,7 @@ struct var_fact {
 	char shown[TEXT_LEN / 4];
 };
 struct var_facts {
-	struct var_fact *items;       /* sorted by key */
+	struct var_fact *items; /* sorted by key */
 	int n_items;
 	char source[PATH_LEN];
 };
@@ -30,6 +30,6 @@ struct vars_driver {
  * as required (may be NULL: lines KEY=..., comments ignored). Pure.
  */
 struct var_set *vars_compare(const struct var_facts *reference, const struct var_facts *target,
-                             const char *template_text, size_t n);
+			     const char *template_text, size_t n);
 
 #endif

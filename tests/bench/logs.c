@@ -28,13 +28,15 @@ static struct clocks clocks_now(void)
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
 	clock_gettime(CLOCK_MONOTONIC, &wall);
 	return (struct clocks){(double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9,
-	                       (double)wall.tv_sec + (double)wall.tv_nsec / 1e9};
+			       (double)wall.tv_sec + (double)wall.tv_nsec / 1e9};
 }
 
 static int generate(long lines, const char *path)
 {
-	static const char *const levels[] = {"info", "info", "info", "info", "info", "info", "debug", "warn", "error", "info"};
-	static const char *const paths[] = {"/api/orders", "/api/customers", "/health", "/api/basket", "/static/app.js"};
+	static const char *const levels[] = {"info", "info",  "info", "info",  "info",
+					     "info", "debug", "warn", "error", "info"};
+	static const char *const paths[] = {"/api/orders", "/api/customers", "/health", "/api/basket",
+					    "/static/app.js"};
 	uint64_t x = UINT64_C(88172645463325252);
 	FILE *f = fopen(path, "w");
 	char stamp[40];
@@ -48,10 +50,13 @@ static int generate(long lines, const char *path)
 		x ^= x >> 7;
 		x ^= x << 17;
 		time_iso(stamp, sizeof(stamp), INT64_C(1793069251000000) + i * 1000, true);
-		fprintf(f, "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":\"request served\",\"method\":\"GET\",\"path\":\"%s\","
-		        "\"status\":%d,\"took_ms\":%d,\"trace\":\"%016llx\",\"user\":\"u%d\"%s}\n",
-		        stamp, levels[x % 10], paths[x / 10 % 5], x % 997 == 0 ? 503 : 200, (int)(x / 100 % 900),
-		        (unsigned long long)x, (int)(x / 7 % 100000), x % 10007 == 0 ? ",\"cause\":\"upstream Timeout\"" : "");
+		fprintf(f,
+			"{\"time\":\"%s\",\"level\":\"%s\",\"msg\":\"request "
+			"served\",\"method\":\"GET\",\"path\":\"%s\","
+			"\"status\":%d,\"took_ms\":%d,\"trace\":\"%016llx\",\"user\":\"u%d\"%s}\n",
+			stamp, levels[x % 10], paths[x / 10 % 5], x % 997 == 0 ? 503 : 200,
+			(int)(x / 100 % 900), (unsigned long long)x, (int)(x / 7 % 100000),
+			x % 10007 == 0 ? ",\"cause\":\"upstream Timeout\"" : "");
 	}
 	return fclose(f) == 0 ? 0 : 2;
 }
@@ -98,8 +103,8 @@ static int ingest(const char *path, int sources)
 	to = clocks_now();
 	getrusage(RUSAGE_SELF, &usage);
 	printf("%llu %llu %.3f %.3f %ld\n", (unsigned long long)logbuf_lines_total(b),
-	       (unsigned long long)(logbuf_end(b) - logbuf_first(b)), to.cpu_s - from.cpu_s, to.wall_s - from.wall_s,
-	       usage.ru_maxrss);
+	       (unsigned long long)(logbuf_end(b) - logbuf_first(b)), to.cpu_s - from.cpu_s,
+	       to.wall_s - from.wall_s, usage.ru_maxrss);
 	logbuf_free(b);
 	return 0;
 }

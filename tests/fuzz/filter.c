@@ -29,10 +29,7 @@ static const char *row_field(const void *row, const char *key, char *buf, size_t
 	return buf;
 }
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c; }
 
 static bool contains(const struct row *r, const char *needle, bool ignore_case)
 {
@@ -41,7 +38,8 @@ static bool contains(const struct row *r, const char *needle, bool ignore_case)
 	for (size_t i = 0; i + n <= r->n; i++) {
 		size_t k = 0;
 
-		while (k < n && (r->text[i + k] == needle[k] || (ignore_case && lower(r->text[i + k]) == lower(needle[k]))))
+		while (k < n && (r->text[i + k] == needle[k] ||
+				 (ignore_case && lower(r->text[i + k]) == lower(needle[k]))))
 			k++;
 		if (k == n)
 			return true;
@@ -54,8 +52,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *in = (const char *)data, *nl = size > 0 ? memchr(in, '\n', size) : NULL;
 	size_t n = nl != NULL ? (size_t)(nl - in) : size;
 	struct row r = {.text = nl != NULL ? nl + 1 : "", .n = nl != NULL ? size - n - 1 : 0};
-	struct filter_row fr = {.row = &r, .now_us = US_PER_DAY * 20000, .time_us = US_PER_DAY * 20000 - US_PER_H,
-	                        .text = row_text, .field = row_field};
+	struct filter_row fr = {.row = &r,
+				.now_us = US_PER_DAY * 20000,
+				.time_us = US_PER_DAY * 20000 - US_PER_H,
+				.text = row_text,
+				.field = row_field};
 	struct filter *f = NULL;
 	struct error e = {0};
 	char *text = malloc(n + 1);

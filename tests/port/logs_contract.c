@@ -23,13 +23,13 @@ enum { BYTES_MAX = 64 * 1024 * 1024, LONG_LINE = 10 * 1024 * 1024 };
 
 /* What a follower heard. */
 struct heard {
-	struct str bytes[2];             /* per source */
+	struct str bytes[2]; /* per source */
 	struct str gaps;
 	struct outcome state;
 	int n_states, n_calls;
-	size_t largest;                  /* piece */
+	size_t largest; /* piece */
 	char name[2][NAME_LEN];
-	struct opened *stop;             /* unfollow from inside bytes() */
+	struct opened *stop; /* unfollow from inside bytes() */
 };
 
 struct world {
@@ -147,15 +147,16 @@ static void move(const struct world *w, const char *from, const char *to)
 }
 
 /* Turns the loop until cond or 20 s. */
-#define WAIT_FOR(w, cond)                                                                   \
-	do {                                                                                \
-		const int64_t until_ = loop_mono_us() + 20 * US_PER_S;                      \
-		bool never_ = false;                                                        \
-		while (!(cond) && loop_mono_us() < until_)                                  \
-			loop_until((w)->loop, &never_, loop_mono_us() + 5 * US_PER_MS);     \
-		if (!(cond))                                                                \
-			fail_msg("not within 20 s: %s; heard %zu bytes \"%.200s\" gaps \"%.200s\" state %s", #cond, (w)->h.bytes[0].len, \
-			         str_text(&(w)->h.bytes[0]), str_text(&(w)->h.gaps), (w)->h.state.text); \
+#define WAIT_FOR(w, cond)                                                                                    \
+	do {                                                                                                 \
+		const int64_t until_ = loop_mono_us() + 20 * US_PER_S;                                       \
+		bool never_ = false;                                                                         \
+		while (!(cond) && loop_mono_us() < until_)                                                   \
+			loop_until((w)->loop, &never_, loop_mono_us() + 5 * US_PER_MS);                      \
+		if (!(cond))                                                                                 \
+			fail_msg("not within 20 s: %s; heard %zu bytes \"%.200s\" gaps \"%.200s\" state %s", \
+				 #cond, (w)->h.bytes[0].len, str_text(&(w)->h.bytes[0]),                     \
+				 str_text(&(w)->h.gaps), (w)->h.state.text);                                 \
 	} while (0)
 
 #define HEARD(w) str_text(&(w)->h.bytes[0])
@@ -434,7 +435,8 @@ static void stops(void **state)
 static void laws(void **state)
 {
 	struct world *w = *state;
-	struct slot_call check = {"file check", logs_file.base.check}, null_check = {"null check", logs_null.base.check};
+	struct slot_call check = {"file check", logs_file.base.check},
+			 null_check = {"null check", logs_null.base.check};
 	const struct logs_sink sink = {&w->h, on_bytes, on_gap, on_state};
 	struct answer a = {0};
 	struct opened o;

@@ -37,7 +37,7 @@ struct server {
 };
 
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const char *url, const char *method,
-                                  const char *version, const char *upload, size_t *n_upload, void **state)
+				  const char *version, const char *upload, size_t *n_upload, void **state)
 {
 	struct server *s = ctx;
 	struct MHD_Response *r;
@@ -75,10 +75,7 @@ static void say_n(struct server *s, unsigned status, const void *body, size_t n)
 	pthread_mutex_unlock(&s->lock);
 }
 
-static void say(struct server *s, unsigned status, const char *body)
-{
-	say_n(s, status, body, strlen(body));
-}
+static void say(struct server *s, unsigned status, const char *body) { say_n(s, status, body, strlen(body)); }
 
 static void hang(struct server *s, bool on)
 {
@@ -94,11 +91,11 @@ static void server_start(struct server *s)
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->go, NULL);
 	say(s, 200, "{\"status\": \"ok\"}");
-	s->daemon = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL,
-	                             on_request, s, MHD_OPTION_SOCK_ADDR,
-	                             (struct sockaddr *)&(struct sockaddr_in){.sin_family = AF_INET,
-	                                                                      .sin_addr = {htonl(INADDR_LOOPBACK)}},
-	                             MHD_OPTION_END);
+	s->daemon = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL,
+				     NULL, on_request, s, MHD_OPTION_SOCK_ADDR,
+				     (struct sockaddr *)&(struct sockaddr_in){
+					 .sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}},
+				     MHD_OPTION_END);
 	assert_non_null(s->daemon);
 	s->port = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
 	snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%d", s->port);
@@ -172,14 +169,12 @@ static struct sample_set *sample_within(struct world *w, int64_t timeout_us)
 	if (a.outcome.kind != OUTCOME_OK)
 		fail_msg("%s: %s", outcome_name(a.outcome.kind), a.outcome.text);
 	assert_non_null(a.result);
-	assert_true(text_is_clean(((struct sample_set *)a.result)->text, strlen(((struct sample_set *)a.result)->text)));
+	assert_true(text_is_clean(((struct sample_set *)a.result)->text,
+				  strlen(((struct sample_set *)a.result)->text)));
 	return a.result;
 }
 
-static struct sample_set *sample(struct world *w)
-{
-	return sample_within(w, 10 * US_PER_S);
-}
+static struct sample_set *sample(struct world *w) { return sample_within(w, 10 * US_PER_S); }
 
 /* The value of a sample, NAN where there is none. */
 static double value(const struct sample_set *set, const char *name)
@@ -190,10 +185,7 @@ static double value(const struct sample_set *set, const char *name)
 	return (double)NAN;
 }
 
-static bool near(double a, double b)
-{
-	return fabs(a - b) <= 0.02 * fabs(b) + 1e-9;
-}
+static bool near(double a, double b) { return fabs(a - b) <= 0.02 * fabs(b) + 1e-9; }
 
 /* --- probe ----------------------------------------------------------------------------------------------------- */
 
@@ -293,16 +285,17 @@ static void show(struct server *s, double ok, double bad, double fast, double sl
 {
 	char text[2048];
 
-	snprintf(text, sizeof(text),
-	         "# TYPE http_requests_total counter\n"
-	         "http_requests_total{code=\"200\"} %.0f\nhttp_requests_total{code=\"503\"} %.0f\n"
-	         "http_request_duration_seconds_bucket{le=\"0.1\"} %.0f\n"
-	         "http_request_duration_seconds_bucket{le=\"1\"} %.0f\n"
-	         "http_request_duration_seconds_bucket{le=\"+Inf\"} %.0f\n"
-	         "http_request_duration_seconds_count %.0f\nhttp_request_duration_seconds_sum 1\n"
-	         "process_resident_memory_bytes %.0f\nprocess_cpu_seconds_total %.3f\nqueue_length{q=\"a\"} 3\n"
-	         "queue_length{q=\"b\"} 4\n",
-	         ok, bad, fast, fast + slow, fast + slow, fast + slow, rss, ok / 1000);
+	snprintf(
+	    text, sizeof(text),
+	    "# TYPE http_requests_total counter\n"
+	    "http_requests_total{code=\"200\"} %.0f\nhttp_requests_total{code=\"503\"} %.0f\n"
+	    "http_request_duration_seconds_bucket{le=\"0.1\"} %.0f\n"
+	    "http_request_duration_seconds_bucket{le=\"1\"} %.0f\n"
+	    "http_request_duration_seconds_bucket{le=\"+Inf\"} %.0f\n"
+	    "http_request_duration_seconds_count %.0f\nhttp_request_duration_seconds_sum 1\n"
+	    "process_resident_memory_bytes %.0f\nprocess_cpu_seconds_total %.3f\nqueue_length{q=\"a\"} 3\n"
+	    "queue_length{q=\"b\"} 4\n",
+	    ok, bad, fast, fast + slow, fast + slow, fast + slow, rss, ok / 1000);
 	say(s, 200, text);
 }
 
@@ -317,7 +310,8 @@ static void text_makes_rates(void **state)
 	show(&w->b, 2000, 20, 900, 20, 20 * 1048576);
 	set = sample(w);
 	/* The first reading has no rate, but gauges. */
-	assert_true(isnan(value(set, "rps")) && isnan(value(set, "errors_pct")) && isnan(value(set, "p99_ms")));
+	assert_true(isnan(value(set, "rps")) && isnan(value(set, "errors_pct")) &&
+		    isnan(value(set, "p99_ms")));
 	assert_true(near(value(set, "rss_mib"), 30));
 	assert_true(near(value(set, "queue_length"), 14));
 	assert_int_equal(set->state, STATE_OK);

@@ -400,7 +400,8 @@ static void what_binds_is_never_crowded_out(void **state)
 	speak(w, DECISION_REJECT, "ben");
 	speak(w, DECISION_APPROVE, "ben");
 	sql(w, "WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)"
-	       " INSERT INTO decisions SELECT i, 'note', 'eve', '', 1, '', '', 'web', 'prod', 'x', '', 0 FROM n");
+	       " INSERT INTO decisions SELECT i, 'note', 'eve', '', 1, '', '', 'web', 'prod', 'x', '', 0 "
+	       "FROM n");
 	s = snapshot(w);
 	assert_true(s->n_decisions >= 2000);
 	assert_true(freeze_active(s->decisions, s->n_decisions, "web", "prod", s->now_us) != NULL);

@@ -126,9 +126,11 @@ static void errors_are_formatted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(memory_is_aligned_and_zeroed), cmocka_unit_test(texts_are_copied),
-		cmocka_unit_test(the_limit_holds_and_sticks), cmocka_unit_test(every_step_of_a_builder_may_fail),
-		cmocka_unit_test(errors_are_formatted),
+	    cmocka_unit_test(memory_is_aligned_and_zeroed),
+	    cmocka_unit_test(texts_are_copied),
+	    cmocka_unit_test(the_limit_holds_and_sticks),
+	    cmocka_unit_test(every_step_of_a_builder_may_fail),
+	    cmocka_unit_test(errors_are_formatted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

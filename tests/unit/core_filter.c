@@ -31,17 +31,23 @@ static const char *row_field(const void *row, const char *key, char *buf, size_t
 	return NULL;
 }
 
-#define NOW INT64_C(1793069251000000)   /* 2026-10-27T02:47:31Z */
+#define NOW INT64_C(1793069251000000) /* 2026-10-27T02:47:31Z */
 
 static const struct row row = {
-	.text = "GET /api/orders 502 upstream Timeout after 30s",
-	.fields = {{"service", "Checkout"}, {"level", "warn"}, {"status", "502"}, {"took", "523"}, {"dur", "1.5s"},
-	           {"empty", ""}, {"tag", "2.9.4"}},
+    .text = "GET /api/orders 502 upstream Timeout after 30s",
+    .fields = {{"service", "Checkout"},
+	       {"level", "warn"},
+	       {"status", "502"},
+	       {"took", "523"},
+	       {"dur", "1.5s"},
+	       {"empty", ""},
+	       {"tag", "2.9.4"}},
 };
 
 static bool passes_at(const char *text, int64_t time_us)
 {
-	struct filter_row fr = {.row = &row, .now_us = NOW, .time_us = time_us, .text = row_text, .field = row_field};
+	struct filter_row fr = {
+	    .row = &row, .now_us = NOW, .time_us = time_us, .text = row_text, .field = row_field};
 	struct filter *f = NULL;
 	struct error e = {0};
 	bool yes;
@@ -56,20 +62,68 @@ static bool passes_at(const char *text, int64_t time_us)
 static void rows_pass_or_not(void **state)
 {
 	static const char *const yes[] = {
-		"", "   ", "get", "GET", "Timeout", "timeout", "get timeout", "!healthz", "!(healthz | metrics)",
-		"(nothing | timeout)", "nothing | timeout", "/time(out|d)/", "/\\d{3}/", "\"api/orders 502\"", "/\\/api\\//",
-		"service:check", "service=checkout", "service=Checkout", "service!=web", "level:warn", "level>=warn",
-		"level<error", "level!=error", "level=WARNING", "lvl!=error", "status>=500", "status:50", "status<600", "took>500ms",
-		"took>500", "dur>1s", "dur<=1500ms", "dur>1", "!nothing !other", "!!timeout", "empty=", "none=", "none!=x",
-		"service:", "!none:", "!empty:", "service:/^Check/", "service:/^check/", "service:/^CHECK/i", "tag:2.9",
-		"tag>=2.9.3", "(get (502 | 503)) timeout", "status:\"502\"", "a|get", "/TIMEOUT/i", "/\\S+ \\D/", "30s",
-		"502 | (x y)", "\"Timeout after\"",
+	    "",
+	    "   ",
+	    "get",
+	    "GET",
+	    "Timeout",
+	    "timeout",
+	    "get timeout",
+	    "!healthz",
+	    "!(healthz | metrics)",
+	    "(nothing | timeout)",
+	    "nothing | timeout",
+	    "/time(out|d)/",
+	    "/\\d{3}/",
+	    "\"api/orders 502\"",
+	    "/\\/api\\//",
+	    "service:check",
+	    "service=checkout",
+	    "service=Checkout",
+	    "service!=web",
+	    "level:warn",
+	    "level>=warn",
+	    "level<error",
+	    "level!=error",
+	    "level=WARNING",
+	    "lvl!=error",
+	    "status>=500",
+	    "status:50",
+	    "status<600",
+	    "took>500ms",
+	    "took>500",
+	    "dur>1s",
+	    "dur<=1500ms",
+	    "dur>1",
+	    "!nothing !other",
+	    "!!timeout",
+	    "empty=",
+	    "none=",
+	    "none!=x",
+	    "service:",
+	    "!none:",
+	    "!empty:",
+	    "service:/^Check/",
+	    "service:/^check/",
+	    "service:/^CHECK/i",
+	    "tag:2.9",
+	    "tag>=2.9.3",
+	    "(get (502 | 503)) timeout",
+	    "status:\"502\"",
+	    "a|get",
+	    "/TIMEOUT/i",
+	    "/\\S+ \\D/",
+	    "30s",
+	    "502 | (x y)",
+	    "\"Timeout after\"",
 	};
 	static const char *const no[] = {
-		"TIMEOUT", "nothing", "!timeout", "get nothing", "(zz | qq)", "/^timeout/", "/TIME/", "service:web",
-		"service=check", "service=CHECKOUT", "level>=error", "level=error", "level>warn", "level!=warn", "status<500",
-		"took<500ms", "none:", "empty:", "none=x", "none:x", "none>1", "tag>3", "!(get | post)", "http://get",
-		"lvl>=debug", "service:/^CHECK/",
+	    "TIMEOUT",          "nothing",     "!timeout",      "get nothing",   "(zz | qq)",
+	    "/^timeout/",       "/TIME/",      "service:web",   "service=check", "service=CHECKOUT",
+	    "level>=error",     "level=error", "level>warn",    "level!=warn",   "status<500",
+	    "took<500ms",       "none:",       "empty:",        "none=x",        "none:x",
+	    "none>1",           "tag>3",       "!(get | post)", "http://get",    "lvl>=debug",
+	    "service:/^CHECK/",
 	};
 
 	UNUSED(state);
@@ -113,9 +167,11 @@ static void mistakes_are_marked(void **state)
 		const char *text;
 		int col;
 	} bad[] = {
-		{"a (b", 3}, {"a )", 3}, {"(", 2}, {"()", 2}, {"( | a)", 3}, {"a |", 4}, {"| a", 1}, {"!", 1}, {"a ! b", 3},
-		{"\"abc", 1}, {"x /abc", 3}, {"//", 1}, {"\"\"", 1}, {"x /a(/", 6}, {"level>=loud", 8}, {"age<old", 5},
-		{"since:never", 7}, {"since>10m", 7}, {"took>", 6}, {"status>/5/", 8}, {"key:\"x", 5}, {"age:/x/", 5},
+	    {"a (b", 3},    {"a )", 3},         {"(", 2},         {"()", 2},     {"( | a)", 3},
+	    {"a |", 4},     {"| a", 1},         {"!", 1},         {"a ! b", 3},  {"\"abc", 1},
+	    {"x /abc", 3},  {"//", 1},          {"\"\"", 1},      {"x /a(/", 6}, {"level>=loud", 8},
+	    {"age<old", 5}, {"since:never", 7}, {"since>10m", 7}, {"took>", 6},  {"status>/5/", 8},
+	    {"key:\"x", 5}, {"age:/x/", 5},
 	};
 	struct filter *f = NULL;
 	char big[FILTER_MAX + 2];
@@ -170,12 +226,28 @@ static void literals_for_the_prefilter(void **state)
 		const char *text, *literal;
 		bool ignore_case;
 	} cases[] = {
-		{"", "", false}, {"timeout", "timeout", true}, {"Timeout", "Timeout", false}, {"ab timeout", "timeout", true},
-		{"(a | b)", "", false}, {"!timeout", "", false}, {"key:timeout", "", false}, {"level>=warn Refused", "Refused", false},
-		{"/Upstream timed? out/", "Upstream time", false}, {"/a+bcd/", "bcd", true}, {"/(abc)?de/", "de", true},
-		{"/a|b/", "", false}, {"/(?i)ABC/", "", false}, {"/ab{3}c/", "a", true}, {"/[abc]xyz/", "xyz", true},
-		{"/x[]a]yz/", "yz", true}, {"/\\d+ errorx/", " errorx", true}, {"/a\\.b/", "a.b", true}, {"/\\x41bc/", "", false},
-		{"/status/", "tatu", true}, {"gr\xc3\xbc\xc3\x9f", "", false}, {"(Abc Abcd)", "Abcd", false},
+	    {"", "", false},
+	    {"timeout", "timeout", true},
+	    {"Timeout", "Timeout", false},
+	    {"ab timeout", "timeout", true},
+	    {"(a | b)", "", false},
+	    {"!timeout", "", false},
+	    {"key:timeout", "", false},
+	    {"level>=warn Refused", "Refused", false},
+	    {"/Upstream timed? out/", "Upstream time", false},
+	    {"/a+bcd/", "bcd", true},
+	    {"/(abc)?de/", "de", true},
+	    {"/a|b/", "", false},
+	    {"/(?i)ABC/", "", false},
+	    {"/ab{3}c/", "a", true},
+	    {"/[abc]xyz/", "xyz", true},
+	    {"/x[]a]yz/", "yz", true},
+	    {"/\\d+ errorx/", " errorx", true},
+	    {"/a\\.b/", "a.b", true},
+	    {"/\\x41bc/", "", false},
+	    {"/status/", "tatu", true},
+	    {"gr\xc3\xbc\xc3\x9f", "", false},
+	    {"(Abc Abcd)", "Abcd", false},
 	};
 
 	UNUSED(state);
@@ -185,7 +257,8 @@ static void literals_for_the_prefilter(void **state)
 
 		assert_int_equal(filter_parse(cases[i].text, &f, NULL), 0);
 		if (strcmp(filter_literal(f, &ignore), cases[i].literal) != 0)
-			fail_msg("%s: literal \"%s\", not \"%s\"", cases[i].text, filter_literal(f, NULL), cases[i].literal);
+			fail_msg("%s: literal \"%s\", not \"%s\"", cases[i].text, filter_literal(f, NULL),
+				 cases[i].literal);
 		assert_int_equal(ignore, cases[i].ignore_case);
 		filter_free(f);
 	}
@@ -199,8 +272,8 @@ static bool contains(const char *s, const char *needle, bool ignore_case)
 	for (; *s != '\0'; s++) {
 		size_t k = 0;
 
-		while (k < n && (s[k] == needle[k] ||
-		                 (ignore_case && (s[k] | 0x20) == (needle[k] | 0x20) && (s[k] | 0x20) >= 'a' && (s[k] | 0x20) <= 'z')))
+		while (k < n && (s[k] == needle[k] || (ignore_case && (s[k] | 0x20) == (needle[k] | 0x20) &&
+						       (s[k] | 0x20) >= 'a' && (s[k] | 0x20) <= 'z')))
 			k++;
 		if (k == n)
 			return true;
@@ -212,8 +285,9 @@ static bool contains(const char *s, const char *needle, bool ignore_case)
 static void properties_hold_for_random_filters(void **state)
 {
 	static const char *const pieces[] = {
-		"a", "b", "ab", "A", "(", ")", "|", "!", " ", "/", "\"", "key", ":", "=", ">", "<", "level>=", "warn", "age<", "5m",
-		"\\", ".", "*", "+", "?", "[ab]", "(ab)?", "since:", "\xc3\xa4", "\xff", "1", "{2}", "^", "$", "s", "k",
+	    "a", "b",    "ab",    "A",      "(",        ")",    "|",    "!",   " ",  "/", "\"", "key",
+	    ":", "=",    ">",     "<",      "level>=",  "warn", "age<", "5m",  "\\", ".", "*",  "+",
+	    "?", "[ab]", "(ab)?", "since:", "\xc3\xa4", "\xff", "1",    "{2}", "^",  "$", "s",  "k",
 	};
 	struct prng p = prng_seeded();
 	int parsed = 0, passed = 0;
@@ -222,14 +296,16 @@ static void properties_hold_for_random_filters(void **state)
 	for (int i = 0; i < 60000; i++) {
 		char text[64] = "", inverse[80], subject[24];
 		struct row r = {.text = subject, .fields = {{"key", subject}, {"level", "warn"}}};
-		struct filter_row fr = {.row = &r, .now_us = NOW, .time_us = NOW, .text = row_text, .field = row_field};
+		struct filter_row fr = {
+		    .row = &r, .now_us = NOW, .time_us = NOW, .text = row_text, .field = row_field};
 		struct filter *f = NULL, *g = NULL;
 		struct error e = {0};
 		const char *literal;
 		bool yes, ignore = false;
 
 		for (size_t k = prng_below(&p, 9) + 1; k > 0; k--)
-			strncat(text, pieces[prng_below(&p, ARRAY_LEN(pieces))], sizeof(text) - strlen(text) - 1);
+			strncat(text, pieces[prng_below(&p, ARRAY_LEN(pieces))],
+				sizeof(text) - strlen(text) - 1);
 		for (size_t k = 0; k < sizeof(subject); k++)
 			subject[k] = "abABks1 \xc3\xa4"[prng_below(&p, 10)];
 		subject[prng_below(&p, sizeof(subject))] = '\0';
@@ -283,9 +359,13 @@ static void pickers_rank_sensibly(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_pass_or_not), cmocka_unit_test(times_are_compared), cmocka_unit_test(mistakes_are_marked),
-		cmocka_unit_test(costly_patterns_never_pass), cmocka_unit_test(literals_for_the_prefilter),
-		cmocka_unit_test(properties_hold_for_random_filters), cmocka_unit_test(pickers_rank_sensibly),
+	    cmocka_unit_test(rows_pass_or_not),
+	    cmocka_unit_test(times_are_compared),
+	    cmocka_unit_test(mistakes_are_marked),
+	    cmocka_unit_test(costly_patterns_never_pass),
+	    cmocka_unit_test(literals_for_the_prefilter),
+	    cmocka_unit_test(properties_hold_for_random_filters),
+	    cmocka_unit_test(pickers_rank_sensibly),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,8 +61,9 @@ static void refused(struct fixture *f, const char *text, size_t n, int code)
 static void reads_every_type(void **state)
 {
 	struct fixture *f = *state;
-	struct jv *v = parse(f, " {\"s\":\"x\\u00e9\\n\",\"i\":-42,\"r\":2.5,\"w\":3.0,\"t\":true,\"f\":false,\"n\":null,"
-	                        "\"a\":[1,[2]],\"o\":{\"k\":\"v\"}} ");
+	struct jv *v = parse(
+	    f, " {\"s\":\"x\\u00e9\\n\",\"i\":-42,\"r\":2.5,\"w\":3.0,\"t\":true,\"f\":false,\"n\":null,"
+	       "\"a\":[1,[2]],\"o\":{\"k\":\"v\"}} ");
 
 	assert_int_equal(jv_type(v), JV_OBJ);
 	assert_int_equal(jv_len(v), 9);
@@ -107,8 +108,10 @@ static void set_replaces_and_push_appends(void **state)
 	jv_set(&f->a, NULL, "x", arr);
 	jv_set(&f->a, o, "x", NULL);
 	jv_push(&f->a, o, arr);
-	assert_string_equal(print(f, o, JV_COMPACT), "{\"b\":2,\"a\":\"x\",\"n\":null,\"l\":[0,1,2,3,4,5,6,7,8,9]}");
-	assert_string_equal(print(f, o, JV_CANONICAL), "{\"a\":\"x\",\"b\":2,\"l\":[0,1,2,3,4,5,6,7,8,9],\"n\":null}");
+	assert_string_equal(print(f, o, JV_COMPACT),
+			    "{\"b\":2,\"a\":\"x\",\"n\":null,\"l\":[0,1,2,3,4,5,6,7,8,9]}");
+	assert_string_equal(print(f, o, JV_CANONICAL),
+			    "{\"a\":\"x\",\"b\":2,\"l\":[0,1,2,3,4,5,6,7,8,9],\"n\":null}");
 }
 
 static void canonical_form_ignores_order_and_spaces(void **state)
@@ -116,11 +119,14 @@ static void canonical_form_ignores_order_and_spaces(void **state)
 	struct fixture *f = *state;
 	char one[200];
 
-	str_copy(one, sizeof(one), print(f, parse(f, "{\"b\" : [ 1.0, 0.1, 1e300 ], \"a\":{\"z\":1,\"y\":\"\\u0041/\\u001f\"}}"),
-	                                 JV_CANONICAL));
+	str_copy(one, sizeof(one),
+		 print(f,
+		       parse(f, "{\"b\" : [ 1.0, 0.1, 1e300 ], \"a\":{\"z\":1,\"y\":\"\\u0041/\\u001f\"}}"),
+		       JV_CANONICAL));
 	assert_string_equal(one, "{\"a\":{\"y\":\"A/\\u001f\",\"z\":1},\"b\":[1,0.1,1e+300]}");
-	assert_string_equal(print(f, parse(f, "{\"a\":{\"y\":\"A/\\u001F\",\"z\":1},\"b\":[1,0.1,1e300]}"), JV_CANONICAL),
-	                    one);
+	assert_string_equal(
+	    print(f, parse(f, "{\"a\":{\"y\":\"A/\\u001F\",\"z\":1},\"b\":[1,0.1,1e300]}"), JV_CANONICAL),
+	    one);
 }
 
 static void reals_read_back_the_same(void **state)
@@ -147,9 +153,10 @@ static void strings_are_printed_without_control_characters(void **state)
 	struct fixture *f = *state;
 
 	assert_string_equal(print(f, jv_str(&f->a, "a\"\\\n\t\x1b\x7f\xc2\x9b\xff z"), JV_COMPACT),
-	                    "\"a\\\"\\\\\\n\\t\\u001b\\u007f\\u009b\\ufffd z\"");
-	assert_string_equal(print(f, parse(f, "{\"a\":[],\"b\":{},\"c\":[1,{\"d\":2}]}"), JV_PRETTY),
-	                    "{\n  \"a\": [],\n  \"b\": {},\n  \"c\": [\n    1,\n    {\n      \"d\": 2\n    }\n  ]\n}");
+			    "\"a\\\"\\\\\\n\\t\\u001b\\u007f\\u009b\\ufffd z\"");
+	assert_string_equal(
+	    print(f, parse(f, "{\"a\":[],\"b\":{},\"c\":[1,{\"d\":2}]}"), JV_PRETTY),
+	    "{\n  \"a\": [],\n  \"b\": {},\n  \"c\": [\n    1,\n    {\n      \"d\": 2\n    }\n  ]\n}");
 }
 
 static void mistakes_have_a_place(void **state)
@@ -187,7 +194,8 @@ static void depth_is_checked_before_parsing(void **state)
 	ok[2 * JSON_DEPTH_MAX] = '\0';
 	parse(f, ok);
 	/* Brackets inside of strings nest nothing. */
-	parse(f, "\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[[\"");
+	parse(f,
+	      "\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[[\"");
 }
 
 static void size_and_memory_are_bounded(void **state)
@@ -317,12 +325,19 @@ static void sha256_known_answers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(reads_every_type), TEST(absent_values_answer_with_the_default), TEST(set_replaces_and_push_appends),
-		TEST(canonical_form_ignores_order_and_spaces), TEST(reals_read_back_the_same),
-		TEST(strings_are_printed_without_control_characters), TEST(mistakes_have_a_place),
-		TEST(depth_is_checked_before_parsing), TEST(size_and_memory_are_bounded),
-		TEST(numbers_beyond_64_bits_become_reals), TEST(copies_are_whole_and_apart),
-		TEST(random_trees_survive_print_and_parse), TEST(sha256_known_answers),
+	    TEST(reads_every_type),
+	    TEST(absent_values_answer_with_the_default),
+	    TEST(set_replaces_and_push_appends),
+	    TEST(canonical_form_ignores_order_and_spaces),
+	    TEST(reals_read_back_the_same),
+	    TEST(strings_are_printed_without_control_characters),
+	    TEST(mistakes_have_a_place),
+	    TEST(depth_is_checked_before_parsing),
+	    TEST(size_and_memory_are_bounded),
+	    TEST(numbers_beyond_64_bits_become_reals),
+	    TEST(copies_are_whole_and_apart),
+	    TEST(random_trees_survive_print_and_parse),
+	    TEST(sha256_known_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

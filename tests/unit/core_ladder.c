@@ -13,8 +13,8 @@ static struct ladder_file file(const char *name, const char *sum)
 
 static void every_state(void **state)
 {
-	struct ladder_file files[] = {file("01", "a"), file("02", "b"), file("03", "c"), file("05", "d"), file("06", "e"),
-	                              file("07", "f")};
+	struct ladder_file files[] = {file("01", "a"), file("02", "b"), file("03", "c"),
+				      file("05", "d"), file("06", "e"), file("07", "f")};
 	const struct ladder_row rows[] = {
 	    {.name = "01", .state = LADDER_DONE, .at_us = 7},
 	    {.name = "02", .state = LADDER_DONE},
@@ -24,11 +24,16 @@ static void every_state(void **state)
 	    {.name = "05", .state = LADDER_OPEN},
 	    {.name = "06", .state = LADDER_UNDONE},
 	};
-	struct ladder in = {.tool = "tool", .revision = "rev", .files = files, .n_files = 6, .rows = rows, .n_rows = 7,
-	                    .by_name = true};
+	struct ladder in = {.tool = "tool",
+			    .revision = "rev",
+			    .files = files,
+			    .n_files = 6,
+			    .rows = rows,
+			    .n_rows = 7,
+			    .by_name = true};
 	static const enum migration_state want[] = {MIGRATION_APPLIED, MIGRATION_MODIFIED, MIGRATION_FAILED,
-	                                            MIGRATION_MISSING, MIGRATION_FAILED,   MIGRATION_PENDING,
-	                                            MIGRATION_UNKNOWN};
+						    MIGRATION_MISSING, MIGRATION_FAILED,   MIGRATION_PENDING,
+						    MIGRATION_UNKNOWN};
 	struct migration_set *set;
 
 	UNUSED(state);
@@ -56,9 +61,12 @@ static void every_state(void **state)
 static void order_without_names(void **state)
 {
 	struct ladder_file files[] = {file("b", ""), file("a", "")};
-	const struct ladder_row rows[] = {{.name = "x", .external = true}, {.name = "a"}, {.name = "0"},
-	                                  {.name = "left", .external = true, .text = "harmless"}};
-	struct ladder in = {.tool = "t", .revision = "r", .files = files, .n_files = 2, .rows = rows, .n_rows = 4};
+	const struct ladder_row rows[] = {{.name = "x", .external = true},
+					  {.name = "a"},
+					  {.name = "0"},
+					  {.name = "left", .external = true, .text = "harmless"}};
+	struct ladder in = {
+	    .tool = "t", .revision = "r", .files = files, .n_files = 2, .rows = rows, .n_rows = 4};
 	struct migration_set *set = ladder_compare(&in);
 
 	UNUSED(state);
@@ -82,8 +90,13 @@ static void late_ones(void **state)
 {
 	struct ladder_file files[] = {file("1", ""), file("2", ""), file("3", "")};
 	const struct ladder_row rows[] = {{.name = "2"}};
-	struct ladder in = {.tool = "t", .revision = "r", .files = files, .n_files = 3, .rows = rows, .n_rows = 1,
-	                    .by_name = true};
+	struct ladder in = {.tool = "t",
+			    .revision = "r",
+			    .files = files,
+			    .n_files = 3,
+			    .rows = rows,
+			    .n_rows = 1,
+			    .by_name = true};
 	struct migration_set *set = ladder_compare(&in);
 
 	UNUSED(state);
@@ -98,8 +111,10 @@ static void modified_by_revision(void **state)
 	struct ladder_file old_files[] = {file("1", "a"), file("2", "b")};
 	struct ladder_file new_files[] = {file("1", "a"), file("2", "c"), file("3", "d")};
 	const struct ladder_row rows[] = {{.name = "1"}, {.name = "2"}};
-	struct ladder older = {.tool = "t", .revision = "o", .files = old_files, .n_files = 2, .rows = rows, .n_rows = 2};
-	struct ladder newer = {.tool = "t", .revision = "n", .files = new_files, .n_files = 3, .rows = rows, .n_rows = 2};
+	struct ladder older = {
+	    .tool = "t", .revision = "o", .files = old_files, .n_files = 2, .rows = rows, .n_rows = 2};
+	struct ladder newer = {
+	    .tool = "t", .revision = "n", .files = new_files, .n_files = 3, .rows = rows, .n_rows = 2};
 	struct migration_set *deployed = ladder_compare(&older), *target = ladder_compare(&newer);
 
 	UNUSED(state);
@@ -130,8 +145,9 @@ static void too_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(every_state),          cmocka_unit_test(order_without_names), cmocka_unit_test(late_ones),
-	    cmocka_unit_test(modified_by_revision), cmocka_unit_test(too_many),
+	    cmocka_unit_test(every_state), cmocka_unit_test(order_without_names),
+	    cmocka_unit_test(late_ones),   cmocka_unit_test(modified_by_revision),
+	    cmocka_unit_test(too_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

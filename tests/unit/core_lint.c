@@ -26,7 +26,7 @@ static void expect(const char *sql, const char *word)
 	char got[32];
 
 	snprintf(got, sizeof(got), "%s%s%s", migration_kind_name(lint_kind(&l)), l.destructive ? " D" : "",
-	         l.loses_data ? " L" : "");
+		 l.loses_data ? " L" : "");
 	if (strcmp(got, word) != 0)
 		fail_msg("%s: got \"%s\", want \"%s\" (%s)", sql, got, word, l.text);
 }
@@ -62,9 +62,11 @@ static void statements(void **state)
 	expect("ALTER TABLE t SOMETHING NEW", "opaque");
 	expect("CREATE UNIQUE INDEX i ON t (a)", "contract D");
 	expect("CREATE INDEX CONCURRENTLY i ON t (a)", "expand");
-	expect("CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 1; DROP TABLE t; $$", "opaque");
+	expect("CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 1; DROP TABLE t; $$",
+	       "opaque");
 	expect("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $x$ DROP TABLE t; $$ $x$", "expand");
-	expect("CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; DELETE FROM t; END; SELECT 1", "expand");
+	expect("CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; DELETE FROM t; END; SELECT 1",
+	       "expand");
 	expect("CREATE MATERIALIZED VIEW v AS SELECT 1", "expand");
 	expect("DROP TABLE IF EXISTS a, s.b", "contract D L");
 	expect("DROP VIEW v", "contract D");
@@ -99,14 +101,17 @@ static void scripts(void **state)
 	expect("ALTER TABLE t ADD c int; UPDATE t SET c = b;", "data");
 	expect("ALTER TABLE t ADD c int; UPDATE t SET c = b; ALTER TABLE t DROP b;", "mixed D L");
 	/* A table of this very script has no old readers. */
-	expect("CREATE TABLE n (a int); CREATE UNIQUE INDEX i ON n (a); ALTER TABLE n ALTER a SET NOT NULL;", "expand");
+	expect("CREATE TABLE n (a int); CREATE UNIQUE INDEX i ON n (a); ALTER TABLE n ALTER a SET NOT NULL;",
+	       "expand");
 	expect("CREATE TABLE \"N\" (a int); DELETE FROM \"N\"; DROP TABLE \"N\";", "data");
 	expect("CREATE TABLE n (a int); DROP TABLE m;", "mixed D L");
 	/* Strings, comments and data are not statements. */
 	expect("SELECT 'it''s; DROP TABLE t;', E'\\'; DROP TABLE t;' -- ; DROP TABLE t;\n", "expand");
 	expect("COPY t FROM stdin;\n1\tDROP TABLE t;\n\\.\nSELECT 1;", "data");
 	expect("SELECT $1; SELECT $a$ ; DROP TABLE t; $b$ $a$;", "expand");
-	expect("\xef\xbb\xbf" "ALTER TABLE t ADD c int", "expand");
+	expect("\xef\xbb\xbf"
+	       "ALTER TABLE t ADD c int",
+	       "expand");
 	expect("SELECT 'no end; DROP TABLE t", "opaque");
 	expect("CREATE TABLE t (a int); /* no end", "opaque");
 }
@@ -128,8 +133,9 @@ static void findings_are_sentences(void **state)
 /* What squawk calls a breach of old code must be one for us; what we call one, squawk may not have looked for. */
 static void agrees_with_squawk(void **state)
 {
-	static const char *const breaking[] = {"ban-drop-column", "ban-drop-table", "renaming-column", "renaming-table",
-	                                       "adding-required-field", "ban-drop-database"};
+	static const char *const breaking[] = {"ban-drop-column",       "ban-drop-table",
+					       "renaming-column",       "renaming-table",
+					       "adding-required-field", "ban-drop-database"};
 	const char *top = getenv("TOWPATH_TOP");
 	char path[PATH_LEN];
 	struct str text;
@@ -156,7 +162,8 @@ static void agrees_with_squawk(void **state)
 				if (strncmp(rule, breaking[k], strlen(breaking[k])) == 0) {
 					n_breaking++;
 					if (!l.destructive)
-						fail_msg("%s: squawk says %s", jv_get_text(v, "sql", ""), rule);
+						fail_msg("%s: squawk says %s", jv_get_text(v, "sql", ""),
+							 rule);
 				}
 		}
 		arena_release(&a);
@@ -170,9 +177,11 @@ static void agrees_with_squawk(void **state)
 /* Any bytes: no crash, and the split agrees with itself when statements are judged one by one. */
 static void survives_any_bytes(void **state)
 {
-	static const char *const pieces[] = {"DROP", " ", "TABLE", ";", "'", "\"", "$$", "$a$", "(", ")", "/*", "*/", "--",
-	                                     "\n", "ALTER", ",", ".", "\\", "t", "COPY t FROM stdin;\n", "BEGIN", "ATOMIC",
-	                                     "END", "E'", "U&\"", "\x1b", "\xff", "ADD", "NOT", "CREATE", "IF", "EXISTS"};
+	static const char *const pieces[] = {
+	    "DROP",  " ",      "TABLE", ";",  "'",     "\"",   "$$",   "$a$", "(",   ")",
+	    "/*",    "*/",     "--",    "\n", "ALTER", ",",    ".",    "\\",  "t",   "COPY t FROM stdin;\n",
+	    "BEGIN", "ATOMIC", "END",   "E'", "U&\"",  "\x1b", "\xff", "ADD", "NOT", "CREATE",
+	    "IF",    "EXISTS"};
 	struct prng p = prng_seeded();
 
 	UNUSED(state);
@@ -181,7 +190,8 @@ static void survives_any_bytes(void **state)
 		size_t n = 0;
 
 		for (size_t k = prng_below(&p, 24); k > 0; k--)
-			n += (size_t)snprintf(sql + n, sizeof(sql) - n, "%s", pieces[prng_below(&p, ARRAY_LEN(pieces))]);
+			n += (size_t)snprintf(sql + n, sizeof(sql) - n, "%s",
+					      pieces[prng_below(&p, ARRAY_LEN(pieces))]);
 		sql[n] = '\0';
 		lint_of(sql);
 	}
@@ -190,8 +200,10 @@ static void survives_any_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(statements),         cmocka_unit_test(scripts),
-	    cmocka_unit_test(findings_are_sentences), cmocka_unit_test(agrees_with_squawk),
+	    cmocka_unit_test(statements),
+	    cmocka_unit_test(scripts),
+	    cmocka_unit_test(findings_are_sentences),
+	    cmocka_unit_test(agrees_with_squawk),
 	    cmocka_unit_test(survives_any_bytes),
 	};
 

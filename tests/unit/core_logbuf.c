@@ -231,41 +231,47 @@ static void pieces_do_not_matter(void **state)
 static const struct {
 	const char *line;
 	enum log_level level;
-	const char *time;          /* NULL: none of its own */
-	const char *text;          /* NULL: the line itself */
+	const char *time; /* NULL: none of its own */
+	const char *text; /* NULL: the line itself */
 } formats[] = {
-	{"{\"time\":\"2026-10-27T02:47:31.250Z\",\"level\":\"warn\",\"msg\":\"slow\",\"took\":523}", LOG_WARN,
-	 "2026-10-27T02:47:31.250Z", "slow took=523"},
-	{"{\"ts\":1793069251.5,\"lvl\":\"ERROR\",\"message\":\"a\\tb \\u00e9 \\\"q\\\"\",\"path\":\"/a b\",\"o\":{\"x\":[1,\"}\"]}}", LOG_ERROR,
-	 "2026-10-27T02:47:31.500Z", "a       b \xc3\xa9 \"q\" path=\"/a b\" o={\"x\":[1,\"}\"]}"},
-	{"{\"level\":30,\"time\":1793069251250,\"pid\":1,\"msg\":\"pino\"}", LOG_INFO, "2026-10-27T02:47:31.250Z", "pino pid=1"},
-	{"{\"severity\":\"CRITICAL\",\"timestamp\":\"2026-10-27T04:47:31+02:00\"}", LOG_FATAL, "2026-10-27T02:47:31Z", ""},
-	{"{\"@timestamp\":\"2026-10-27T02:47:31Z\",\"log.level\":\"debug\",\"message\":\"ecs\"}", LOG_DEBUG, "2026-10-27T02:47:31Z", "ecs"},
-	{"{ \"msg\" : \"spaced\" , \"level\" : \"info\" }", LOG_INFO, NULL, "spaced"},
-	{"{\"level\":\"loud\",\"msg\":\"x\"}", LOG_NONE, NULL, "x level=loud"},
-	{"{\"nested\":{\"level\":\"error\"},\"msg\":\"x\"}", LOG_NONE, NULL, "x nested={\"level\":\"error\"}"},
-	{"{\"msg\":\"cut", LOG_NONE, NULL, NULL},
-	{"{\"level\":\"error\",\"msg\":\"a\"} tail", LOG_ERROR, NULL, NULL},
-	{"{}", LOG_NONE, NULL, NULL},
-	{"{", LOG_NONE, NULL, NULL},
-	{"{\"msg\":\"\\u001b[31m\\u202e\\ud83d\\ude00\\ud83d\"}", LOG_NONE, NULL, "<ESC>[31m<U+202E>\xf0\x9f\x98\x80\xef\xbf\xbd"},
-	{"ts=2026-10-27T02:47:31Z level=info msg=\"hello world\" n=3 flag", LOG_INFO, "2026-10-27T02:47:31Z", "hello world n=3 flag="},
-	{"level=err msg=short", LOG_ERROR, NULL, "short"},
-	{"time=1793069251 lvl=debug", LOG_DEBUG, "2026-10-27T02:47:31Z", ""},
-	{"2026-10-27T02:47:31Z ERROR it broke", LOG_ERROR, "2026-10-27T02:47:31Z", NULL},
-	{"2026-10-27 02:47:31,250 - app - WARNING - careful", LOG_WARN, "2026-10-27T02:47:31.250Z", NULL},
-	{"[2026-10-27 02:47:31] info: started", LOG_INFO, "2026-10-27T02:47:31Z", NULL},
-	{"2026-10-27T02:47:31Z debug first word", LOG_DEBUG, "2026-10-27T02:47:31Z", NULL},
-	{"[error] in brackets", LOG_ERROR, NULL, NULL},
-	{"Error: with colon", LOG_ERROR, NULL, NULL},
-	{"INFO:root:python", LOG_INFO, NULL, NULL},
-	{"FATAL  database is gone", LOG_FATAL, NULL, NULL},
-	{"there was no error in this", LOG_NONE, NULL, NULL},
-	{"the information is fine", LOG_NONE, NULL, NULL},
-	{"INFORMER and WARNS", LOG_NONE, NULL, NULL},
-	{"", LOG_NONE, NULL, NULL},
-	{"2026-99-27T02:47:31Z INFO bad month", LOG_INFO, NULL, NULL},
-	{"a=b(c) not logfmt", LOG_NONE, NULL, "a=b(c) not= logfmt="},
+    {"{\"time\":\"2026-10-27T02:47:31.250Z\",\"level\":\"warn\",\"msg\":\"slow\",\"took\":523}", LOG_WARN,
+     "2026-10-27T02:47:31.250Z", "slow took=523"},
+    {"{\"ts\":1793069251.5,\"lvl\":\"ERROR\",\"message\":\"a\\tb \\u00e9 \\\"q\\\"\",\"path\":\"/a "
+     "b\",\"o\":{\"x\":[1,\"}\"]}}",
+     LOG_ERROR, "2026-10-27T02:47:31.500Z", "a       b \xc3\xa9 \"q\" path=\"/a b\" o={\"x\":[1,\"}\"]}"},
+    {"{\"level\":30,\"time\":1793069251250,\"pid\":1,\"msg\":\"pino\"}", LOG_INFO, "2026-10-27T02:47:31.250Z",
+     "pino pid=1"},
+    {"{\"severity\":\"CRITICAL\",\"timestamp\":\"2026-10-27T04:47:31+02:00\"}", LOG_FATAL,
+     "2026-10-27T02:47:31Z", ""},
+    {"{\"@timestamp\":\"2026-10-27T02:47:31Z\",\"log.level\":\"debug\",\"message\":\"ecs\"}", LOG_DEBUG,
+     "2026-10-27T02:47:31Z", "ecs"},
+    {"{ \"msg\" : \"spaced\" , \"level\" : \"info\" }", LOG_INFO, NULL, "spaced"},
+    {"{\"level\":\"loud\",\"msg\":\"x\"}", LOG_NONE, NULL, "x level=loud"},
+    {"{\"nested\":{\"level\":\"error\"},\"msg\":\"x\"}", LOG_NONE, NULL, "x nested={\"level\":\"error\"}"},
+    {"{\"msg\":\"cut", LOG_NONE, NULL, NULL},
+    {"{\"level\":\"error\",\"msg\":\"a\"} tail", LOG_ERROR, NULL, NULL},
+    {"{}", LOG_NONE, NULL, NULL},
+    {"{", LOG_NONE, NULL, NULL},
+    {"{\"msg\":\"\\u001b[31m\\u202e\\ud83d\\ude00\\ud83d\"}", LOG_NONE, NULL,
+     "<ESC>[31m<U+202E>\xf0\x9f\x98\x80\xef\xbf\xbd"},
+    {"ts=2026-10-27T02:47:31Z level=info msg=\"hello world\" n=3 flag", LOG_INFO, "2026-10-27T02:47:31Z",
+     "hello world n=3 flag="},
+    {"level=err msg=short", LOG_ERROR, NULL, "short"},
+    {"time=1793069251 lvl=debug", LOG_DEBUG, "2026-10-27T02:47:31Z", ""},
+    {"2026-10-27T02:47:31Z ERROR it broke", LOG_ERROR, "2026-10-27T02:47:31Z", NULL},
+    {"2026-10-27 02:47:31,250 - app - WARNING - careful", LOG_WARN, "2026-10-27T02:47:31.250Z", NULL},
+    {"[2026-10-27 02:47:31] info: started", LOG_INFO, "2026-10-27T02:47:31Z", NULL},
+    {"2026-10-27T02:47:31Z debug first word", LOG_DEBUG, "2026-10-27T02:47:31Z", NULL},
+    {"[error] in brackets", LOG_ERROR, NULL, NULL},
+    {"Error: with colon", LOG_ERROR, NULL, NULL},
+    {"INFO:root:python", LOG_INFO, NULL, NULL},
+    {"FATAL  database is gone", LOG_FATAL, NULL, NULL},
+    {"there was no error in this", LOG_NONE, NULL, NULL},
+    {"the information is fine", LOG_NONE, NULL, NULL},
+    {"INFORMER and WARNS", LOG_NONE, NULL, NULL},
+    {"", LOG_NONE, NULL, NULL},
+    {"2026-99-27T02:47:31Z INFO bad month", LOG_INFO, NULL, NULL},
+    {"a=b(c) not logfmt", LOG_NONE, NULL, "a=b(c) not= logfmt="},
 };
 
 static void formats_are_understood(void **state)
@@ -349,12 +355,15 @@ static void mutations_stay_clean(void **state)
 	UNUSED(state);
 	for (int i = 0; i < 40000; i++) {
 		char line[300], out[400];
-		size_t which = prng_below(&p, ARRAY_LEN(formats)), n = strlen(formats[which].line), cap = 1 + prng_below(&p, sizeof(out));
+		size_t which = prng_below(&p, ARRAY_LEN(formats)), n = strlen(formats[which].line),
+		       cap = 1 + prng_below(&p, sizeof(out));
 		struct log_line l;
 
 		memcpy(line, formats[which].line, n);
 		for (size_t k = prng_below(&p, 6); k > 0 && n > 0; k--)
-			line[prng_below(&p, n)] = prng_below(&p, 2) == 0 ? "\"\\{}[]:,=\x1b\xff "[prng_below(&p, 12)] : (char)prng_next(&p);
+			line[prng_below(&p, n)] = prng_below(&p, 2) == 0
+						      ? "\"\\{}[]:,=\x1b\xff "[prng_below(&p, 12)]
+						      : (char)prng_next(&p);
 		n = prng_below(&p, 10) == 0 ? prng_below(&p, n + 1) : n;
 		line[n] = '\n';
 		logbuf_append(b, 0, line, n + 1, NOW);
@@ -370,11 +379,16 @@ static void mutations_stay_clean(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lines_end_at_their_newline), cmocka_unit_test(sources_interleave_in_mid_line),
-		cmocka_unit_test(many_unfinished_sources_are_bounded), cmocka_unit_test(giant_lines_are_cut_and_counted),
-		cmocka_unit_test(drops_are_counted_exactly), cmocka_unit_test(pieces_do_not_matter),
-		cmocka_unit_test(formats_are_understood), cmocka_unit_test(fields_are_found), cmocka_unit_test(levels_have_names),
-		cmocka_unit_test(mutations_stay_clean),
+	    cmocka_unit_test(lines_end_at_their_newline),
+	    cmocka_unit_test(sources_interleave_in_mid_line),
+	    cmocka_unit_test(many_unfinished_sources_are_bounded),
+	    cmocka_unit_test(giant_lines_are_cut_and_counted),
+	    cmocka_unit_test(drops_are_counted_exactly),
+	    cmocka_unit_test(pieces_do_not_matter),
+	    cmocka_unit_test(formats_are_understood),
+	    cmocka_unit_test(fields_are_found),
+	    cmocka_unit_test(levels_have_names),
+	    cmocka_unit_test(mutations_stay_clean),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,8 +54,18 @@ static void case_and_bytes(void **state)
 	UNUSED(state);
 	assert_int_equal(find("TimeOut", false, "timeout", 7), MATCH_NO);
 	assert_int_equal(find("TimeOut", true, "timeout", 7), MATCH_YES);
-	assert_int_equal(find("\xc3\x84" "b", true, "\xc3\xa4" "b", 3), MATCH_YES);
-	assert_int_equal(find("^a.b$", false, "a\xc3\xa4" "b", 4), MATCH_YES);
+	assert_int_equal(find("\xc3\x84"
+			      "b",
+			      true,
+			      "\xc3\xa4"
+			      "b",
+			      3),
+			 MATCH_YES);
+	assert_int_equal(find("^a.b$", false,
+			      "a\xc3\xa4"
+			      "b",
+			      4),
+			 MATCH_YES);
 	/* Subjects need not be UTF-8, nor end with a NUL. */
 	assert_int_equal(find("error", false, "\xff\xfe error \x80", 10), MATCH_YES);
 	assert_int_equal(find("a", false, "\0a", 2), MATCH_YES);
@@ -64,7 +74,8 @@ static void case_and_bytes(void **state)
 
 static void literals_mean_themselves(void **state)
 {
-	static const char *const texts[] = {"a.b*c", "(", "[x", "\\d", "^$", "(?i)x", "\xc3\xa4\xe6\x97\xa5", "\xff\xfe"};
+	static const char *const texts[] = {
+	    "a.b*c", "(", "[x", "\\d", "^$", "(?i)x", "\xc3\xa4\xe6\x97\xa5", "\xff\xfe"};
 	struct match *m = NULL;
 	struct error e;
 
@@ -81,7 +92,11 @@ static void literals_mean_themselves(void **state)
 	assert_int_equal(match_new_literal(texts[ARRAY_LEN(texts) - 1], false, &m, &e), ERR_INVALID);
 	assert_int_equal(match_new_literal("kelvin", true, &m, &e), 0);
 	assert_int_equal(match_find(m, "KELVIN", 6, NULL, NULL), MATCH_YES);
-	assert_int_equal(match_find(m, "\xe2\x84\xaa" "elvin", 8, NULL, NULL), MATCH_NO);
+	assert_int_equal(match_find(m,
+				    "\xe2\x84\xaa"
+				    "elvin",
+				    8, NULL, NULL),
+			 MATCH_NO);
 	match_free(m);
 }
 
@@ -90,7 +105,9 @@ static void mistakes_have_a_column(void **state)
 	static const struct {
 		const char *pattern;
 		int col;
-	} bad[] = {{"(", 2}, {"a)", 2}, {"ab[", 4}, {"*a", 1}, {"a{2,1}", 7}, {"\\C", 3}, {"(?<n>a)(?<n>b)", 13}, {"\xff", 1}};
+	} bad[] = {
+	    {"(", 2},   {"a)", 2}, {"ab[", 4}, {"*a", 1}, {"a{2,1}", 7}, {"\\C", 3}, {"(?<n>a)(?<n>b)", 13},
+	    {"\xff", 1}};
 	struct match *m = NULL;
 	char big[PATTERN_MAX + 2];
 
@@ -118,8 +135,16 @@ static void mistakes_have_a_column(void **state)
 static void costly_patterns_come_back(void **state)
 {
 	static const char *const patterns[] = {
-		"^(a+)+$", "^([a-zA-Z]+)*$", "^(a|aa)+$", "^(a|a?)+$", "(x+x+)+y", "^(([a-z])+.)+[A-Z]([a-z])+$",
-		"^(.*)(.*)(.*)(.*)(.*)(.*)(.*)(.*)(.*)(.*)b$", "(?:(?:a*)*)*b", "^(\\w+\\s?)*$", "((a*)*)*(\\1)*b",
+	    "^(a+)+$",
+	    "^([a-zA-Z]+)*$",
+	    "^(a|aa)+$",
+	    "^(a|a?)+$",
+	    "(x+x+)+y",
+	    "^(([a-z])+.)+[A-Z]([a-z])+$",
+	    "^(.*)(.*)(.*)(.*)(.*)(.*)(.*)(.*)(.*)(.*)b$",
+	    "(?:(?:a*)*)*b",
+	    "^(\\w+\\s?)*$",
+	    "((a*)*)*(\\1)*b",
 	};
 	char subject[4001];
 	int costly = 0;
@@ -169,7 +194,8 @@ static void random_patterns_do_no_harm(void **state)
 		pattern[n] = '\0';
 		pattern[sizeof(pattern) - 1] = '\0';
 		for (size_t k = 0; k < sizeof(subject); k++)
-			subject[k] = (char)(prng_below(&p, 4) > 0 ? "ab1 "[prng_below(&p, 4)] : (int)prng_below(&p, 256));
+			subject[k] = (char)(prng_below(&p, 4) > 0 ? "ab1 "[prng_below(&p, 4)]
+								  : (int)prng_below(&p, 256));
 		if (match_new(pattern, prng_below(&p, 2) == 1, &m, &e) != 0)
 			continue;
 		compiled_n++;
@@ -183,9 +209,13 @@ static void random_patterns_do_no_harm(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(spans_and_groups), cmocka_unit_test(case_and_bytes), cmocka_unit_test(literals_mean_themselves),
-		cmocka_unit_test(mistakes_have_a_column), cmocka_unit_test(costly_patterns_come_back),
-		cmocka_unit_test(deep_recursion_is_refused_or_bounded), cmocka_unit_test(random_patterns_do_no_harm),
+	    cmocka_unit_test(spans_and_groups),
+	    cmocka_unit_test(case_and_bytes),
+	    cmocka_unit_test(literals_mean_themselves),
+	    cmocka_unit_test(mistakes_have_a_column),
+	    cmocka_unit_test(costly_patterns_come_back),
+	    cmocka_unit_test(deep_recursion_is_refused_or_bounded),
+	    cmocka_unit_test(random_patterns_do_no_harm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,8 @@ static const char yaml[] =
     "    deploy: {driver: host, root: r}\n"
     "    environments:\n"
     "      dev: {instances: [{name: a, url: \"http://127.0.0.1:1\"}]}\n"
-    "      prod: {instances: [{name: a, url: \"http://127.0.0.1:1\"}, {name: b, url: \"http://127.0.0.1:2\"}]}\n";
+    "      prod: {instances: [{name: a, url: \"http://127.0.0.1:1\"}, {name: b, url: "
+    "\"http://127.0.0.1:2\"}]}\n";
 
 struct world {
 	struct setup *setup;
@@ -239,7 +240,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(thresholds_judge_metrics, setup_world, teardown_world),
 	    cmocka_unit_test_setup_teardown(old_values_are_stale, setup_world, teardown_world),
 	    cmocka_unit_test_setup_teardown(restored_values_are_stale, setup_world, teardown_world),
-	    cmocka_unit_test_setup_teardown(failing_source_keeps_value_and_tells_once, setup_world, teardown_world),
+	    cmocka_unit_test_setup_teardown(failing_source_keeps_value_and_tells_once, setup_world,
+					    teardown_world),
 	    cmocka_unit_test_setup_teardown(other_generations_are_dropped, setup_world, teardown_world),
 	    cmocka_unit_test_setup_teardown(problems_are_a_ring, setup_world, teardown_world),
 	};

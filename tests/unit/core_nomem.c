@@ -28,7 +28,7 @@
 #define OWN_MALLOC 1
 #endif
 
-static long fail_at = -1;        /* the allocation that fails, -1: none */
+static long fail_at = -1; /* the allocation that fails, -1: none */
 static long made, live;
 
 #if OWN_MALLOC
@@ -37,10 +37,7 @@ void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t n);
 void __libc_free(void *p);
 
-static bool refused(void)
-{
-	return fail_at >= 0 && made++ == fail_at;
-}
+static bool refused(void) { return fail_at >= 0 && made++ == fail_at; }
 
 void *malloc(size_t n)
 {
@@ -104,7 +101,8 @@ static bool build_arena(void)
 
 static bool build_jv(void)
 {
-	static const char text[] = "{\"b\":[1,2.5,\"text\",null,true],\"a\":{\"x\":{\"y\":[[]]}},\"c\":18446744073709551615}";
+	static const char text[] =
+	    "{\"b\":[1,2.5,\"text\",null,true],\"a\":{\"x\":{\"y\":[[]]}},\"c\":18446744073709551615}";
 	struct arena a;
 	struct jv *v = NULL;
 	struct str s;
@@ -239,11 +237,11 @@ static void fails_everywhere(builder *build, long least, bool keeps)
 	assert_true(build());
 }
 
-#define NOMEM(name, least, keeps) \
-	static void name##_survives(void **state) \
-	{ \
-		UNUSED(state); \
-		fails_everywhere(build_##name, least, keeps); \
+#define NOMEM(name, least, keeps)                                                                            \
+	static void name##_survives(void **state)                                                            \
+	{                                                                                                    \
+		UNUSED(state);                                                                               \
+		fails_everywhere(build_##name, least, keeps);                                                \
 	}
 
 NOMEM(str, 3, false)
@@ -260,9 +258,11 @@ NOMEM(logbuf, 3, false)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(str_survives), cmocka_unit_test(arena_survives), cmocka_unit_test(jv_survives),
-		cmocka_unit_test(filter_survives), cmocka_unit_test(match_survives), cmocka_unit_test(zone_survives),
-		cmocka_unit_test(series_survives), cmocka_unit_test(sha256_survives), cmocka_unit_test(logbuf_survives),
+	    cmocka_unit_test(str_survives),    cmocka_unit_test(arena_survives),
+	    cmocka_unit_test(jv_survives),     cmocka_unit_test(filter_survives),
+	    cmocka_unit_test(match_survives),  cmocka_unit_test(zone_survives),
+	    cmocka_unit_test(series_survives), cmocka_unit_test(sha256_survives),
+	    cmocka_unit_test(logbuf_survives),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,10 +4,7 @@
 #include "core/series.h"
 #include "tests/lib/cm.h"
 
-static bool near(double a, double b)
-{
-	return fabs(a - b) < 1e-9;
-}
+static bool near(double a, double b) { return fabs(a - b) < 1e-9; }
 
 static void the_ring_keeps_the_newest(void **state)
 {
@@ -99,8 +96,10 @@ static void random_samples_fall_into_their_bucket(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_ring_keeps_the_newest), cmocka_unit_test(older_samples_are_refused),
-		cmocka_unit_test(buckets_are_means), cmocka_unit_test(random_samples_fall_into_their_bucket),
+	    cmocka_unit_test(the_ring_keeps_the_newest),
+	    cmocka_unit_test(older_samples_are_refused),
+	    cmocka_unit_test(buckets_are_means),
+	    cmocka_unit_test(random_samples_fall_into_their_bucket),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

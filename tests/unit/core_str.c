@@ -136,9 +136,12 @@ static void random_appends_keep_the_invariants(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(appends), cmocka_unit_test(the_maximum_is_exact_at_every_size),
-		cmocka_unit_test(failure_sticks_and_adds_nothing), cmocka_unit_test(take_gives_the_bytes_away),
-		cmocka_unit_test(fixed_copies_are_always_ended), cmocka_unit_test(random_appends_keep_the_invariants),
+	    cmocka_unit_test(appends),
+	    cmocka_unit_test(the_maximum_is_exact_at_every_size),
+	    cmocka_unit_test(failure_sticks_and_adds_nothing),
+	    cmocka_unit_test(take_gives_the_bytes_away),
+	    cmocka_unit_test(fixed_copies_are_always_ended),
+	    cmocka_unit_test(random_appends_keep_the_invariants),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,43 +17,59 @@ static void control_sequences_are_shown(void **state)
 	static const struct {
 		const char *in, *out;
 	} cases[] = {
-		{"\x1b[31mred\x1b[0m", "<ESC>[31mred<ESC>[0m"},
-		{"\x1b]0;title\x07", "<ESC>]0;title<BEL>"},
-		{"\x1b]52;c;aGk=\x1b\\", "<ESC>]52;c;aGk=<ESC>\\"},
-		{"\x1b]8;;http://evil/\x1b\\x\x1b]8;;\x1b\\", "<ESC>]8;;http://evil/<ESC>\\x<ESC>]8;;<ESC>\\"},
-		{"\x1bPq#0;2;0;0;0\x1b\\", "<ESC>Pq#0;2;0;0;0<ESC>\\"},
-		{"\x1b[2J\x1b[H", "<ESC>[2J<ESC>[H"},
-		{"\x1b" "c", "<ESC>c"},
-		{"a\rb", "a<CR>b"},
-		{"a\nb", "a<LF>b"},
-		{"a\bb\x7f", "a<BS>b<DEL>"},
-		{"\x0e\x0f\x18\x1a", "<SO><SI><CAN><SUB>"},
-		{"\xc2\x9b" "31m", "<U+009B>31m"},          /* C1 CSI in UTF-8 */
-		{"\xc2\x9d" "0;t\xc2\x9c", "<U+009D>0;t<U+009C>"},
-		{"\xc2\x85", "<U+0085>"},
-		{"\x9b" "31m", "<0x9b>31m"},                /* C1 CSI as a bare byte */
-		{"\xfe\xff", "<0xfe><0xff>"},
-		{"\xc0\xaf", "<0xc0><0xaf>"},               /* overlong / */
-		{"\xe0\x80\x9b", "<0xe0><0x80><0x9b>"},     /* overlong C1 */
-		{"\xed\xa0\x80", "<0xed><0xa0><0x80>"},     /* surrogate */
-		{"\xf4\x90\x80\x80", "<0xf4><0x90><0x80><0x80>"},
-		{"\xf8\x88\x80\x80\x80", "<0xf8><0x88><0x80><0x80><0x80>"},
-		{"\xe2\x82", "<0xe2><0x82>"},               /* cut */
-		{"\xe2\x82 ", "<0xe2><0x82> "},
-		{"\xe2\x80\xae" "txt.exe", "<U+202E>txt.exe"},
-		{"\xe2\x81\xa6x\xe2\x81\xa9", "<U+2066>x<U+2069>"},
-		{"a\xe2\x80\x8b" "b\xe2\x80\x8d" "c\xef\xbb\xbf", "a<U+200B>b<U+200D>c<U+FEFF>"},
-		{"\xe2\x80\xa8\xe2\x80\xa9", "<U+2028><U+2029>"},
-		{"\xf3\xa0\x81\x81", "<U+E0041>"},          /* tag A */
-		{"a\xef\xb8\x8f", "a<U+FE0F>"},
-		{"\xee\x82\xa0", "<U+E0A0>"},               /* private use */
-		{"\xe3\x85\xa4", "<U+3164>"},               /* filler */
-		{"\xc2\xad", "<U+00AD>"},                   /* soft hyphen */
-		{"\xef\xbf\xbf", "<U+FFFF>"},
-		{"\xcc\x81" "a", "<U+0301>a"},              /* mark without a base */
-		{"gr\xc3\xbc\xc3\x9f \xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x98\x80", "gr\xc3\xbc\xc3\x9f \xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x98\x80"},
-		{"e\xcc\x81", "e\xcc\x81"},
-		{"", ""},
+	    {"\x1b[31mred\x1b[0m", "<ESC>[31mred<ESC>[0m"},
+	    {"\x1b]0;title\x07", "<ESC>]0;title<BEL>"},
+	    {"\x1b]52;c;aGk=\x1b\\", "<ESC>]52;c;aGk=<ESC>\\"},
+	    {"\x1b]8;;http://evil/\x1b\\x\x1b]8;;\x1b\\", "<ESC>]8;;http://evil/<ESC>\\x<ESC>]8;;<ESC>\\"},
+	    {"\x1bPq#0;2;0;0;0\x1b\\", "<ESC>Pq#0;2;0;0;0<ESC>\\"},
+	    {"\x1b[2J\x1b[H", "<ESC>[2J<ESC>[H"},
+	    {"\x1b"
+	     "c",
+	     "<ESC>c"},
+	    {"a\rb", "a<CR>b"},
+	    {"a\nb", "a<LF>b"},
+	    {"a\bb\x7f", "a<BS>b<DEL>"},
+	    {"\x0e\x0f\x18\x1a", "<SO><SI><CAN><SUB>"},
+	    {"\xc2\x9b"
+	     "31m",
+	     "<U+009B>31m"}, /* C1 CSI in UTF-8 */
+	    {"\xc2\x9d"
+	     "0;t\xc2\x9c",
+	     "<U+009D>0;t<U+009C>"},
+	    {"\xc2\x85", "<U+0085>"},
+	    {"\x9b"
+	     "31m",
+	     "<0x9b>31m"}, /* C1 CSI as a bare byte */
+	    {"\xfe\xff", "<0xfe><0xff>"},
+	    {"\xc0\xaf", "<0xc0><0xaf>"},           /* overlong / */
+	    {"\xe0\x80\x9b", "<0xe0><0x80><0x9b>"}, /* overlong C1 */
+	    {"\xed\xa0\x80", "<0xed><0xa0><0x80>"}, /* surrogate */
+	    {"\xf4\x90\x80\x80", "<0xf4><0x90><0x80><0x80>"},
+	    {"\xf8\x88\x80\x80\x80", "<0xf8><0x88><0x80><0x80><0x80>"},
+	    {"\xe2\x82", "<0xe2><0x82>"}, /* cut */
+	    {"\xe2\x82 ", "<0xe2><0x82> "},
+	    {"\xe2\x80\xae"
+	     "txt.exe",
+	     "<U+202E>txt.exe"},
+	    {"\xe2\x81\xa6x\xe2\x81\xa9", "<U+2066>x<U+2069>"},
+	    {"a\xe2\x80\x8b"
+	     "b\xe2\x80\x8d"
+	     "c\xef\xbb\xbf",
+	     "a<U+200B>b<U+200D>c<U+FEFF>"},
+	    {"\xe2\x80\xa8\xe2\x80\xa9", "<U+2028><U+2029>"},
+	    {"\xf3\xa0\x81\x81", "<U+E0041>"}, /* tag A */
+	    {"a\xef\xb8\x8f", "a<U+FE0F>"},
+	    {"\xee\x82\xa0", "<U+E0A0>"}, /* private use */
+	    {"\xe3\x85\xa4", "<U+3164>"}, /* filler */
+	    {"\xc2\xad", "<U+00AD>"},     /* soft hyphen */
+	    {"\xef\xbf\xbf", "<U+FFFF>"},
+	    {"\xcc\x81"
+	     "a",
+	     "<U+0301>a"}, /* mark without a base */
+	    {"gr\xc3\xbc\xc3\x9f \xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x98\x80",
+	     "gr\xc3\xbc\xc3\x9f \xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x98\x80"},
+	    {"e\xcc\x81", "e\xcc\x81"},
+	    {"", ""},
 	};
 
 	UNUSED(state);
@@ -125,7 +141,8 @@ static void marks_are_capped(void **state)
 
 static void output_is_cut_at_a_character(void **state)
 {
-	const char *in = "ab\x1b\xe6\x97\xa5\xff" "cd";
+	const char *in = "ab\x1b\xe6\x97\xa5\xff"
+			 "cd";
 	char out[64];
 
 	UNUSED(state);
@@ -190,13 +207,26 @@ static void clipping(void **state)
 		const char *out;
 		int used;
 	} cases[] = {
-		{"abcdef", 6, "abcdef", 6}, {"abcdef", 5, "abcd~", 5}, {"abcdef", 1, "~", 1}, {"abcdef", 0, "", 0},
-		{"abcdef", -3, "", 0}, {"", 5, "", 0}, {"ab", 100, "ab", 2},
-		{"\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e", 6, "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e", 6},
-		{"\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e", 5, "\xe6\x97\xa5\xe6\x9c\xac~", 5},
-		{"\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e", 4, "\xe6\x97\xa5~", 3},
-		{"\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e", 1, "~", 1},
-		{"e\xcc\x81" "e\xcc\x81", 2, "e\xcc\x81" "e\xcc\x81", 2}, {"e\xcc\x81" "e\xcc\x81", 1, "~", 1},
+	    {"abcdef", 6, "abcdef", 6},
+	    {"abcdef", 5, "abcd~", 5},
+	    {"abcdef", 1, "~", 1},
+	    {"abcdef", 0, "", 0},
+	    {"abcdef", -3, "", 0},
+	    {"", 5, "", 0},
+	    {"ab", 100, "ab", 2},
+	    {"\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e", 6, "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e", 6},
+	    {"\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e", 5, "\xe6\x97\xa5\xe6\x9c\xac~", 5},
+	    {"\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e", 4, "\xe6\x97\xa5~", 3},
+	    {"\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e", 1, "~", 1},
+	    {"e\xcc\x81"
+	     "e\xcc\x81",
+	     2,
+	     "e\xcc\x81"
+	     "e\xcc\x81",
+	     2},
+	    {"e\xcc\x81"
+	     "e\xcc\x81",
+	     1, "~", 1},
 	};
 	char out[64];
 
@@ -215,8 +245,23 @@ static void clipping(void **state)
 static size_t random_bytes(struct prng *p, char *buf, size_t cap)
 {
 	static const char *const pieces[] = {
-		"\x1b[", "\xc2\x9b", "\xe2\x80\xae", "\xcc\x81", "\xcc\x81\xcc\x82\xcc\x83", "\t", "\r", "\n", "\xe6\x97\xa5",
-		"\xf0\x9f\x98\x80", "\xff", "\xe2\x82", "abc", " ", "\xf3\xa0\x81\x81", "\xe2\x80\x8d", "\xd8\xa7",
+	    "\x1b[",
+	    "\xc2\x9b",
+	    "\xe2\x80\xae",
+	    "\xcc\x81",
+	    "\xcc\x81\xcc\x82\xcc\x83",
+	    "\t",
+	    "\r",
+	    "\n",
+	    "\xe6\x97\xa5",
+	    "\xf0\x9f\x98\x80",
+	    "\xff",
+	    "\xe2\x82",
+	    "abc",
+	    " ",
+	    "\xf3\xa0\x81\x81",
+	    "\xe2\x80\x8d",
+	    "\xd8\xa7",
 	};
 	size_t n = 0, want = prng_below(p, cap);
 
@@ -295,17 +340,24 @@ static void slugs(void **state)
 	assert_false(text_is_slug("Web"));
 	assert_false(text_is_slug("we b"));
 	assert_false(text_is_slug("../x"));
-	assert_false(text_is_slug("w\xc3\xa9" "b"));
+	assert_false(text_is_slug("w\xc3\xa9"
+				  "b"));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(control_sequences_are_shown), cmocka_unit_test(every_single_byte_and_plane),
-		cmocka_unit_test(tabs_reach_the_next_stop), cmocka_unit_test(marks_are_capped),
-		cmocka_unit_test(output_is_cut_at_a_character), cmocka_unit_test(lines_are_cleaned_apart),
-		cmocka_unit_test(widths), cmocka_unit_test(clipping), cmocka_unit_test(properties_hold_for_random_bytes),
-		cmocka_unit_test(a_flood_is_linear), cmocka_unit_test(slugs),
+	    cmocka_unit_test(control_sequences_are_shown),
+	    cmocka_unit_test(every_single_byte_and_plane),
+	    cmocka_unit_test(tabs_reach_the_next_stop),
+	    cmocka_unit_test(marks_are_capped),
+	    cmocka_unit_test(output_is_cut_at_a_character),
+	    cmocka_unit_test(lines_are_cleaned_apart),
+	    cmocka_unit_test(widths),
+	    cmocka_unit_test(clipping),
+	    cmocka_unit_test(properties_hold_for_random_bytes),
+	    cmocka_unit_test(a_flood_is_linear),
+	    cmocka_unit_test(slugs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,8 +49,8 @@ static struct zone *zone(const char *name)
 static void iso_both_ways(void **state)
 {
 	static const char *const good[] = {
-		"1970-01-01T00:00:00Z", "2026-10-27T02:47:31Z", "2000-02-29T23:59:59Z", "1969-12-31T23:59:59Z",
-		"0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1900-03-01T00:00:00Z", "2100-02-28T12:00:00Z",
+	    "1970-01-01T00:00:00Z", "2026-10-27T02:47:31Z", "2000-02-29T23:59:59Z", "1969-12-31T23:59:59Z",
+	    "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1900-03-01T00:00:00Z", "2100-02-28T12:00:00Z",
 	};
 	char buf[40];
 
@@ -81,11 +81,27 @@ static void iso_both_ways(void **state)
 static void iso_mistakes_are_refused(void **state)
 {
 	static const char *const bad[] = {
-		"", "2026", "2026-10-27", "2026-10-27T02:47Z", "2026-10-27T02:47:31", "2026-13-01T00:00:00Z",
-		"2026-02-29T00:00:00Z", "2026-00-10T00:00:00Z", "2026-10-00T00:00:00Z", "2026-10-27T24:00:00Z",
-		"2026-10-27T02:60:00Z", "2026-10-27T02:47:61Z", "2026-10-27T02:47:31Zx", "2026-10-27T02:47:31.Z",
-		"2026-10-27T02:47:31+25:00", "2026-10-27T02:47:31+1", "2026/10/27T02:47:31Z", "2026-10-27_02:47:31Z",
-		"x026-10-27T02:47:31Z", "-026-10-27T02:47:31Z", " 2026-10-27T02:47:31Z",
+	    "",
+	    "2026",
+	    "2026-10-27",
+	    "2026-10-27T02:47Z",
+	    "2026-10-27T02:47:31",
+	    "2026-13-01T00:00:00Z",
+	    "2026-02-29T00:00:00Z",
+	    "2026-00-10T00:00:00Z",
+	    "2026-10-00T00:00:00Z",
+	    "2026-10-27T24:00:00Z",
+	    "2026-10-27T02:60:00Z",
+	    "2026-10-27T02:47:61Z",
+	    "2026-10-27T02:47:31Zx",
+	    "2026-10-27T02:47:31.Z",
+	    "2026-10-27T02:47:31+25:00",
+	    "2026-10-27T02:47:31+1",
+	    "2026/10/27T02:47:31Z",
+	    "2026-10-27_02:47:31Z",
+	    "x026-10-27T02:47:31Z",
+	    "-026-10-27T02:47:31Z",
+	    " 2026-10-27T02:47:31Z",
 	};
 	int64_t us = 77;
 
@@ -124,8 +140,8 @@ static void days_agree_with_the_library(void **state)
 		struct tm tm;
 
 		assert_non_null(gmtime_r(&t, &tm));
-		snprintf(theirs, sizeof(theirs), "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-		         tm.tm_hour, tm.tm_min, tm.tm_sec);
+		snprintf(theirs, sizeof(theirs), "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900,
+			 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 		time_iso(ours, sizeof(ours), (int64_t)t * US_PER_S, false);
 		assert_string_equal(ours, theirs);
 		assert_true(at(ours) == (int64_t)t * US_PER_S);
@@ -138,11 +154,20 @@ static void ages_and_spans(void **state)
 		int64_t us;
 		const char *age, *span;
 	} cases[] = {
-		{0, "0s", "0.0s"}, {200 * US_PER_MS, "0s", "0.2s"}, {4 * US_PER_S, "4s", "4.0s"}, {38 * US_PER_S, "38s", "38.0s"},
-		{59960 * US_PER_MS, "59s", "1m00s"}, {344 * US_PER_S, "5m", "5m44s"}, {12 * US_PER_MIN, "12m", "12m00s"},
-		{3 * US_PER_H + 59 * US_PER_MIN, "3h", "3h59m"}, {62 * US_PER_MIN, "1h", "1h02m"}, {5 * US_PER_DAY, "5d", "120h00m"},
-		{13 * US_PER_DAY, "13d", "312h00m"}, {14 * US_PER_DAY, "2w", "336h00m"}, {-1, "?", "-0.0s"},
-		{INT64_MAX, "15250284w", "2562047788h00m"},
+	    {0, "0s", "0.0s"},
+	    {200 * US_PER_MS, "0s", "0.2s"},
+	    {4 * US_PER_S, "4s", "4.0s"},
+	    {38 * US_PER_S, "38s", "38.0s"},
+	    {59960 * US_PER_MS, "59s", "1m00s"},
+	    {344 * US_PER_S, "5m", "5m44s"},
+	    {12 * US_PER_MIN, "12m", "12m00s"},
+	    {3 * US_PER_H + 59 * US_PER_MIN, "3h", "3h59m"},
+	    {62 * US_PER_MIN, "1h", "1h02m"},
+	    {5 * US_PER_DAY, "5d", "120h00m"},
+	    {13 * US_PER_DAY, "13d", "312h00m"},
+	    {14 * US_PER_DAY, "2w", "336h00m"},
+	    {-1, "?", "-0.0s"},
+	    {INT64_MAX, "15250284w", "2562047788h00m"},
 	};
 	char buf[40];
 
@@ -163,10 +188,19 @@ static void durations(void **state)
 		const char *s;
 		int64_t us;
 	} good[] = {
-		{"500ms", 500000}, {"10s", 10 * US_PER_S}, {"5m", 5 * US_PER_MIN}, {"2h", 2 * US_PER_H}, {"1d", US_PER_DAY},
-		{"1h30m", 90 * US_PER_MIN}, {"0s", 0}, {"1m500ms", US_PER_MIN + 500000}, {"2w", 14 * US_PER_DAY}, {"7us", 7},
+	    {"500ms", 500000},
+	    {"10s", 10 * US_PER_S},
+	    {"5m", 5 * US_PER_MIN},
+	    {"2h", 2 * US_PER_H},
+	    {"1d", US_PER_DAY},
+	    {"1h30m", 90 * US_PER_MIN},
+	    {"0s", 0},
+	    {"1m500ms", US_PER_MIN + 500000},
+	    {"2w", 14 * US_PER_DAY},
+	    {"7us", 7},
 	};
-	static const char *const bad[] = {"", "5", "s", "-5s", "5 s", "5x", "1.5s", "5sx", "9999999999999999s", "999999999999999w", "5mms"};
+	static const char *const bad[] = {
+	    "", "5", "s", "-5s", "5 s", "5x", "1.5s", "5sx", "9999999999999999s", "999999999999999w", "5mms"};
 	int64_t us = 77;
 
 	UNUSED(state);
@@ -212,19 +246,21 @@ static void berlin_and_new_york_switch_on_time(void **state)
 
 static void other_rules(void **state)
 {
-	struct zone *sydney = zone("Australia/Sydney"), *dublin = zone("Europe/Dublin"), *kolkata = zone("Asia/Kolkata"),
-	            *howe = zone("Australia/Lord_Howe"), *apia = zone("Pacific/Apia"), *nuuk = zone("America/Nuuk");
+	struct zone *sydney = zone("Australia/Sydney"), *dublin = zone("Europe/Dublin"),
+		    *kolkata = zone("Asia/Kolkata"), *howe = zone("Australia/Lord_Howe"),
+		    *apia = zone("Pacific/Apia"), *nuuk = zone("America/Nuuk");
 
 	UNUSED(state);
 	switch_at(sydney, "2050-10-01T16:00:00Z", 10, 11);
 	switch_at(sydney, "2050-04-02T16:00:00Z", 11, 10);
 	assert_int_equal(zone_offset_s(sydney, at("2050-12-31T23:59:59Z")), 11 * 3600);
-	switch_at(dublin, "2060-03-28T01:00:00Z", 0, 1);          /* winter time is the "daylight" one */
+	switch_at(dublin, "2060-03-28T01:00:00Z", 0, 1); /* winter time is the "daylight" one */
 	assert_int_equal(zone_offset_s(kolkata, at("2060-01-01T00:00:00Z")), 19800);
 	assert_int_equal(zone_offset_s(howe, at("2060-01-01T00:00:00Z")), 11 * 3600);
 	assert_int_equal(zone_offset_s(howe, at("2060-07-01T00:00:00Z")), 37800);
-	switch_at(apia, "2011-12-30T10:00:00Z", -10, 14);         /* a day that never was */
-	assert_int_equal(zone_offset_s(nuuk, at("2060-01-01T00:00:00Z")), -2 * 3600);   /* rule at -1:00 of the day */
+	switch_at(apia, "2011-12-30T10:00:00Z", -10, 14); /* a day that never was */
+	assert_int_equal(zone_offset_s(nuuk, at("2060-01-01T00:00:00Z")),
+			 -2 * 3600); /* rule at -1:00 of the day */
 	assert_int_equal(zone_offset_s(NULL, at("2060-01-01T00:00:00Z")), 0);
 	zone_free(sydney);
 	zone_free(dublin);
@@ -261,7 +297,8 @@ static void zones_agree_with_the_library(void **state)
 
 			localtime_r(&tt, &tm);
 			local = (int64_t)(tm.tm_hour * 3600 + tm.tm_min * 60 + tm.tm_sec);
-			assert_int_equal(((t + zone_offset_s(z, t * US_PER_S)) % 86400 + 86400) % 86400, local);
+			assert_int_equal(((t + zone_offset_s(z, t * US_PER_S)) % 86400 + 86400) % 86400,
+					 local);
 		}
 		zone_free(z);
 		checked++;
@@ -320,9 +357,22 @@ static struct window window(const char *s)
 static void windows_are_parsed(void **state)
 {
 	static const char *const bad[] = {
-		"", "Mon", "Mon ", "Mon 16:00", "Mon 16:00-", "Mon 25:00-26:00", "Mon 16:00-24:01", "Mon 16:60-17:00",
-		"Mon 24:00-01:00", "Xyz 16:00-17:00", "Mon- 16:00-17:00", "Mon, 16:00-17:00", "Mon16:00-17:00",
-		"Mon 16:00-17:00x", "Mon 1:00-2:00", "16:00-17:00",
+	    "",
+	    "Mon",
+	    "Mon ",
+	    "Mon 16:00",
+	    "Mon 16:00-",
+	    "Mon 25:00-26:00",
+	    "Mon 16:00-24:01",
+	    "Mon 16:60-17:00",
+	    "Mon 24:00-01:00",
+	    "Xyz 16:00-17:00",
+	    "Mon- 16:00-17:00",
+	    "Mon, 16:00-17:00",
+	    "Mon16:00-17:00",
+	    "Mon 16:00-17:00x",
+	    "Mon 1:00-2:00",
+	    "16:00-17:00",
 	};
 	struct window w = window("Mon-Fri 16:00-08:00");
 	struct error e;
@@ -388,7 +438,8 @@ static void windows_in_utc(void **state)
 
 static void windows_over_daylight_saving(void **state)
 {
-	struct zone *berlin = zone("Europe/Berlin"), *york = zone("America/New_York"), *apia = zone("Pacific/Apia");
+	struct zone *berlin = zone("Europe/Berlin"), *york = zone("America/New_York"),
+		    *apia = zone("Pacific/Apia");
 
 	UNUSED(state);
 	/* Plain days in summer and winter. */
@@ -429,15 +480,18 @@ static void windows_over_daylight_saving(void **state)
 /* The change that is named is the next one, and the answer holds until then. */
 static void changes_are_exact(void **state)
 {
-	struct zone *zones[] = {NULL, zone("Europe/Berlin"), zone("America/New_York"), zone("Australia/Lord_Howe")};
+	struct zone *zones[] = {NULL, zone("Europe/Berlin"), zone("America/New_York"),
+				zone("Australia/Lord_Howe")};
 	struct prng p = prng_seeded();
 
 	UNUSED(state);
 	for (int i = 0; i < 4000; i++) {
 		const struct zone *z = zones[prng_below(&p, ARRAY_LEN(zones))];
-		struct window w = {.days = (uint8_t)prng_below(&p, 128), .from_min = (int)prng_below(&p, 1440),
-		                   .to_min = (int)prng_below(&p, 1441)};
-		int64_t t = at("2026-01-01T00:00:00Z") + (int64_t)prng_below(&p, 366 * 86400) * US_PER_S, change = 0;
+		struct window w = {.days = (uint8_t)prng_below(&p, 128),
+				   .from_min = (int)prng_below(&p, 1440),
+				   .to_min = (int)prng_below(&p, 1441)};
+		int64_t t = at("2026-01-01T00:00:00Z") + (int64_t)prng_below(&p, 366 * 86400) * US_PER_S,
+			change = 0;
 		bool inside = window_holds(&w, z, t, &change);
 
 		assert_true(change > t);
@@ -446,7 +500,8 @@ static void changes_are_exact(void **state)
 		assert_true(window_holds(&w, z, change, NULL) != inside);
 		assert_true(window_holds(&w, z, change - 1, NULL) == inside);
 		for (int k = 0; k < 8; k++)
-			assert_true(window_holds(&w, z, t + (int64_t)prng_below(&p, (size_t)(change - t)), NULL) == inside);
+			assert_true(window_holds(&w, z, t + (int64_t)prng_below(&p, (size_t)(change - t)),
+						 NULL) == inside);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(zones); i++)
 		zone_free(zones[i]);
@@ -455,12 +510,20 @@ static void changes_are_exact(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(iso_both_ways), cmocka_unit_test(iso_mistakes_are_refused), cmocka_unit_test(scan_is_lenient),
-		cmocka_unit_test(days_agree_with_the_library), cmocka_unit_test(ages_and_spans), cmocka_unit_test(durations),
-		cmocka_unit_test(berlin_and_new_york_switch_on_time), cmocka_unit_test(other_rules),
-		cmocka_unit_test(zones_agree_with_the_library), cmocka_unit_test(damaged_zones_are_refused),
-		cmocka_unit_test(windows_are_parsed), cmocka_unit_test(windows_in_utc),
-		cmocka_unit_test(windows_over_daylight_saving), cmocka_unit_test(changes_are_exact),
+	    cmocka_unit_test(iso_both_ways),
+	    cmocka_unit_test(iso_mistakes_are_refused),
+	    cmocka_unit_test(scan_is_lenient),
+	    cmocka_unit_test(days_agree_with_the_library),
+	    cmocka_unit_test(ages_and_spans),
+	    cmocka_unit_test(durations),
+	    cmocka_unit_test(berlin_and_new_york_switch_on_time),
+	    cmocka_unit_test(other_rules),
+	    cmocka_unit_test(zones_agree_with_the_library),
+	    cmocka_unit_test(damaged_zones_are_refused),
+	    cmocka_unit_test(windows_are_parsed),
+	    cmocka_unit_test(windows_in_utc),
+	    cmocka_unit_test(windows_over_daylight_saving),
+	    cmocka_unit_test(changes_are_exact),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,13 +18,19 @@ static struct migration_set *set_of(const char *words)
 
 		assert_int_equal(sscanf(p, "%31[^:]:%c:%c%n", name, &state, &kind, &used), 3);
 		snprintf(m->name, sizeof(m->name), "%s", name);
-		m->state = state == 'a' || state == 'X' ? MIGRATION_APPLIED : state == 'p' ? MIGRATION_PENDING :
-		           state == 'f' ? MIGRATION_FAILED : state == 'r' ? MIGRATION_RUNNING :
-		           state == 'M' ? MIGRATION_MODIFIED : state == 'x' || state == 'l' ? MIGRATION_MISSING :
-		           MIGRATION_UNKNOWN;
+		m->state = state == 'a' || state == 'X'   ? MIGRATION_APPLIED
+			   : state == 'p'                 ? MIGRATION_PENDING
+			   : state == 'f'                 ? MIGRATION_FAILED
+			   : state == 'r'                 ? MIGRATION_RUNNING
+			   : state == 'M'                 ? MIGRATION_MODIFIED
+			   : state == 'x' || state == 'l' ? MIGRATION_MISSING
+							  : MIGRATION_UNKNOWN;
 		m->external = state == 'X' || state == 'l';
-		m->kind = kind == 'e' ? MIGRATION_EXPAND : kind == 'd' ? MIGRATION_DATA : kind == 'c' ? MIGRATION_CONTRACT :
-		          kind == 'm' ? MIGRATION_MIXED : MIGRATION_OPAQUE;
+		m->kind = kind == 'e'   ? MIGRATION_EXPAND
+			  : kind == 'd' ? MIGRATION_DATA
+			  : kind == 'c' ? MIGRATION_CONTRACT
+			  : kind == 'm' ? MIGRATION_MIXED
+					: MIGRATION_OPAQUE;
 		p += used;
 		while (*p == ' ')
 			p++;
@@ -94,7 +100,9 @@ static void destructive_counts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(verdicts), cmocka_unit_test(strangers), cmocka_unit_test(destructive_counts),
+	    cmocka_unit_test(verdicts),
+	    cmocka_unit_test(strangers),
+	    cmocka_unit_test(destructive_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

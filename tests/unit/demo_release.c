@@ -139,7 +139,8 @@ static void test_image_is_whole(void **state)
 	for (int i = 0; i < n; i++) {
 		struct str bytes;
 
-		assert_true(world_path(&f->w, path, sizeof(path), "registry/billing/blobs/sha256/%s", names[i]));
+		assert_true(
+		    world_path(&f->w, path, sizeof(path), "registry/billing/blobs/sha256/%s", names[i]));
 		str_init(&bytes, JSON_BYTES_MAX);
 		must(file_read(path, JSON_BYTES_MAX, &bytes, &e), &e);
 		sha256_of(bytes.data, bytes.len, hex);
@@ -152,7 +153,7 @@ static void test_image_is_whole(void **state)
 	manifest = read_json(f, "registry/%s/blobs/sha256/%s", "billing", image.digest + 7);
 	assert_string_equal(jv_get_text(jv_at(jv_get(manifest, "layers"), 0), "digest", ""), image.layer);
 	config = read_json(f, "registry/%s/blobs/sha256/%s", "billing",
-	                   jv_get_text(jv_get(manifest, "config"), "digest", "sha256:") + 7);
+			   jv_get_text(jv_get(manifest, "config"), "digest", "sha256:") + 7);
 	config = jv_get(jv_get(config, "config"), "Labels");
 	assert_string_equal(jv_get_text(config, "org.opencontainers.image.revision", ""), image.revision);
 	assert_string_equal(jv_get_text(config, "org.opencontainers.image.version", ""), "0.10.0");
@@ -175,8 +176,10 @@ static void test_placed_release_knows_its_bytes(void **state)
 	assert_string_equal(jv_get_text(note, "files", ""), files);
 	assert_string_equal(jv_get_text(note, "digest", ""), image.digest);
 	assert_string_equal(jv_get_text(note, "tag", ""), "1.5.0");
-	assert_string_equal(jv_get_text(read_json(f, "hosts/%s/%s/current/app/service.json", "staging", "web"), "version", ""),
-	                    "1.5.0");
+	assert_string_equal(
+	    jv_get_text(read_json(f, "hosts/%s/%s/current/app/service.json", "staging", "web"), "version",
+			""),
+	    "1.5.0");
 }
 
 static void test_release_on_top(void **state)
@@ -189,7 +192,9 @@ static void test_release_on_top(void **state)
 
 	must(git_build(&f->w, &e), &e);
 	must(oci_add(&f->w, SERVICE_ORDERS, "2.6.0", &before, &e), &e);
-	must(git_release(&f->w, SERVICE_WEB, "9.0.0", "feat(web): new", &change, 1, "{\"broken\": \"it is\"}", &e), &e);
+	must(git_release(&f->w, SERVICE_WEB, "9.0.0", "feat(web): new", &change, 1, "{\"broken\": \"it is\"}",
+			 &e),
+	     &e);
 	must(oci_add(&f->w, SERVICE_WEB, "9.0.0", &after, &e), &e);
 	must(oci_place(&f->w, SERVICE_WEB, 0, &after, BASE_S, &e), &e);
 	app = read_json(f, "hosts/%s/%s/current/app/service.json", "dev", "web");
@@ -253,7 +258,8 @@ static void test_env_file_keeps_what_people_wrote(void **state)
 
 	for (int s = 0; s < DEMO_SERVICES; s++)
 		for (int i = 0; i < DEMO_ENVS; i++) {
-			assert_true(world_path(&f->w, dir, sizeof(dir), "hosts/%s/%s", demo_envs[i], demo_services[s]));
+			assert_true(world_path(&f->w, dir, sizeof(dir), "hosts/%s/%s", demo_envs[i],
+					       demo_services[s]));
 			must(file_mkdirs(dir, 0700, &e), &e);
 		}
 	assert_true(world_path(&f->w, dir, sizeof(dir), "secrets"));
@@ -272,7 +278,8 @@ static void test_env_file_keeps_what_people_wrote(void **state)
 	must(config_write_env(&f->w, &e), &e);
 	must(file_read(path, CONFIG_BYTES_MAX, &text, &e), &e);
 	assert_non_null(strstr(text.data, "OWN=mine\n"));
-	assert_non_null(strstr(text.data, "DATABASE_URL=postgresql://towpath:secret@127.0.0.1:5555/billing_prod\n"));
+	assert_non_null(
+	    strstr(text.data, "DATABASE_URL=postgresql://towpath:secret@127.0.0.1:5555/billing_prod\n"));
 	assert_true(world_path(&f->w, path, sizeof(path), "secrets/prod-billing.url"));
 	must(file_check_mode(path, true, &e), &e);
 	str_release(&text);
@@ -388,20 +395,20 @@ static void test_start_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_history, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_bytes_are_the_same_every_time, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_image_is_whole, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_placed_release_knows_its_bytes, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_release_on_top, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_unknown_version, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_config_follows_what_is_there, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_env_file_keeps_what_people_wrote, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_ports, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_removes_only_its_own, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_state_file, set_up, tear_down),
-		cmocka_unit_test(test_tool_cut),
-		cmocka_unit_test(test_tool_run),
-		cmocka_unit_test(test_start_time),
+	    cmocka_unit_test_setup_teardown(test_history, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_bytes_are_the_same_every_time, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_image_is_whole, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_placed_release_knows_its_bytes, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_release_on_top, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_unknown_version, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_config_follows_what_is_there, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_env_file_keeps_what_people_wrote, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_ports, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_removes_only_its_own, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_state_file, set_up, tear_down),
+	    cmocka_unit_test(test_tool_cut),
+	    cmocka_unit_test(test_tool_run),
+	    cmocka_unit_test(test_start_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

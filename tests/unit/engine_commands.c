@@ -12,7 +12,8 @@ static char said[2048], value[2048];
 static enum exit_code code;
 static int n_done;
 
-static void on_done(void *ctx, const struct command *c, enum exit_code e, const char *text, const struct jv *v)
+static void on_done(void *ctx, const struct command *c, enum exit_code e, const char *text,
+		    const struct jv *v)
 {
 	struct str s;
 

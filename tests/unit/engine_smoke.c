@@ -357,7 +357,9 @@ static void tap_texts(void **state)
 	    {"1..2\nok 1\n", SMOKE_FAILED},
 	    {"1..1\nok 1\nok 2\n", SMOKE_FAILED},
 	    {"1..1\nnot ok 1\n", SMOKE_FAILED},
-	    {"1..2\nok 1\nnot ok 2 # TO" "DO later\n", SMOKE_PASSED},
+	    {"1..2\nok 1\nnot ok 2 # TO"
+	     "DO later\n",
+	     SMOKE_PASSED},
 	    {"1..1\nnot ok 1 # skip no net\n", SMOKE_PASSED},
 	    {"1..1\n    not ok 1 - in a subtest\nok 1\n", SMOKE_PASSED},
 	    {"1..3\nok 1\nBail out! no database\n", SMOKE_FAILED},

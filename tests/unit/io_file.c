@@ -75,7 +75,7 @@ static void test_write_and_read(void **state)
 	assert_int_equal(s.len, 6);
 	assert_int_equal(stat(at(0, "a"), &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0640);
-	assert_int_equal(entries(top), 1);       /* nothing temporary is left */
+	assert_int_equal(entries(top), 1); /* nothing temporary is left */
 	put(at(0, "empty"), "", 0600);
 	assert_int_equal(file_read(at(0, "empty"), 100, &s, &e), 0);
 	assert_string_equal(str_text(&s), "");
@@ -96,7 +96,7 @@ static void test_read_refuses(void **state)
 	assert_int_equal(file_read(at(1, "big"), 10, &s, &e), ERR_NOMEM);
 	assert_int_equal(file_read(at(1, "big"), 11, &s, &e), 0);
 	assert_int_equal(mkfifo(at(2, "pipe"), 0600), 0);
-	assert_int_equal(file_read(at(2, "pipe"), 10, &s, &e), ERR_INVALID);      /* and does not hang */
+	assert_int_equal(file_read(at(2, "pipe"), 10, &s, &e), ERR_INVALID); /* and does not hang */
 	str_release(&s);
 }
 
@@ -147,7 +147,7 @@ static void test_remove_tree_stays_inside(void **state)
 	assert_false(file_exists(at(0, "root/a")));
 	assert_true(file_exists(at(1, "outside")));
 	assert_int_equal(file_remove_tree(at(4, "root"), at(0, "root/a"), &e), 0);
-	assert_int_equal(file_remove_tree(at(4, "root"), at(0, "root/up"), &e), 0);      /* the link alone */
+	assert_int_equal(file_remove_tree(at(4, "root"), at(0, "root/up"), &e), 0); /* the link alone */
 	assert_true(file_exists(at(1, "outside")));
 }
 
@@ -221,15 +221,24 @@ static void test_tree_digest(void **state)
 	assert_int_equal(file_tree_digest(at(0, "t"), NULL, a, &e), 0);
 	/* By the documented form. */
 	sha256_of("", 0, sum);
-	sha256_add(h, "b\0-\0" "0\0", 6);
+	sha256_add(h,
+		   "b\0-\0"
+		   "0\0",
+		   6);
 	sha256_add(h, sum, 64);
 	sha256_add(h, "\n", 1);
 	sha256_of("b", 1, sum);
-	sha256_add(h, "l\0l\0" "1\0", 6);
+	sha256_add(h,
+		   "l\0l\0"
+		   "1\0",
+		   6);
 	sha256_add(h, sum, 64);
 	sha256_add(h, "\n", 1);
 	sha256_of("hello", 5, sum);
-	sha256_add(h, "sub/x\0x\0" "5\0", 10);
+	sha256_add(h,
+		   "sub/x\0x\0"
+		   "5\0",
+		   10);
 	sha256_add(h, sum, 64);
 	sha256_add(h, "\n", 1);
 	sha256_hex(h, hex);

@@ -22,14 +22,14 @@
 static struct MHD_Daemon *server;
 static int port;
 static atomic_int connections;
-static struct MHD_Connection *held;      /* the request that gets no answer */
+static struct MHD_Connection *held; /* the request that gets no answer */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static enum MHD_Result answer(struct MHD_Connection *c, unsigned status, const char *text, const char *header,
-                              const char *value)
+			      const char *value)
 {
-	struct MHD_Response *r = MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
-	                                                         MHD_RESPMEM_MUST_COPY);
+	struct MHD_Response *r =
+	    MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
 	enum MHD_Result rc;
 
 	if (header != NULL)
@@ -57,7 +57,7 @@ static enum MHD_Result stream(struct MHD_Connection *c, uint64_t size)
 }
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url, const char *method,
-                                  const char *version, const char *upload, size_t *n_upload, void **state)
+				  const char *version, const char *upload, size_t *n_upload, void **state)
 {
 	static int began;
 	static char posted[256];
@@ -105,7 +105,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 }
 
 static void on_connection(void *cls, struct MHD_Connection *c, void **socket_ctx,
-                          enum MHD_ConnectionNotificationCode code)
+			  enum MHD_ConnectionNotificationCode code)
 {
 	UNUSED(cls);
 	UNUSED(c);
@@ -131,9 +131,9 @@ static int listener(int *ret_port)
 static int server_begin(void **state)
 {
 	UNUSED(state);
-	server = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request,
-	                          NULL, MHD_OPTION_LISTEN_SOCKET, listener(&port), MHD_OPTION_NOTIFY_CONNECTION,
-	                          on_connection, NULL, MHD_OPTION_END);
+	server = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+				  on_request, NULL, MHD_OPTION_LISTEN_SOCKET, listener(&port),
+				  MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
 	return server == NULL;
 }
 
@@ -238,10 +238,12 @@ static void test_post_with_headers(void **state)
 	ask(&(struct http_req){.url = url_at(port, "/"), .method = "PUT", .body = "data", .n_body = 4}, &s);
 	assert_string_equal(s.body, "PUT:data");
 	ask(&(struct http_req){.url = url_at(port, "/auth"),
-	                       .headers = (const char *const[]){"Authorization: Bearer t", NULL}}, &s);
+			       .headers = (const char *const[]){"Authorization: Bearer t", NULL}},
+	    &s);
 	assert_string_equal(s.body, "Bearer t");
 	ask(&(struct http_req){.url = url_at(port, "/auth"),
-	                       .headers = (const char *const[]){"X: a\r\nAuthorization: Bearer t", NULL}}, &s);
+			       .headers = (const char *const[]){"X: a\r\nAuthorization: Bearer t", NULL}},
+	    &s);
 	assert_int_equal(s.r.outcome.kind, OUTCOME_ERRORED);
 }
 
@@ -253,7 +255,7 @@ static void test_any_status_is_an_answer(void **state)
 	ask(&(struct http_req){.url = url_at(port, "/missing")}, &s);
 	assert_int_equal(s.r.outcome.kind, OUTCOME_OK);
 	assert_int_equal(s.r.status, 404);
-	ask(&(struct http_req){.url = url_at(port, "/redirect")}, &s);      /* not followed */
+	ask(&(struct http_req){.url = url_at(port, "/redirect")}, &s); /* not followed */
 	assert_int_equal(s.r.status, 302);
 	assert_string_equal(s.body, "elsewhere");
 }
@@ -263,12 +265,12 @@ static void test_body_has_a_limit(void **state)
 	struct seen s;
 
 	UNUSED(state);
-	ask(&(struct http_req){.url = url_at(port, "/huge"), .max_body = 10000}, &s);      /* endless, chunked */
+	ask(&(struct http_req){.url = url_at(port, "/huge"), .max_body = 10000}, &s); /* endless, chunked */
 	assert_int_equal(s.r.outcome.kind, OUTCOME_ERRORED);
 	assert_true(s.r.cut);
 	assert_int_equal(s.r.n_body, 0);
 	assert_non_null(strstr(s.r.outcome.text, "10000"));
-	ask(&(struct http_req){.url = url_at(port, "/long"), .max_body = 99999}, &s);      /* announced */
+	ask(&(struct http_req){.url = url_at(port, "/long"), .max_body = 99999}, &s); /* announced */
 	assert_true(s.r.cut);
 	ask(&(struct http_req){.url = url_at(port, "/long"), .max_body = 100000}, &s);
 	assert_int_equal(s.r.outcome.kind, OUTCOME_OK);
@@ -288,7 +290,10 @@ static void test_slow_answer_times_out(void **state)
 	assert_true(s.r.outcome.hint[0] != '\0');
 	release_held();
 	/* An effect may have happened. */
-	ask(&(struct http_req){.url = url_at(port, "/slow"), .method = "DELETE", .timeout_us = 200 * US_PER_MS}, &s);
+	ask(&(struct http_req){.url = url_at(port, "/slow"),
+			       .method = "DELETE",
+			       .timeout_us = 200 * US_PER_MS},
+	    &s);
 	assert_int_equal(s.r.outcome.kind, OUTCOME_UNKNOWN);
 	release_held();
 }
@@ -302,7 +307,7 @@ static void test_refused(void **state)
 	UNUSED(state);
 	close(fd);
 	ask(&(struct http_req){.url = url_at(p, "/path?token=secret"), .method = "POST"}, &s);
-	assert_int_equal(s.r.outcome.kind, OUTCOME_ERRORED);       /* nothing was sent */
+	assert_int_equal(s.r.outcome.kind, OUTCOME_ERRORED); /* nothing was sent */
 	snprintf(place, sizeof(place), "127.0.0.1:%d", p);
 	assert_string_equal(s.r.outcome.source, place);
 	assert_non_null(strstr(s.r.outcome.text, place));
@@ -385,8 +390,9 @@ static void test_half_open(void **state)
 
 static void test_refused_addresses(void **state)
 {
-	static const char *const bad[] = {"ftp://127.0.0.1/", "file:///etc/passwd", "http://user:secret@127.0.0.1/",
-	                                  "http://", "", "gopher://127.0.0.1/", "not an address"};
+	static const char *const bad[] = {
+	    "ftp://127.0.0.1/",    "file:///etc/passwd", "http://user:secret@127.0.0.1/", "http://", "",
+	    "gopher://127.0.0.1/", "not an address"};
 
 	UNUSED(state);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -460,7 +466,8 @@ static void test_cancel_and_free(void **state)
 	http_cancel(http_start(h, &(struct http_req){.url = "ftp://x/"}, on_done, &cancelled));
 	http_cancel(NULL);
 	http_start(h, &(struct http_req){.url = url_at(port, "/slow")}, on_done, &freed);
-	http_start(h, &(struct http_req){.url = "x", .headers = (const char *const[]){"a\n", NULL}}, on_done, &freed);
+	http_start(h, &(struct http_req){.url = "x", .headers = (const char *const[]){"a\n", NULL}}, on_done,
+		   &freed);
 	http_free(h);
 	http_start(http_of(l), &(struct http_req){.url = url_at(port, "/slow")}, on_done, &ended);
 	loop_free(l);
@@ -484,7 +491,7 @@ static void chain_next(void *ctx, const struct http_reply *reply)
 	struct chain *c = ctx;
 
 	assert_int_equal(reply->status, 200);
-	http_cancel(c->self);        /* of a call that is just ending: harmless */
+	http_cancel(c->self); /* of a call that is just ending: harmless */
 	if (--c->left == 0)
 		c->done = true;
 	else

@@ -35,10 +35,7 @@ static struct loop *loop_must(void)
 	return l;
 }
 
-static int64_t in_5s(void)
-{
-	return loop_mono_us() + 5 * US_PER_S;
-}
+static int64_t in_5s(void) { return loop_mono_us() + 5 * US_PER_S; }
 
 static void second(void *ctx)
 {
@@ -133,10 +130,7 @@ static void test_until_has_a_deadline(void **state)
 	loop_free(l);
 }
 
-static void tail(void *ctx)
-{
-	note(ctx, 'T');
-}
+static void tail(void *ctx) { note(ctx, 'T'); }
 
 static void test_tail_runs_after_deferred_calls(void **state)
 {
@@ -259,15 +253,9 @@ static void test_paths(void **state)
 	rmdir(dir);
 }
 
-static void wake_main(void *arg)
-{
-	loop_wake(arg);
-}
+static void wake_main(void *arg) { loop_wake(arg); }
 
-static void count(void *ctx)
-{
-	(*(int *)ctx)++;
-}
+static void count(void *ctx) { (*(int *)ctx)++; }
 
 static void test_wake_from_a_thread(void **state)
 {
@@ -276,15 +264,12 @@ static void test_wake_from_a_thread(void **state)
 
 	UNUSED(state);
 	assert_int_equal(uv_thread_create(&thread, wake_main, l), 0);
-	uv_run(loop_uv(l), UV_RUN_ONCE);      /* would block for ever */
+	uv_run(loop_uv(l), UV_RUN_ONCE); /* would block for ever */
 	uv_thread_join(&thread);
 	loop_free(l);
 }
 
-static void stop(void *ctx)
-{
-	loop_stop(ctx);
-}
+static void stop(void *ctx) { loop_stop(ctx); }
 
 static void test_run_and_stop(void **state)
 {

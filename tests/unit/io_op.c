@@ -241,10 +241,7 @@ static void job_run(void *arg)
 		uv_sleep(1);
 }
 
-static void job_done(void *arg)
-{
-	op_done(((struct job *)arg)->op, outcome_ok(), NULL, NULL);
-}
+static void job_done(void *arg) { op_done(((struct job *)arg)->op, outcome_ok(), NULL, NULL); }
 
 static void test_free_cancels_what_runs_in_a_worker(void **state)
 {

@@ -28,7 +28,7 @@ struct seen {
 		int n_rows, n_cols;
 		bool failed;
 		char sqlstate[6], text[TEXT_LEN];
-		char first[CELLS][64];       /* of row 0; "(null)" for NULL */
+		char first[CELLS][64]; /* of row 0; "(null)" for NULL */
 	} results[CELLS];
 };
 
@@ -68,7 +68,8 @@ static struct loop *loop_must(void)
 	return l;
 }
 
-static void run_at(const char *url, bool read_only, const struct pg_query *q, int n, int64_t timeout_us, struct seen *s)
+static void run_at(const char *url, bool read_only, const struct pg_query *q, int n, int64_t timeout_us,
+		   struct seen *s)
 {
 	struct loop *l = loop_must();
 
@@ -127,9 +128,10 @@ static void test_read_only_is_enforced(void **state)
 	struct seen s;
 	const struct pg_query q[] = {{.sql = "INSERT INTO kept VALUES (1)"}};
 	const struct pg_query settings[] = {
-	    {.sql = "SELECT current_setting('transaction_isolation'), current_setting('transaction_read_only'), "
-	            "current_setting('statement_timeout'), current_setting('lock_timeout'), "
-	            "current_setting('application_name')"}};
+	    {.sql =
+		 "SELECT current_setting('transaction_isolation'), current_setting('transaction_read_only'), "
+		 "current_setting('statement_timeout'), current_setting('lock_timeout'), "
+		 "current_setting('application_name')"}};
 
 	UNUSED(state);
 	run(true, q, 1, &s);
@@ -173,14 +175,15 @@ static void test_savepoints(void **state)
 static void test_autocommit(void **state)
 {
 	struct seen s;
-	const struct pg_query q[] = {{.sql = "INSERT INTO kept VALUES (42)"}, {.sql = "SELECT nonsense"}, {.sql = "SELECT 1"}};
+	const struct pg_query q[] = {
+	    {.sql = "INSERT INTO kept VALUES (42)"}, {.sql = "SELECT nonsense"}, {.sql = "SELECT 1"}};
 
 	UNUSED(state);
 	run(false, q, 3, &s);
-	assert_int_equal(s.outcome.kind, OUTCOME_FAILED);      /* the server said no */
+	assert_int_equal(s.outcome.kind, OUTCOME_FAILED); /* the server said no */
 	assert_string_equal(s.sqlstate, "42703");
 	assert_true(s.results[1].failed);
-	assert_int_equal(s.results[2].n_cols, 0);              /* never ran */
+	assert_int_equal(s.results[2].n_cols, 0); /* never ran */
 	assert_string_equal(pgserver_ask(server, NULL, "SELECT count(*) FROM kept WHERE n = 42"), "1");
 }
 
@@ -222,14 +225,14 @@ static void test_names_and_lists(void **state)
 	char url[512];
 
 	UNUSED(state);
-	snprintf(url, sizeof(url), "host=localhost port=%d user=%s password='%s' dbname=postgres", pgserver_port(server),
-	         PGSERVER_USER, PGSERVER_PASSWORD);
+	snprintf(url, sizeof(url), "host=localhost port=%d user=%s password='%s' dbname=postgres",
+		 pgserver_port(server), PGSERVER_USER, PGSERVER_PASSWORD);
 	run_at(url, true, q, 1, 10 * US_PER_S, &s);
 	assert_int_equal(s.outcome.kind, OUTCOME_OK);
 	assert_non_null(strstr(s.results[0].first[0], "127.0.0.1"));
 	/* The first of two is down. */
 	snprintf(url, sizeof(url), "host=127.0.0.1,localhost port=1,%d user=%s password='%s' dbname=postgres",
-	         pgserver_port(server), PGSERVER_USER, PGSERVER_PASSWORD);
+		 pgserver_port(server), PGSERVER_USER, PGSERVER_PASSWORD);
 	run_at(url, true, q, 1, 10 * US_PER_S, &s);
 	assert_int_equal(s.outcome.kind, OUTCOME_OK);
 }
@@ -251,16 +254,21 @@ static void test_lock_wait_ends(void **state)
 {
 	struct loop *l = loop_must();
 	struct seen holder = {0}, s = {0};
-	const struct pg_query hold[] = {{.sql = "DO $$ BEGIN LOCK TABLE locked; PERFORM pg_sleep(60); END $$"}};
+	const struct pg_query hold[] = {
+	    {.sql = "DO $$ BEGIN LOCK TABLE locked; PERFORM pg_sleep(60); END $$"}};
 	const struct pg_query read[] = {{.sql = "SELECT * FROM locked"}};
-	struct pg_call *c = pg_run(l, pgserver_url(server, NULL), false, hold, 1, 120 * US_PER_S, on_done, &holder);
+	struct pg_call *c =
+	    pg_run(l, pgserver_url(server, NULL), false, hold, 1, 120 * US_PER_S, on_done, &holder);
 	bool locked = false;
 
 	UNUSED(state);
 	for (int64_t end = loop_mono_us() + 10 * US_PER_S; !locked && loop_mono_us() < end;) {
 		loop_until(l, &holder.done, loop_mono_us() + 20 * US_PER_MS);
-		locked = strcmp(pgserver_ask(server, NULL, "SELECT count(*) FROM pg_locks WHERE relation = 'locked'::regclass "
-		                                           "AND mode = 'AccessExclusiveLock' AND granted"), "1") == 0;
+		locked =
+		    strcmp(pgserver_ask(server, NULL,
+					"SELECT count(*) FROM pg_locks WHERE relation = 'locked'::regclass "
+					"AND mode = 'AccessExclusiveLock' AND granted"),
+			   "1") == 0;
 	}
 	assert_true(locked);
 	pg_run(l, pgserver_url(server, NULL), true, read, 1, 10 * US_PER_S, on_done, &s);
@@ -271,8 +279,11 @@ static void test_lock_wait_ends(void **state)
 	/* Cancelling ends the holder's query in the server too. */
 	pg_cancel(c);
 	for (int64_t end = loop_mono_us() + 10 * US_PER_S; locked && loop_mono_us() < end;)
-		locked = strcmp(pgserver_ask(server, NULL, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' "
-		                                           "AND state = 'active' AND pid <> pg_backend_pid()"), "0") != 0;
+		locked =
+		    strcmp(pgserver_ask(server, NULL,
+					"SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' "
+					"AND state = 'active' AND pid <> pg_backend_pid()"),
+			   "0") != 0;
 	assert_false(locked);
 	loop_free(l);
 	assert_int_equal(holder.calls, 0);
@@ -289,7 +300,7 @@ static void test_statement_timeout_and_whole_timeout(void **state)
 	assert_true(loop_mono_us() - begin < 8 * US_PER_S);
 	assert_int_equal(s.outcome.kind, OUTCOME_ERRORED);
 	run_at(pgserver_url(server, NULL), false, q, 1, 500 * US_PER_MS, &s);
-	assert_int_equal(s.outcome.kind, OUTCOME_UNKNOWN);      /* it may go on there */
+	assert_int_equal(s.outcome.kind, OUTCOME_UNKNOWN); /* it may go on there */
 	assert_non_null(strstr(s.outcome.text, "no answer within"));
 }
 
@@ -313,8 +324,9 @@ static void test_results_have_a_limit(void **state)
 static void test_foreign_text_is_clean(void **state)
 {
 	struct seen s;
-	const struct pg_query q[] = {{.sql = "DO $$ BEGIN RAISE EXCEPTION E'red \\x1b[31m\\nsecond'; END $$", .may_fail = true},
-	                             {.sql = "DO $$ BEGIN RAISE NOTICE 'not on our screen'; END $$"}};
+	const struct pg_query q[] = {
+	    {.sql = "DO $$ BEGIN RAISE EXCEPTION E'red \\x1b[31m\\nsecond'; END $$", .may_fail = true},
+	    {.sql = "DO $$ BEGIN RAISE NOTICE 'not on our screen'; END $$"}};
 
 	UNUSED(state);
 	run(true, q, 2, &s);
@@ -341,7 +353,7 @@ static void test_cancel_before_and_free_during(void **state)
 	loop_free(l);
 	assert_int_equal(ended.calls, 1);
 	assert_int_equal(ended.outcome.kind, OUTCOME_CANCELLED);
-	assert_int_equal(cancelled.calls, 1);      /* the one that was about to begin */
+	assert_int_equal(cancelled.calls, 1); /* the one that was about to begin */
 	assert_int_equal(cancelled.outcome.kind, OUTCOME_CANCELLED);
 }
 
@@ -395,14 +407,17 @@ static void stop_in_the_middle(bool read_only, enum outcome_kind expected)
 {
 	struct loop *l = loop_must();
 	struct seen s = {0};
-	const struct pg_query q[] = {{.sql = "SELECT 1"}, {.sql = "SELECT pg_sleep(4)", .may_fail = true}, {.sql = "SELECT 2"}};
+	const struct pg_query q[] = {
+	    {.sql = "SELECT 1"}, {.sql = "SELECT pg_sleep(4)", .may_fail = true}, {.sql = "SELECT 2"}};
 	bool active = false;
 
 	pg_run(l, pgserver_url(server, NULL), read_only, q, 3, 20 * US_PER_S, on_done, &s);
 	for (int64_t end = loop_mono_us() + 3 * US_PER_S; !active && loop_mono_us() < end;) {
 		loop_until(l, &s.done, loop_mono_us() + 10 * US_PER_MS);
-		active = strcmp(pgserver_ask(server, NULL, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE "
-		                                           "'SELECT pg_sleep(4)' AND state = 'active'"), "1") == 0;
+		active = strcmp(pgserver_ask(server, NULL,
+					     "SELECT count(*) FROM pg_stat_activity WHERE query LIKE "
+					     "'SELECT pg_sleep(4)' AND state = 'active'"),
+				"1") == 0;
 	}
 	assert_true(active);
 	pgserver_stop(server, false);

@@ -114,13 +114,13 @@ static void test_environment_is_clean(void **state)
 static void test_descriptors_stay_here(void **state)
 {
 	struct seen s;
-	int fd = open("/dev/null", O_RDONLY);      /* on purpose without O_CLOEXEC */
+	int fd = open("/dev/null", O_RDONLY); /* on purpose without O_CLOEXEC */
 
 	UNUSED(state);
 	assert_true(fd > 2);
 	run(&(struct proc_spec){.argv = SH("ls /proc/self/fd | wc -l")}, &s);
 	close(fd);
-	assert_string_equal(s.out, "4\n");         /* 0, 1, 2 and ls' own folder */
+	assert_string_equal(s.out, "4\n"); /* 0, 1, 2 and ls' own folder */
 }
 
 static void test_no_terminal_to_ask_on(void **state)
@@ -128,9 +128,10 @@ static void test_no_terminal_to_ask_on(void **state)
 	struct seen s;
 
 	UNUSED(state);
-	run(&(struct proc_spec){.argv = SH("(: < /dev/tty) 2>/dev/null && echo tty; "
-	                                   "read x || echo eof; ps -o pid=,pgid=,sid= -p $$ | "
-	                                   "awk '{ print ($1 == $2 && $2 == $3) ? \"leader\" : \"member\" }'")},
+	run(&(struct proc_spec){.argv =
+				    SH("(: < /dev/tty) 2>/dev/null && echo tty; "
+				       "read x || echo eof; ps -o pid=,pgid=,sid= -p $$ | "
+				       "awk '{ print ($1 == $2 && $2 == $3) ? \"leader\" : \"member\" }'")},
 	    &s);
 	assert_string_equal(s.out, "eof\nleader\n");
 }
@@ -140,8 +141,10 @@ static void test_output_has_a_limit(void **state)
 	struct seen s;
 
 	UNUSED(state);
-	run(&(struct proc_spec){.argv = SH("head -c 300000 /dev/zero | tr '\\0' x; echo end"), .max_output = 1000}, &s);
-	assert_int_equal(s.r.outcome.kind, OUTCOME_OK);      /* it was not blocked by our limit */
+	run(&(struct proc_spec){.argv = SH("head -c 300000 /dev/zero | tr '\\0' x; echo end"),
+				.max_output = 1000},
+	    &s);
+	assert_int_equal(s.r.outcome.kind, OUTCOME_OK); /* it was not blocked by our limit */
 	assert_int_equal(s.r.n_out, 1000);
 	assert_true(s.r.cut);
 }
@@ -155,7 +158,8 @@ static void test_timeout_kills_the_group(void **state)
 	UNUSED(state);
 	/* It ignores SIGTERM, and so does its child. */
 	run(&(struct proc_spec){.argv = SH("trap '' TERM; sleep 60 & echo $!; while :; do sleep 60; done"),
-	                        .timeout_us = 300 * US_PER_MS}, &s);
+				.timeout_us = 300 * US_PER_MS},
+	    &s);
 	assert_int_equal(s.r.outcome.kind, OUTCOME_UNKNOWN);
 	assert_non_null(strstr(s.r.outcome.text, "killed after"));
 	assert_in_range(loop_mono_us() - begin, PROC_TERM_MS * US_PER_MS, 9 * US_PER_S);
@@ -212,7 +216,8 @@ static void test_kill_and_forget(void **state)
 	struct seen killed = {0}, forgotten = {0};
 	struct proc *p = proc_start(l, &(struct proc_spec){.argv = ARGV("sleep", "60")}, on_done, &killed);
 	struct proc *q = proc_start(l, &(struct proc_spec){.argv = ARGV("true")}, on_done, &forgotten);
-	struct proc *bad = proc_start(l, &(struct proc_spec){.argv = ARGV("no-such-program")}, on_done, &forgotten);
+	struct proc *bad =
+	    proc_start(l, &(struct proc_spec){.argv = ARGV("no-such-program")}, on_done, &forgotten);
 
 	UNUSED(state);
 	assert_true(proc_pid(p) > 0);
@@ -239,7 +244,8 @@ static void test_loop_end(void **state)
 	struct loop *l = loop_must();
 	struct seen a = {0}, b = {0};
 	struct proc *p = proc_start(l, &(struct proc_spec){.argv = ARGV("sleep", "60")}, on_done, &a);
-	struct proc *q = proc_start(l, &(struct proc_spec){.argv = ARGV("sleep", "60"), .own_session = true}, on_done, &b);
+	struct proc *q =
+	    proc_start(l, &(struct proc_spec){.argv = ARGV("sleep", "60"), .own_session = true}, on_done, &b);
 	int mine = proc_pid(p), other = proc_pid(q);
 
 	UNUSED(state);

@@ -40,7 +40,8 @@ static void test_text_and_exit(void **state)
 
 static void test_keys_size_and_environment(void **state)
 {
-	struct tty *t = tty_start(24, 80, SH("stty size; echo $TERM $COLOUR; read x; echo got $x"), ARGV("COLOUR=blue"));
+	struct tty *t =
+	    tty_start(24, 80, SH("stty size; echo $TERM $COLOUR; read x; echo got $x"), ARGV("COLOUR=blue"));
 
 	UNUSED(state);
 	assert_true(tty_wait_text(t, "24 80", WAIT_MS));
@@ -53,10 +54,11 @@ static void test_keys_size_and_environment(void **state)
 
 static void test_attributes_and_modes(void **state)
 {
-	struct tty *t = tty_start(5, 40,
-	                          SH("printf '\\033[?1049h\\033[?25l\\033[?1000h\\033]0;title\\007\\033[1;31mred\\033[0m "
-	                             "\\033[7;4mrev\\033[0m \\033[38;2;1;2;3mrgb\\033[0m \\346\\274\\242x\\007'; read x"),
-	                          NULL);
+	struct tty *t =
+	    tty_start(5, 40,
+		      SH("printf '\\033[?1049h\\033[?25l\\033[?1000h\\033]0;title\\007\\033[1;31mred\\033[0m "
+			 "\\033[7;4mrev\\033[0m \\033[38;2;1;2;3mrgb\\033[0m \\346\\274\\242x\\007'; read x"),
+		      NULL);
 	struct vt_cell cell;
 	int row, col;
 	bool visible;
@@ -95,10 +97,11 @@ static void test_attributes_and_modes(void **state)
 /* The program asks for the cursor's place and gets an answer, as from a terminal. */
 static void test_queries_are_answered(void **state)
 {
-	struct tty *t = tty_start(5, 40,
-	                          SH("stty raw -echo; printf 'abc\\033[6n'; a=$(dd bs=1 count=6 2>/dev/null); "
-	                             "stty sane; echo; echo \"$a\" | tail -c 5"),
-	                          NULL);
+	struct tty *t =
+	    tty_start(5, 40,
+		      SH("stty raw -echo; printf 'abc\\033[6n'; a=$(dd bs=1 count=6 2>/dev/null); "
+			 "stty sane; echo; echo \"$a\" | tail -c 5"),
+		      NULL);
 
 	UNUSED(state);
 	assert_true(tty_wait_text(t, "1;4R", WAIT_MS));
@@ -108,7 +111,8 @@ static void test_queries_are_answered(void **state)
 
 static void test_resize(void **state)
 {
-	struct tty *t = tty_start(10, 40, SH("trap 'stty size; exit 0' WINCH; echo ready; while :; do read x; done"), NULL);
+	struct tty *t = tty_start(
+	    10, 40, SH("trap 'stty size; exit 0' WINCH; echo ready; while :; do read x; done"), NULL);
 	int rows, cols;
 
 	UNUSED(state);
@@ -138,7 +142,7 @@ static void test_signals_and_settings(void **state)
 	tty_kill(t, SIGTERM);
 	assert_int_equal(tty_exit_code(t, WAIT_MS), 128 + SIGTERM);
 	tty_settings(t, &now);
-	assert_true((now.c_lflag & ECHO) == 0);      /* still readable after the end */
+	assert_true((now.c_lflag & ECHO) == 0); /* still readable after the end */
 	tty_free(t);
 }
 
