@@ -131,7 +131,8 @@ static void resized(struct ui *u, const struct ui_event *e)
 {
 	u->rows = MAX(1, e->rows);
 	u->cols = MAX(1, e->cols);
-	u->quiet_until_us = u->mono_us + QUIET_US;
+	if (u->touched)
+		u->quiet_until_us = u->mono_us + QUIET_US;
 	if (u->ask.kind != ASK_NONE && u->ask.typed[0]) {
 		u->ask.typed[0] = '\0';
 		ui_notice(u, MESSAGE_WARN, "the screen was resized: type it again");
