@@ -235,7 +235,7 @@ static int option_scalar(struct loader *ld, const struct option_desc *d, const s
 	const char *s = "";
 	int64_t v = 0;
 	bool b = false;
-	int rc;
+	int rc = 0;
 
 	switch (d->type) {
 	case OPTION_INT:

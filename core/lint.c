@@ -49,8 +49,11 @@ void lint_add(struct lint *l, unsigned bits, bool loses, bool destructive, const
 	if (clean[0] == '\0')
 		return;
 	l->n_findings++;
-	if (have + strlen(clean) + 3 < sizeof(l->text))
-		snprintf(l->text + have, sizeof(l->text) - have, "%s%s", have > 0 ? "; " : "", clean);
+	if (have + strlen(clean) + 3 >= sizeof(l->text))
+		return;
+	if (have > 0)
+		have += (size_t)snprintf(l->text + have, sizeof(l->text) - have, "; ");
+	str_copy(l->text + have, sizeof(l->text) - have, clean);
 }
 
 static bool is(const struct cur *c, int ahead, const char *keyword)

@@ -321,6 +321,23 @@ static struct outcome schema_prepare(struct db *d)
 	return outcome_ok();
 }
 
+/*
+ * Two processes that open a new store together: the switch to WAL answers BUSY at once, whatever the busy timeout
+ * says. It is tried again within the same time.
+ */
+static int wal_switch(struct db *d)
+{
+	enum { PAUSE_MS = 10 };
+	int rc, waited = 0;
+
+	for (;;) {
+		rc = sqlite3_exec(d->main, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
+		if ((rc & 0xff) != SQLITE_BUSY || waited >= d->busy_ms)
+			return rc;
+		waited += sqlite3_sleep(PAUSE_MS);
+	}
+}
+
 struct outcome db_open(struct db *d)
 {
 	struct outcome o;
@@ -335,11 +352,13 @@ struct outcome db_open(struct db *d)
 	if (rc == SQLITE_OK) {
 		sqlite3_extended_result_codes(d->main, 1);
 		sqlite3_busy_timeout(d->main, d->busy_ms);
-		rc = sqlite3_exec(
-		    d->main,
-		    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF;"
-		    "PRAGMA cell_size_check=ON; PRAGMA journal_size_limit=4194304",
-		    NULL, NULL, NULL);
+		rc = wal_switch(d);
+	}
+	if (rc == SQLITE_OK) {
+		rc = sqlite3_exec(d->main,
+				  "PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF;"
+				  "PRAGMA cell_size_check=ON; PRAGMA journal_size_limit=4194304",
+				  NULL, NULL, NULL);
 	}
 	if (rc == SQLITE_OK)
 		o = schema_prepare(d);
