@@ -377,10 +377,12 @@ const struct table table_thresholds = {.name = "thresholds",
 static const struct field ui_fields[] = {
     {.name = "theme",
      .type = FIELD_TEXT,
-     .otherwise = "dark",
+     .otherwise = "auto",
      .at = offsetof(struct setup, theme),
      .max = 1000,
-     .text = "dark, light, mono, classic, or the path of a theme file.",
+     .text = "auto (dark or light as the terminal's background), dark, light, mono, classic, or the path of "
+	     "a theme "
+	     "file.",
      .example = "light"},
     {.name = "glyphs",
      .type = FIELD_CHOICE,

@@ -145,7 +145,7 @@ struct setup {
 	struct smoke_suite_conf *suites;
 	int n_suites;
 	int64_t poll_us;    /* how often deployments and health are observed */
-	const char *theme;  /* "dark", or a file */
+	const char *theme;  /* "auto", "dark", or a file */
 	const char *glyphs; /* "auto", "ascii", "line", "rich" */
 	bool is_demo;       /* set by the store's marker, never by the file */
 };

@@ -29,7 +29,7 @@ enum {
 	KEY_FRAME_US = 8000,    /* between frames that answer a key */
 	DATA_FRAME_US = 100000, /* between frames that only follow data */
 	FIRST_WAIT_US = 30000,  /* of the first frame for the last known board */
-	SETTLE_US = 1000000,         /* after the start, while the board fills and people wait for it */
+	SETTLE_US = 1000000,    /* after the start, while the board fills and people wait for it */
 	RESIZE_US = 50000,
 	LEAVE_MS = 300, /* for the last bytes to a slow terminal */
 };
@@ -53,6 +53,8 @@ struct tui {
 	bool dirty, urgent; /* a frame is wanted; for a key */
 	bool dumped;        /* plain text is on the terminal: the next key comes back */
 	bool ended;
+	bool theme_auto; /* dark or light follows the terminal's background */
+	bool asked_background;
 	int64_t frame_us, key_frame_us, start_us;
 	int exit_code;
 };
@@ -294,6 +296,11 @@ static void tail(void *ctx)
 		return;
 	frame_draw(m, t->ui, &t->canvas);
 	term_draw(t->term, &t->canvas);
+	if (t->theme_auto && !t->asked_background && term_depth(t->term) >= DEPTH_256) {
+		/* Behind the first frame, which waits for nobody. A late answer is no key (tui/decode.h). */
+		t->asked_background = true;
+		term_push(t->term, "\033]11;?\033\\", 8);
+	}
 	send_bytes(t);
 	if (t->dirty) {
 		t->urgent = true;
@@ -305,6 +312,22 @@ static void tail(void *ctx)
 
 /* --- bytes in --------------------------------------------------------------------------------- */
 
+/* The terminal told its background: "11;rgb:RRRR/GGGG/BBBB". Takes the theme that can be read on it. */
+static void background(struct tui *t, const struct input *in)
+{
+	unsigned r = 0, g = 0, b = 0;
+	struct theme theme;
+	if (!t->theme_auto || in->cp != ']' ||
+	    sscanf(in->reply, "11;rgb:%2x%*[0-9a-fA-F]/%2x%*[0-9a-fA-F]/%2x", &r, &g, &b) != 3)
+		return;
+	bool light = (r * 299 + g * 587 + b * 114) / 1000 > 127;
+	if (light == t->theme.is_light || theme_load(light ? "light" : "dark", &theme, NULL) != 0)
+		return;
+	t->theme = theme;
+	term_theme(t->term, &t->theme);
+	want_frame(t, true);
+}
+
 static void on_key(void *ctx, const struct input *in)
 {
 	struct tui *t = ctx;
@@ -312,6 +335,10 @@ static void on_key(void *ctx, const struct input *in)
 		t->dumped = false;
 		term_redraw(t->term);
 		want_frame(t, true);
+		return;
+	}
+	if (in->kind == INPUT_REPLY) {
+		background(t, in);
 		return;
 	}
 	struct ui_event e = {.kind = UI_INPUT, .input = in};
@@ -444,7 +471,13 @@ static int start_terminal(struct tui *t, const struct tui_options *o, bool utf8,
 	if (depth < 0)
 		return error_set(e, ERR_INVALID, "unknown --colors %s: auto, truecolor, 256, 16, 8 or mono",
 				 o->colors);
-	if (theme_load(o->theme ? o->theme : s && s->theme ? s->theme : "dark", &t->theme, e) != 0)
+	const char *theme = o->theme ? o->theme : s && s->theme ? s->theme : "auto";
+	t->theme_auto = strcmp(theme, "auto") == 0;
+	/* Until the terminal says what its background is, if it ever does: "15;0" is white on black. */
+	const char *colours = getenv("COLORFGBG"), *last = colours ? strrchr(colours, ';') : NULL;
+	if (t->theme_auto)
+		theme = last && (strcmp(last, ";7") == 0 || strcmp(last, ";15") == 0) ? "light" : "dark";
+	if (theme_load(theme, &t->theme, e) != 0)
 		return (int)e->code;
 	struct term_options to = {.term = name, .utf8 = utf8, .depth = (enum depth)depth, .theme = &t->theme};
 	terminal_size(t, &to.rows, &to.cols);

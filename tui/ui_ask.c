@@ -183,10 +183,12 @@ void ui_ask_execute(struct ui *u, const struct model *m)
 	}
 	if (m->plan->tier <= TIER_T1)
 		execute_effect(u, m, "", "");
-	else if (m->plan->tier >= TIER_T4)
-		ui_type(u, TYPE_REASON, ""), u->typing.why = REASON_EXECUTE;
-	else
+	else if (m->plan->tier < TIER_T4)
 		ask_execute(u, m, "");
+	else {
+		ui_type(u, TYPE_REASON, "");
+		u->typing.why = REASON_EXECUTE;
+	}
 }
 
 static int approvals_given(const struct model *m, const struct plan *p, bool *ret_rejected, char *names,

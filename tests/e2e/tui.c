@@ -390,6 +390,26 @@ static void test_colours(void **state)
 	assert_false(err_cell_has_hue("COLORTERM=", "--colors=mono"));
 }
 
+/* A terminal that tells its background late, and a light one: the theme follows, and no letter of it is a key. */
+static void test_background(void **state)
+{
+	UNUSED(state);
+	int row = 0, col = 0;
+	struct vt_cell dark, light;
+	struct tty *t = console_with(24, 80, "COLORTERM=", NULL, "--colors=256");
+	assert_true(tty_wait_text(t, "it broke", WAIT_MS));
+	assert_true(vt_find(tty_vt(t), "it broke", &row, &col));
+	tty_cell(t, row, col, &dark);
+	tty_send(t, "\033]11;rgb:ffff/ffff/ffff\033\\");
+	assert_true(tty_wait_quiet(t, 500, WAIT_MS));
+	tty_cell(t, row, col, &light);
+	assert_true(light.fg != dark.fg);
+	assert_true(tty_has(t, "SERVICE"));
+	tty_send(t, "Q");
+	assert_int_equal(tty_exit_code(t, WAIT_MS), 0);
+	tty_free(t);
+}
+
 static void test_dump_and_copy(void **state)
 {
 	UNUSED(state);
@@ -434,6 +454,7 @@ int main(void)
 	    cmocka_unit_test(test_terminals),
 	    cmocka_unit_test(test_colours),
 	    cmocka_unit_test(test_dump_and_copy),
+	    cmocka_unit_test(test_background),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

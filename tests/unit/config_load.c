@@ -88,7 +88,7 @@ static void fills_the_setup(void **state)
 	assert_string_equal(s->store.driver, "sqlite");
 	assert_string_equal(jv_get_text(s->store.options, "path", ""), "/base/state/store.db");
 	assert_int_equal(s->poll_us, 2 * US_PER_S);
-	assert_string_equal(s->theme, "dark");
+	assert_string_equal(s->theme, "auto");
 	assert_string_equal(s->glyphs, "auto");
 	assert_int_equal(s->n_envs, 3);
 	assert_string_equal(s->envs[2].short_name, "product");

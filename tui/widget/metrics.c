@@ -55,7 +55,12 @@ static void metric_row(const struct model *m, const struct ui *u, struct area a,
 	bool stale = m->now_us - last->t_us > (t->stale_us > 0 ? t->stale_us : 60 * US_PER_S);
 	enum state state = stale ? STATE_UNKNOWN : verdict(t, s->name, last->v);
 	text_clip(label, sizeof label, label_of(s->name), label_cells);
-	area_text(a, row, 1, ROLE_DIM, label);
+	int label_end = area_text(a, row, 1, ROLE_DIM, label);
+	if (label_cells >= 28) {
+		char limits[80];
+		limits_text(t, s->name, limits, sizeof limits);
+		area_textn(a, row, MAX(label_end + 1, 11), label_cells - 10, ROLE_DIM, 0, limits);
+	}
 	double v = last->v;
 	const char *unit = s->unit;
 	if (strcmp(s->name, "up") == 0) {
@@ -71,6 +76,23 @@ static void metric_row(const struct model *m, const struct ui *u, struct area a,
 	int cells = end - 9 - col;
 	spark(a, row, col, cells, s, from_us, m->now_us, limit_of(t, s->name), u->glyphs,
 	      state == STATE_FAILED || state == STATE_DEGRADED ? state_role(state) : ROLE_GRAPH);
+}
+
+/* "warn 500ms, fail 2.0s" in the wide label of a metric that has limits. */
+static void limits_text(const struct thresholds *t, const char *name, char *dst, size_t cap)
+{
+	char warn[32], fail[32];
+	bool errors = strcmp(name, "errors_pct") == 0;
+	dst[0] = '\0';
+	if (!errors && strcmp(name, "p99_ms") != 0)
+		return;
+	double w = errors ? t->error_pct_warn : t->p99_ms_warn,
+	       f = errors ? t->error_pct_fail : t->p99_ms_fail;
+	const char *unit = errors ? "%" : "ms";
+	number_text(warn, sizeof warn, w, unit);
+	number_text(fail, sizeof fail, f, unit);
+	if (w > 0 || f > 0)
+		(void)snprintf(dst, cap, "! %s  X %s", w > 0 ? warn : "-", f > 0 ? fail : "-");
 }
 
 /* Where rollouts began, under the graphs. */
@@ -93,6 +115,16 @@ static void marks_row(const struct model *m, const struct ui *u, struct area a, 
 			area_printf(a, row, col + at + 1, ROLE_DIM, "%s",
 				    release_text(&r->to, tag, sizeof tag));
 		}
+		any = true;
+	}
+	/* Beside a log: where in time its cursor stands. */
+	struct log_line line;
+	const struct logbuf *b = model_deployment(m, service, env)->logs;
+	if (u->screen == SCREEN_LOGS && !u->log.following && b && logbuf_get(b, u->log.cursor, &line) &&
+	    line.time_us >= from_us && line.time_us < m->now_us) {
+		int at = (int)((line.time_us - from_us) * cells / MAX(1, m->now_us - from_us));
+		area_text(a, row, col + at, ROLE_FOCUS, "|");
+		area_text(a, row, col + at + (at + 5 < cells ? 1 : -3), ROLE_FOCUS, "cur");
 		any = true;
 	}
 	if (any)
