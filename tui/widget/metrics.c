@@ -45,6 +45,23 @@ static double limit_of(const struct thresholds *t, const char *name)
 	return strcmp(name, "up") == 0 ? 1.0 : 0.0;
 }
 
+/* "warn 500ms, fail 2.0s" in the wide label of a metric that has limits. */
+static void limits_text(const struct thresholds *t, const char *name, char *dst, size_t cap)
+{
+	char warn[32], fail[32];
+	bool errors = strcmp(name, "errors_pct") == 0;
+	dst[0] = '\0';
+	if (!errors && strcmp(name, "p99_ms") != 0)
+		return;
+	double w = errors ? t->error_pct_warn : t->p99_ms_warn,
+	       f = errors ? t->error_pct_fail : t->p99_ms_fail;
+	const char *unit = errors ? "%" : "ms";
+	number_text(warn, sizeof warn, w, unit);
+	number_text(fail, sizeof fail, f, unit);
+	if (w > 0 || f > 0)
+		(void)snprintf(dst, cap, "! %s  X %s", w > 0 ? warn : "-", f > 0 ? fail : "-");
+}
+
 static void metric_row(const struct model *m, const struct ui *u, struct area a, int row,
 		       const struct series *s, const struct thresholds *t, int label_cells, int64_t from_us)
 {
@@ -76,23 +93,6 @@ static void metric_row(const struct model *m, const struct ui *u, struct area a,
 	int cells = end - 9 - col;
 	spark(a, row, col, cells, s, from_us, m->now_us, limit_of(t, s->name), u->glyphs,
 	      state == STATE_FAILED || state == STATE_DEGRADED ? state_role(state) : ROLE_GRAPH);
-}
-
-/* "warn 500ms, fail 2.0s" in the wide label of a metric that has limits. */
-static void limits_text(const struct thresholds *t, const char *name, char *dst, size_t cap)
-{
-	char warn[32], fail[32];
-	bool errors = strcmp(name, "errors_pct") == 0;
-	dst[0] = '\0';
-	if (!errors && strcmp(name, "p99_ms") != 0)
-		return;
-	double w = errors ? t->error_pct_warn : t->p99_ms_warn,
-	       f = errors ? t->error_pct_fail : t->p99_ms_fail;
-	const char *unit = errors ? "%" : "ms";
-	number_text(warn, sizeof warn, w, unit);
-	number_text(fail, sizeof fail, f, unit);
-	if (w > 0 || f > 0)
-		(void)snprintf(dst, cap, "! %s  X %s", w > 0 ? warn : "-", f > 0 ? fail : "-");
 }
 
 /* Where rollouts began, under the graphs. */
