@@ -232,6 +232,17 @@ static bool is_not_ok(const struct scene *s, const char *service, const char *en
 	return strcmp(now, "ok") != 0;
 }
 
+/* Every instance answers well. Not the state as a whole: a busy machine may make a service slow. */
+static bool answers(const struct scene *s, const char *service, const char *env)
+{
+	const struct jv *instances = jv_get(scene_deployment(s, service, env), "instances");
+
+	for (size_t i = 0; i < jv_len(instances); i++)
+		if (strcmp(jv_get_text(jv_at(instances, i), "state", ""), "ok") != 0)
+			return false;
+	return jv_len(instances) > 0;
+}
+
 static void test_bad_answers(void **state)
 {
 	struct raw *r = raw_start();
@@ -255,8 +266,8 @@ static void test_bad_answers(void **state)
 		assert_int_equal(scene_run(&scene, "status", NULL), 0);
 		assert_true(scene_now_ms() - began < 20000);
 		assert_true(is_not_ok(&scene, "web", "dev"));
-		assert_false(is_not_ok(&scene, "web", "prod"));
-		assert_false(is_not_ok(&scene, "orders", "prod"));
+		assert_true(answers(&scene, "web", "prod"));
+		assert_true(answers(&scene, "orders", "prod"));
 		assert_null(strchr(scene.out, '\033'));
 		assert_true(tty_wait_gone(t, "✓ web ", WAIT_MS));
 		assert_keys_answer(t);
