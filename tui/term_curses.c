@@ -313,12 +313,14 @@ static int open_screen(struct term_curses *t, const struct term_options *o, stru
 	 * no other source and would be refused. resizeterm() below corrects whatever it took.
 	 */
 	int rc = 0;
-	bool sized = false;
+	if (setupterm(o->term, STDOUT_FILENO, &rc) != OK)
+		return too_simple(o->term, e);
+	(void)del_curterm(cur_term);
 	use_env(FALSE);
-	if (setupterm(o->term, STDOUT_FILENO, &rc) == OK) {
-		sized = tigetnum("lines") > 0 && tigetnum("cols") > 0;
-		(void)del_curterm(cur_term);
-	}
+	if (setupterm(o->term, STDOUT_FILENO, &rc) != OK)
+		return too_simple(o->term, e);
+	bool sized = tigetnum("lines") > 0 && tigetnum("cols") > 0;
+	(void)del_curterm(cur_term);
 	use_env(!sized);
 	t->screen = newterm(o->term, t->out, t->in);
 	if (!t->screen)
