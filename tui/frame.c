@@ -44,11 +44,11 @@ static void header(const struct model *m, const struct ui *u, struct area a)
 	(void)snprintf(text, sizeof text, "X%d !%d ?%d", failed, degraded, unknown);
 	end = area_right(a, 0, end, failed ? ROLE_ERR : degraded ? ROLE_WARN : ROLE_TEXT, text) - 1;
 	if (live > 0) {
-		(void)snprintf(text, sizeof text, "runs %d", live);
+		(void)snprintf(text, sizeof text, a.cols >= 100 ? "runs %d" : "%%%d", live);
 		end = area_right(a, 0, end, ROLE_RUN, text) - 1;
 	}
-	if (inbox > 0 && a.cols >= 70) {
-		(void)snprintf(text, sizeof text, "approvals %d", inbox);
+	if (inbox > 0) {
+		(void)snprintf(text, sizeof text, a.cols >= 100 ? "approvals %d" : "A%d", inbox);
 		end = area_right(a, 0, end, ROLE_TEXT, text) - 1;
 	}
 	clock_text(u, clock, sizeof clock, m->now_us, false);
@@ -227,6 +227,26 @@ static void bound_hints(const struct ui *u, struct area a, int row, int *col)
 	}
 }
 
+/* x only when the plan may run, A only when an approval is what it waits for. */
+static void plan_hints(const struct model *m, const struct ui *u, struct area a, int row, int *col)
+{
+	const struct plan *p = m->plan;
+	bool here = p && !u->plan_waits && strcmp(p->service, u->service) == 0 && strcmp(p->env, u->env) == 0;
+	if (here && plan_may_run(p, NULL))
+		hint(a, row, col, "x", "execute");
+	for (int i = 0; here && i < p->n_gates; i++) {
+		if (p->gates[i].kind != GATE_APPROVAL || p->gates[i].verdict == GATE_OPEN ||
+		    p->gates[i].verdict == GATE_EXEMPT)
+			continue;
+		bool stored = false;
+		for (int k = 0; m->store && k < m->store->n_plans; k++)
+			stored = stored || strcmp(m->store->plans[k].digest, p->digest) == 0;
+		hint(a, row, col, "A", stored ? "approve or reject" : "ask for approval");
+	}
+	hint(a, row, col, "r", "again");
+	hint(a, row, col, "c", "commits");
+}
+
 static void footer(const struct model *m, const struct ui *u, struct area a, int row)
 {
 	static const char *const open_notes[SCREEN_COUNT] = {
@@ -242,10 +262,7 @@ static void footer(const struct model *m, const struct ui *u, struct area a, int
 	if (open_notes[u->screen])
 		hint(left, row, &col, "Enter", open_notes[u->screen]);
 	if (plan) {
-		hint(left, row, &col, "x", "execute");
-		hint(left, row, &col, "A", "approve");
-		hint(left, row, &col, "r", "again");
-		hint(left, row, &col, "c", "commits");
+		plan_hints(m, u, left, row, &col);
 	} else {
 		if (u->screen == SCREEN_ROLLOUT) {
 			hint(left, row, &col, "H", "hold");
@@ -258,7 +275,6 @@ static void footer(const struct model *m, const struct ui *u, struct area a, int
 		hint(left, row, &col, "Esc", "back");
 	hint(a, row, &col, ":", "all");
 	hint(a, row, &col, "?", "help");
-	UNUSED(m);
 }
 
 static void draw_ask(const struct ui *u, struct area a)

@@ -173,7 +173,7 @@ static void doctor_draw(const struct model *m, const struct ui *u, struct area a
 		row_start(a, y, u, here, false, (int)r->state);
 		column_text(a, y, cols, &p, 0, ROLE_TEXT, r->name);
 		if (r->took_us > 0)
-			time_span(text, sizeof text, r->took_us);
+			number_text(text, sizeof text, (double)r->took_us / (double)US_PER_MS, "ms");
 		column_text(a, y, cols, &p, 1, ROLE_DIM, text);
 		column_text(a, y, cols, &p, 2, r->state == STATE_OK ? ROLE_DIM : state_role(r->state),
 			    r->text);
