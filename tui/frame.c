@@ -277,45 +277,46 @@ static void footer(const struct model *m, const struct ui *u, struct area a, int
 	hint(a, row, &col, "?", "help");
 }
 
+/* The last rows of a question: what to press or type now. They are there however small the screen is. */
+static void ask_prompt(const struct ui *u, struct area in, int row)
+{
+	const struct ask *q = &u->ask;
+	int col = 0;
+	if (q->friction == FRICTION_TOKEN) {
+		col = area_text(in, row, 0, ROLE_TEXT, "type");
+		col = area_text(in, row, col + 2, ROLE_KEY, q->token);
+		col = area_text(in, row, col + 2, ROLE_TEXT, "then Enter:");
+		col = area_text(in, row, col + 2, ROLE_INPUT, q->typed);
+		area_cursor(in, row, col);
+		col = q->can_reject ? key_hint(in, row + 1, 0, "Tab", "reject with a reason") : 0;
+		row++;
+	} else if (u->mono_us < q->armed_us && !q->first_key) {
+		col = area_text(in, row, 0, ROLE_DIM, "...") + 2;
+	} else if (q->friction == FRICTION_KEY) {
+		col = key_hint(in, row, 0, "x", "do it");
+	} else {
+		col = q->first_key ? key_hint(in, row, 0, "y", "do it")
+				   : key_hint(in, row, 0, "x", "then y does it");
+	}
+	(void)key_hint(in, row, col, "Esc", "leave, nothing is sent");
+}
+
 static void draw_ask(const struct ui *u, struct area a)
 {
 	const struct ask *q = &u->ask;
-	int cols = MIN(a.cols - 2, 84), rows = q->n_lines + 6;
-	if (cols < 20)
-		return;
-	struct area in = box(a, MAX(0, (a.rows - rows) / 2), (a.cols - cols) / 2, MIN(rows, a.rows), cols,
-			     u->glyphs, q->title);
-	int row = 0;
-	for (int i = 0; i < q->n_lines; i++)
+	int prompt = q->friction == FRICTION_TOKEN ? 2 : 1;
+	int cols = MIN(a.cols, 84), rows = q->n_lines + (q->command[0] ? 1 : 0) + 1 + prompt + 2;
+	rows = MIN(rows, a.rows);
+	struct area in =
+	    box(a, MAX(0, (a.rows - rows) / 2), (a.cols - cols) / 2, rows, cols, u->glyphs, q->title);
+	int row = 0, room = MAX(0, in.rows - prompt);
+	for (int i = 0; i < q->n_lines && row < room; i++)
 		area_text(in, row++, 0, ROLE_TEXT, q->lines[i]);
-	if (q->command[0]) {
+	if (q->command[0] && row < room) {
 		area_text(in, row, 0, ROLE_DIM, "$");
 		area_text(in, row++, 2, ROLE_LINK, q->command);
 	}
-	row++;
-	int col = 2;
-	if (u->mono_us < q->armed_us && !q->first_key) {
-		area_text(in, row, 2, ROLE_DIM, "...");
-	} else if (q->friction == FRICTION_KEY) {
-		(void)key_hint(in, row, key_hint(in, row, 2, "x", "do it"), "Esc", "leave, nothing is sent");
-		return;
-	}
-	if (q->friction == FRICTION_TWO_KEYS) {
-		col = q->first_key ? key_hint(in, row, 2, "y", "do it")
-				   : key_hint(in, row, 2, "x", "then y does it");
-	} else if (q->friction == FRICTION_TOKEN) {
-		col = area_text(in, row, 2, ROLE_TEXT, "type");
-		col = area_text(in, row, col + 2, ROLE_KEY, q->token);
-		col = area_text(in, row, col + 2, ROLE_TEXT, "then Enter:");
-		int from = col + 2;
-		col = area_text(in, row, from, ROLE_INPUT, q->typed);
-		area_cursor(in, row, col);
-		row++;
-		col = 2;
-		if (q->can_reject)
-			col = key_hint(in, row, col, "Tab", "reject with a reason");
-	}
-	(void)key_hint(in, row, col, "Esc", "leave, nothing is sent");
+	ask_prompt(u, in, room);
 }
 
 static void draw_palette(const struct model *m, const struct ui *u, struct area a)

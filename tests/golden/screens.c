@@ -151,9 +151,16 @@ static void test_60x16(void **state)
 	each(16, 60, GLYPHS_ASCII, "60x16", false);
 }
 
+/* The least that works: a list, what runs, the keys, and questions that can be answered. */
+static void test_40x10(void **state)
+{
+	UNUSED(state);
+	each(10, 40, GLYPHS_ASCII, "40x10", false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_80x24), cmocka_unit_test(test_200x60),
-					   cmocka_unit_test(test_60x16)};
+					   cmocka_unit_test(test_60x16), cmocka_unit_test(test_40x10)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
