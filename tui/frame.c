@@ -134,8 +134,14 @@ static void status(const struct model *m, const struct ui *u, struct area a, int
 	static const char *const marks[] = {
 	    [MESSAGE_INFO] = "", [MESSAGE_OK] = "+ ", [MESSAGE_WARN] = "! ", [MESSAGE_ERROR] = "X "};
 	if (u->typing.kind == TYPE_REASON || u->typing.kind == TYPE_TIME) {
-		int col =
-		    area_text(a, row, 1, ROLE_KEY, u->typing.kind == TYPE_TIME ? "go to time:" : "reason:");
+		static const char *const why[] = {
+		    [REASON_EXECUTE] = "why it must run (10 characters):",
+		    [REASON_REJECT] = "why you reject this plan:",
+		    [REASON_FREEZE] = "why you freeze it:",
+		    [REASON_NOTE] = "note:",
+		};
+		int col = area_text(a, row, 1, ROLE_KEY,
+				    u->typing.kind == TYPE_TIME ? "go to time:" : why[u->typing.why]);
 		col = area_text(a, row, col + 1, ROLE_INPUT, u->typing.text);
 		area_cursor(a, row, col);
 		return;
@@ -285,8 +291,9 @@ static void ask_prompt(const struct ui *u, struct area in, int row)
 	if (q->friction == FRICTION_TOKEN) {
 		col = area_text(in, row, 0, ROLE_TEXT, "type");
 		col = area_text(in, row, col + 2, ROLE_KEY, q->token);
-		col = area_text(in, row, col + 2, ROLE_TEXT, "then Enter:");
-		col = area_text(in, row, col + 2, ROLE_INPUT, q->typed);
+		bool narrow = in.cols < 60;
+		col = area_text(in, row, narrow ? col : col + 2, ROLE_TEXT, narrow ? ":" : "then Enter:");
+		col = area_text(in, row, narrow ? col + 1 : col + 2, ROLE_INPUT, q->typed);
 		area_cursor(in, row, col);
 		col = q->can_reject ? key_hint(in, row + 1, 0, "Tab", "reject with a reason") : 0;
 		row++;

@@ -116,15 +116,7 @@ struct ask {
 
 enum type_kind { TYPE_NONE, TYPE_FILTER, TYPE_PALETTE, TYPE_REASON, TYPE_HELP, TYPE_TIME };
 
-enum reason_for {
-	REASON_EXECUTE,
-	REASON_REJECT,
-	REASON_FREEZE,
-	REASON_NOTE,
-	REASON_ABORT,
-	REASON_TAKE_OVER,
-	REASON_APPROVAL
-};
+enum reason_for { REASON_EXECUTE, REASON_REJECT, REASON_FREEZE, REASON_NOTE };
 
 /* A line that is being typed. */
 struct typing {
