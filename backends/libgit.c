@@ -13,7 +13,7 @@ static int started;
 static void start(void)
 {
 	static const int levels[] = {GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_GLOBAL, GIT_CONFIG_LEVEL_XDG,
-				     GIT_CONFIG_LEVEL_PROGRAMDATA};
+	                             GIT_CONFIG_LEVEL_PROGRAMDATA};
 
 	started = git_libgit2_init();
 	for (size_t i = 0; started >= 0 && i < ARRAY_LEN(levels); i++)
@@ -38,7 +38,7 @@ int libgit_open_error(int rc, const char *path, struct error *e)
 	enum err code = rc == GIT_ENOTFOUND ? ERR_NOT_FOUND : ERR_IO;
 
 	text_cleanz(clean, sizeof(clean),
-		    why != NULL && why->message != NULL ? why->message : "no reason given");
+	            why != NULL && why->message != NULL ? why->message : "no reason given");
 	if (rc == GIT_EOWNER ||
 	    (strstr(clean, "safe.directory") != NULL && stat(path, &st) == 0 && st.st_uid != geteuid())) {
 		code = ERR_DENIED;

@@ -32,7 +32,7 @@ static int null_open(void *priv, const struct driver_ctx *ctx, struct error *e)
 static void refuse(struct op *op, enum port port, const char *what)
 {
 	struct outcome o = outcome_make(OUTCOME_UNSUPPORTED, "null", "no %s is configured: %s is not served",
-					port_name(port), what);
+	                                port_name(port), what);
 
 	snprintf(o.hint, sizeof(o.hint), "choose another driver for %s in towpath.yaml", port_name(port));
 	op_done(op, o, NULL, NULL);
@@ -134,10 +134,10 @@ static void forge_read(void *p, const char *revision, const char *path, struct o
 	refuse(op, PORT_FORGE, "reading a file of a revision");
 }
 const struct forge_driver forge_null = {.base = BASE(PORT_FORGE),
-					.log = forge_log,
-					.tags = forge_tags,
-					.resolve = forge_resolve,
-					.read = forge_read};
+                                        .log = forge_log,
+                                        .tags = forge_tags,
+                                        .resolve = forge_resolve,
+                                        .read = forge_read};
 
 static void metrics_sample(void *p, struct op *op)
 {
@@ -207,7 +207,7 @@ static void store_lease(void *p, const char *key, int64_t epoch, struct op *op)
 	store_ask(op);
 }
 static void store_intent(void *p, const struct rollout *r, int step, const char *child, int64_t epoch,
-			 struct op *op)
+                         struct op *op)
 {
 	UNUSED(p);
 	UNUSED(r);
@@ -217,7 +217,7 @@ static void store_intent(void *p, const struct rollout *r, int step, const char 
 	store_ask(op);
 }
 static void store_result(void *p, const struct rollout *r, int step, const struct outcome *o, int64_t epoch,
-			 struct op *op)
+                         struct op *op)
 {
 	UNUSED(p);
 	UNUSED(r);

@@ -29,7 +29,7 @@ int template_fill(const char *text, const struct template_var *vars, char *dst, 
 			n = strlen(piece);
 			if (len == 0 && piece[0] == '-')
 				return error_set(e, ERR_INVALID, "the value of {%s} starts with '-'",
-						 var->name);
+				                 var->name);
 		} else {
 			used = 1;
 		}

@@ -15,6 +15,6 @@ struct template_var {
  * option of a command), ERR_NOMEM when dst is too small.
  */
 int template_fill(const char *text, const struct template_var *vars, char *dst, size_t cap,
-		  struct error *e) MUST_CHECK;
+                  struct error *e) MUST_CHECK;
 
 #endif

@@ -230,7 +230,7 @@ static void exec_mark(struct app *a, struct command_run *run)
 	const struct opened *store = app_store(a);
 
 	STORE_OF(store)->mark_demo(store->priv, who, 2,
-				   op_new(app_loop(a), REMOTE_TIMEOUT_MS * US_PER_MS, on_marked, run));
+	                           op_new(app_loop(a), REMOTE_TIMEOUT_MS * US_PER_MS, on_marked, run));
 }
 
 static const struct arg_desc mark_args[] = {
@@ -257,7 +257,7 @@ static const struct arg_desc demo_args[] = {
     {.name = "what",
      .type = ARG_REST,
      .text = "start, stop, status, path, reset, fault NAME, as OPERATOR COMMAND...; without it the console "
-	     "opens"},
+             "opens"},
     {.name = "headless", .type = ARG_FLAG, .option = true, .text = "run the whole story without a terminal"},
     {.name = NULL},
 };
@@ -269,9 +269,9 @@ static const struct command command_demo = {
     .exec = exec_demo,
     .json = "nothing but the answer",
     .details =
-	"Builds three environments with three services, real databases, images and history, and opens the "
-	"console "
-	"on them. Faults on demand: bad-build, failing-migration, errors, slow, log-flood, kill-instance.",
+        "Builds three environments with three services, real databases, images and history, and opens the "
+        "console "
+        "on them. Faults on demand: bad-build, failing-migration, errors, slow, log-flood, kill-instance.",
     .example = "towpath demo",
 };
 

@@ -29,7 +29,7 @@ static int print_theme(struct str *out)
 
 	for (int i = 0; i < ROLE_COUNT; i++)
 		rows[i] = (struct docs_role){role_name((enum role)i), role_meaning((enum role)i),
-					     role_carrier((enum role)i)};
+		                             role_carrier((enum role)i)};
 	docs_theme(rows, out);
 	return 0;
 }

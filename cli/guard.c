@@ -14,7 +14,7 @@
 
 /* Mouse, focus and paste reports off, synchronised output off, main screen, cursor, plain text, keypad off. */
 static const char reset[] = "\033[?1000l\033[?1002l\033[?1003l\033[?1006l\033[?1004l\033[?2004l\033[?2026l"
-			    "\033[?1049l\033[?25h\033[0m\033(B\017\033[?1l\033>\r";
+                            "\033[?1049l\033[?25h\033[0m\033(B\017\033[?1l\033>\r";
 
 static void write_all(int fd, const char *s, size_t n)
 {
@@ -83,8 +83,8 @@ static bool child_over(pid_t pid, const struct termios *saved, int *ret_code)
 		}
 		terminal_restore(saved, true);
 		n = snprintf(text, sizeof(text),
-			     "towpath: the console was ended by signal %d; rollouts go on\n",
-			     WTERMSIG(status));
+		             "towpath: the console was ended by signal %d; rollouts go on\n",
+		             WTERMSIG(status));
 		write_all(STDERR_FILENO, text, (size_t)n);
 		*ret_code = 128 + WTERMSIG(status);
 		return true;
@@ -110,7 +110,7 @@ static int guard_wait(pid_t pid, const sigset_t *set, const struct termios *save
 int guard_run(int (*child)(void *ctx), void *ctx)
 {
 	static const int caught[] = {SIGCHLD, SIGTERM, SIGHUP,  SIGINT, SIGQUIT,
-				     SIGTSTP, SIGCONT, SIGUSR1, SIGUSR2};
+	                             SIGTSTP, SIGCONT, SIGUSR1, SIGUSR2};
 	struct termios saved;
 	sigset_t set, before;
 	pid_t guard = getpid(), pid;

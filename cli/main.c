@@ -82,7 +82,7 @@ static int parse_globals(struct cli *c, int argc, char **argv)
 		else if (strcmp(argv[i], "--plain") == 0)
 			c->plain = true;
 		else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0 ||
-			 strcmp(argv[i], "--version") == 0) {
+		         strcmp(argv[i], "--version") == 0) {
 			argv[i] = argv[i][2] == 'v' ? version : help;
 			break;
 		} else if (!take_value(c, &i, argc, argv))
@@ -186,10 +186,10 @@ static int console(void *ctx)
 {
 	struct cli *c = ctx;
 	struct app_options o = {.config_path = c->config,
-				.drivers = drivers,
-				.command_line = c->self,
-				.observe = true,
-				.follow_logs = true};
+	                        .drivers = drivers,
+	                        .command_line = c->self,
+	                        .observe = true,
+	                        .follow_logs = true};
 
 	return tui_run(&o, &c->tui);
 }

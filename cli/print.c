@@ -37,7 +37,7 @@ static void on_stream(void *ctx, const struct jv *v)
 }
 
 static void on_done(void *ctx, const struct command *c, enum exit_code code, const char *text,
-		    const struct jv *value)
+                    const struct jv *value)
 {
 	struct printer *p = ctx;
 
@@ -56,7 +56,7 @@ static void on_done(void *ctx, const struct command *c, enum exit_code code, con
 		arena_release(&a);
 	} else if (text[0] != '\0') {
 		fprintf(code == EXIT_DONE ? stdout : stderr, "%s%s\n",
-			code == EXIT_DONE ? "" : "towpath: ", text);
+		        code == EXIT_DONE ? "" : "towpath: ", text);
 	}
 	fflush(stdout);
 	if (p->loop != NULL)

@@ -221,16 +221,16 @@ static void script_bash(command_list list, struct str *out)
 	add_option_cases(list, out);
 	add_walk(out, false);
 	str_add(out, "_towpath() {\n"
-		     "\tlocal cur=${COMP_WORDS[COMP_CWORD]} words\n"
-		     "\tCOMPREPLY=()\n"
-		     "\tif words=$(_towpath_words \"${COMP_WORDS[0]}\" \"$cur\" "
-		     "\"${COMP_WORDS[@]:1:COMP_CWORD-1}\"); then\n"
-		     "\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
-		     "\telse\n"
-		     "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
-		     "\tfi\n"
-		     "}\n"
-		     "complete -F _towpath towpath\n");
+	             "\tlocal cur=${COMP_WORDS[COMP_CWORD]} words\n"
+	             "\tCOMPREPLY=()\n"
+	             "\tif words=$(_towpath_words \"${COMP_WORDS[0]}\" \"$cur\" "
+	             "\"${COMP_WORDS[@]:1:COMP_CWORD-1}\"); then\n"
+	             "\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
+	             "\telse\n"
+	             "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+	             "\tfi\n"
+	             "}\n"
+	             "complete -F _towpath towpath\n");
 }
 
 static void script_zsh(command_list list, struct str *out)
@@ -241,19 +241,19 @@ static void script_zsh(command_list list, struct str *out)
 	add_option_cases(list, out);
 	add_walk(out, true);
 	str_add(out, "_towpath() {\n"
-		     "\tlocal found\n"
-		     "\tif found=$(_towpath_words \"$words[1]\" \"$words[CURRENT]\" "
-		     "\"${(@)words[2,CURRENT-1]}\"); then\n"
-		     "\t\tcompadd -- ${(f)found}\n"
-		     "\telse\n"
-		     "\t\t_files\n"
-		     "\tfi\n"
-		     "}\n"
-		     "if [ \"$funcstack[1]\" = _towpath ]; then\n"
-		     "\t_towpath \"$@\"\n"
-		     "else\n"
-		     "\tcompdef _towpath towpath\n"
-		     "fi\n");
+	             "\tlocal found\n"
+	             "\tif found=$(_towpath_words \"$words[1]\" \"$words[CURRENT]\" "
+	             "\"${(@)words[2,CURRENT-1]}\"); then\n"
+	             "\t\tcompadd -- ${(f)found}\n"
+	             "\telse\n"
+	             "\t\t_files\n"
+	             "\tfi\n"
+	             "}\n"
+	             "if [ \"$funcstack[1]\" = _towpath ]; then\n"
+	             "\t_towpath \"$@\"\n"
+	             "else\n"
+	             "\tcompdef _towpath towpath\n"
+	             "fi\n");
 }
 
 static void fish_condition(struct str *out, const struct command *c)
@@ -294,9 +294,9 @@ static void fish_command(command_list list, const struct command *c, struct str 
 				first = false;
 		if (first)
 			str_addf(out, "complete -c towpath -n __fish_use_subcommand -a %.*s\n", (int)n,
-				 c->name);
+			         c->name);
 		str_addf(out, "complete -c towpath -n '__fish_seen_subcommand_from %.*s' -a %s -d ", (int)n,
-			 c->name, c->name + n + 1);
+		         c->name, c->name + n + 1);
 	}
 	add_quoted(out, c->summary);
 	str_addc(out, '\n');
@@ -322,19 +322,19 @@ static void fish_command(command_list list, const struct command *c, struct str 
 static void script_fish(command_list list, struct str *out)
 {
 	str_add(out, "# Completion of towpath for fish, made by: towpath completion fish\n"
-		     "function __towpath_values\n"
-		     "    set -l words (commandline -opc)\n"
-		     "    set -l config\n"
-		     "    if set -l i (contains -i -- -c $words)\n"
-		     "        set config -c $words[(math $i + 1)]\n"
-		     "    end\n"
-		     "    $words[1] $config __complete $argv[1] 2>/dev/null\n"
-		     "end\n"
-		     "complete -c towpath -f\n"
-		     "complete -c towpath -s c -r -F -d 'path of towpath.yaml'\n"
-		     "complete -c towpath -l json -d 'print JSON'\n"
-		     "complete -c towpath -l plain -d 'print lines without colour'\n"
-		     "complete -c towpath -l help -d 'what a command takes'\n");
+	             "function __towpath_values\n"
+	             "    set -l words (commandline -opc)\n"
+	             "    set -l config\n"
+	             "    if set -l i (contains -i -- -c $words)\n"
+	             "        set config -c $words[(math $i + 1)]\n"
+	             "    end\n"
+	             "    $words[1] $config __complete $argv[1] 2>/dev/null\n"
+	             "end\n"
+	             "complete -c towpath -f\n"
+	             "complete -c towpath -s c -r -F -d 'path of towpath.yaml'\n"
+	             "complete -c towpath -l json -d 'print JSON'\n"
+	             "complete -c towpath -l plain -d 'print lines without colour'\n"
+	             "complete -c towpath -l help -d 'what a command takes'\n");
 	for (command_list l = list; *l != NULL; l++)
 		if (is_shown(*l))
 			fish_command(list, *l, out);

@@ -18,7 +18,7 @@ int config_load(const char *path, driver_list drivers, struct setup **ret, struc
 
 /* The same from bytes (tests, fuzzing); dir is where relative paths start. */
 int config_parse(const char *name, const char *dir, const char *bytes, size_t n, driver_list drivers,
-		 struct setup **ret, struct error *e) MUST_CHECK;
+                 struct setup **ret, struct error *e) MUST_CHECK;
 
 /* JSON Schema (draft 2020-12) of the file, from the same tables. */
 struct jv *config_schema(struct arena *a, driver_list drivers);

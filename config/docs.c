@@ -106,7 +106,7 @@ static const char *option_kind(enum option_type t)
 }
 
 static void add_item(struct str *out, const char *name, const char *kind, const char *const *choices,
-		     bool required, const char *text, const char *otherwise, const char *example)
+                     bool required, const char *text, const char *otherwise, const char *example)
 {
 	str_add(out, ".It Cm ");
 	add_arg(out, name);
@@ -147,7 +147,7 @@ static void add_driver(struct str *out, const struct driver *d)
 	str_add(out, ".Bl -tag -width Ds\n");
 	for (const struct option_desc *o = d->options; o->name != NULL; o++)
 		add_item(out, o->name, option_kind(o->type), o->choices, o->required, o->text, o->otherwise,
-			 o->example);
+		         o->example);
 	str_add(out, ".El\n");
 }
 
@@ -162,7 +162,7 @@ void docs_yaml(driver_list drivers, struct str *out)
 		str_add(out, ".Bl -tag -width Ds\n");
 		for (const struct field *f = tables[i]->fields; f->name != NULL; f++)
 			add_item(out, f->name, field_kind(f), f->choices, f->required, f->text, f->otherwise,
-				 f->example);
+			         f->example);
 		str_add(out, ".El\n");
 	}
 	str_add(out, ".Sh DRIVERS\nOptions stand beside\n.Cm driver\nin the same mapping.\n");

@@ -87,7 +87,7 @@ extern const struct table *const tables[];
 int load_fail(struct loader *ld, const struct yaml *y, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* The same with a hint that lists names and the nearest of them. names ends with NULL. */
 int load_unknown(struct loader *ld, const struct yaml *y, const char *what, const char *word,
-		 const char *const *names);
+                 const char *const *names);
 
 /* Reads a mapping by its table into base. */
 int table_read(struct loader *ld, const struct table *t, const struct yaml *y, void *base);
@@ -96,9 +96,9 @@ int table_read(struct loader *ld, const struct table *t, const struct yaml *y, v
 int read_text(struct loader *ld, const char *what, const struct yaml *y, const char **ret);
 int read_bool(struct loader *ld, const char *what, const struct yaml *y, bool *ret);
 int read_int(struct loader *ld, const char *what, const struct yaml *y, int64_t min, int64_t max,
-	     int64_t *ret);
+             int64_t *ret);
 int read_duration(struct loader *ld, const char *what, const struct yaml *y, int64_t min, int64_t max,
-		  int64_t *ret);
+                  int64_t *ret);
 int read_list(struct loader *ld, const char *what, const struct yaml *y, int min, const char *const **ret);
 /* Elements of a FIELD_SEQ or FIELD_DICT, into base at f->at and f->n_at. */
 int read_many(struct loader *ld, const struct field *f, const struct yaml *y, void *base);
@@ -110,11 +110,11 @@ struct jv *yaml_to_jv(struct arena *a, const struct yaml *y);
 
 /* {env} and {service} expanded; the names in keep stay, others are refused with their place. ret in the arena. */
 int template_expand(struct loader *ld, const struct yaml *y, const char *text, const char *const *keep,
-		    const char **ret);
+                    const char **ret);
 
 /* A driver's mapping, laid over by another (may be NULL), checked against its table. */
 int driver_read(struct loader *ld, enum port port, const struct yaml *base, const struct yaml *over,
-		struct driver_conf *ret);
+                struct driver_conf *ret);
 
 /* The services of the file, into ld->services. */
 int set_services(struct loader *ld, const struct field *f, const struct yaml *y, void *base);

@@ -55,7 +55,7 @@ static int PRINTF_LIKE(4, 5)
 }
 
 static int unknown(struct reader *r, const struct yaml *y, const char *what, const char *word,
-		   const char *const *names)
+                   const char *const *names)
 {
 	const char *near = near_name(word, names);
 
@@ -123,24 +123,24 @@ static int check_key(struct reader *r, const struct yaml *y, const struct bindin
 
 	if (why != NULL)
 		return fail(r, y, "one character, two in a row, or a name such as Up, PgDn, F1, C-d", "%s %s",
-			    w, why);
+		            w, why);
 	if (r->user && is_protected(w))
 		return fail(r, y, "Esc, q, C-c and x mean the same everywhere: take another key",
-			    "%s cannot be changed", w);
+		            "%s cannot be changed", w);
 	if ((strcmp(w, "x") == 0) != execute)
 		return fail(r, y, "x executes inside a plan, and no other key does",
-			    execute ? "%s cannot execute" : "%s cannot be bound to another action", w);
+		            execute ? "%s cannot execute" : "%s cannot be bound to another action", w);
 	if (execute && strcmp(b->context, "plan") != 0 && strcmp(b->context, "rollback") != 0)
 		return fail(r, y, "only a plan can be executed", "execute has no meaning in %s", b->context);
 	if (strcmp(b->group, "act") == 0 && !(strlen(w) == 1 && is_upper(w[0])))
 		return fail(r, y, "a key that opens a plan is an upper-case letter", "%s cannot open a plan",
-			    w);
+		            w);
 	return 0;
 }
 
 /* The rows of the context that are already there: no key twice, and no key that starts another. */
 static int check_double(struct reader *r, const struct yaml *y, const struct binding *rows, int n,
-			const char *context, const char *w)
+                        const char *context, const char *w)
 {
 	char other[KEYS_LEN];
 	char hint[80];
@@ -153,34 +153,34 @@ static int check_double(struct reader *r, const struct yaml *y, const struct bin
 		while ((p = keys_next(p, other, sizeof(other))) != NULL) {
 			bool same = strcmp(other, w) == 0;
 			bool starts = !in_list(key_names, other) && !in_list(key_names, w) &&
-				      strlen(w) <= 2 && strlen(other) <= 2 && strlen(w) != strlen(other) &&
-				      other[0] == w[0];
+			              strlen(w) <= 2 && strlen(other) <= 2 && strlen(w) != strlen(other) &&
+			              other[0] == w[0];
 
 			if (!same && !starts)
 				continue;
 			snprintf(hint, sizeof(hint), "the other one is in line %d: %.30s", rows[i].line,
-				 rows[i].action);
+			         rows[i].action);
 			return fail(r, y, hint,
-				    same ? "%s is bound twice in %s"
-					 : "%s starts or is started by another key in %s",
-				    w, context);
+			            same ? "%s is bound twice in %s"
+			                 : "%s starts or is started by another key in %s",
+			            w, context);
 		}
 	}
 	return 0;
 }
 
 static int read_word(struct reader *r, const struct yaml *row, const char *key, bool required,
-		     const char **ret)
+                     const char **ret)
 {
 	const struct yaml *y = yaml_get(row, key);
 
 	if (y == NULL) {
 		*ret = "";
 		return required
-			   ? fail(r, row,
-				  "a row is {keys: \"j Down\", action: move down, note: ..., group: move}",
-				  "the binding has no %s", key)
-			   : 0;
+		           ? fail(r, row,
+		                  "a row is {keys: \"j Down\", action: move down, note: ..., group: move}",
+		                  "the binding has no %s", key)
+		           : 0;
 	}
 	if (y->type != YAML_SCALAR)
 		return fail(r, y, "put it in quotes", "%s must be one text", key);
@@ -214,7 +214,7 @@ static int read_row(struct reader *r, const char *context, const struct yaml *ro
 
 	if (row->type != YAML_MAP)
 		return fail(r, row, "a row is {keys: \"j Down\", action: move down, note: ..., group: move}",
-			    "a binding must be a mapping");
+		            "a binding must be a mapping");
 	for (int i = 0; i < row->n; i++)
 		if (!in_list(fields, row->keys[i]))
 			return unknown(r, row->key_at[i], "the key", row->keys[i], fields);
@@ -241,14 +241,14 @@ static int read_row(struct reader *r, const char *context, const struct yaml *ro
 		inherit(r->km, b);
 	if (!in_list(keymap_groups, b->group))
 		return b->group[0] != '\0'
-			   ? unknown(r, yaml_get(row, "group"), "the group", b->group, keymap_groups)
-			   : fail(r, row, "add group: move, open, find, read, act or plan",
-				  "the binding has no group");
+		           ? unknown(r, yaml_get(row, "group"), "the group", b->group, keymap_groups)
+		           : fail(r, row, "add group: move, open, find, read, act or plan",
+		                  "the binding has no group");
 	return 0;
 }
 
 static int check_row(struct reader *r, const struct yaml *row, const struct binding *b,
-		     const struct binding *rows, int n)
+                     const struct binding *rows, int n)
 {
 	const struct yaml *at = yaml_get(row, "keys");
 	const char *p = b->keys;
@@ -287,7 +287,7 @@ static int read_rows(struct reader *r, const struct yaml *root, struct binding *
 	}
 	if (root->type != YAML_MAP)
 		return fail(r, root, "such as: global: [{keys: F5, action: refresh}]",
-			    "the file must be a mapping of contexts");
+		            "the file must be a mapping of contexts");
 	for (int i = 0; i < root->n; i++) {
 		const struct yaml *list = root->items[i];
 
@@ -295,7 +295,7 @@ static int read_rows(struct reader *r, const struct yaml *root, struct binding *
 			return unknown(r, root->key_at[i], "the context", root->keys[i], keymap_contexts);
 		if (list->type != YAML_SEQ)
 			return fail(r, list, "start each row with '- '", "%s must be a list of bindings",
-				    root->keys[i]);
+			            root->keys[i]);
 		for (int k = 0; rc == 0 && k < list->n; k++) {
 			if (n == KEYMAP_BINDINGS_MAX)
 				return fail(r, list->items[k], NULL, "more bindings than there may be");
@@ -347,7 +347,7 @@ static int read_file(struct reader *r, const char *bytes, size_t n, struct bindi
 }
 
 int keymap_parse(struct keymap *ret, const char *name, const char *bytes, size_t n,
-		 const char *const *actions, struct error *e)
+                 const char *const *actions, struct error *e)
 {
 	struct error ignored;
 	struct arena a;
@@ -396,7 +396,7 @@ static const char *keys_left(struct arena *a, const struct binding *d, const str
 
 /* Default rows that keep a key, then the user's, context by context; each checked against those before. */
 static int merge_rows(struct reader *r, const struct binding *mine, int n_mine, struct binding *out,
-		      int *ret_n)
+                      int *ret_n)
 {
 	int n = 0;
 
@@ -435,7 +435,7 @@ static int merge_rows(struct reader *r, const struct binding *mine, int n_mine, 
 }
 
 int keymap_merge(struct keymap *km, const char *name, const char *bytes, size_t n, const char *const *actions,
-		 struct error *e)
+                 struct error *e)
 {
 	struct error ignored;
 	struct arena a;
@@ -450,7 +450,7 @@ int keymap_merge(struct keymap *km, const char *name, const char *bytes, size_t 
 	mine = arena_alloc(&a, KEYMAP_BINDINGS_MAX * sizeof(*mine));
 	all = arena_alloc(&a, KEYMAP_BINDINGS_MAX * sizeof(*all));
 	rc = mine == NULL || all == NULL ? error_set(e, ERR_NOMEM, "out of memory")
-					 : read_file(&r, bytes, n, mine, &n_mine);
+	                                 : read_file(&r, bytes, n, mine, &n_mine);
 	if (rc == 0)
 		rc = merge_rows(&r, mine, n_mine, all, &n_all);
 	if (rc == 0)
@@ -498,7 +498,7 @@ void keymap_free(struct keymap *km)
 }
 
 static const struct binding *find_in(const struct keymap *km, const char *context, const char *word,
-				     bool *prefix)
+                                     bool *prefix)
 {
 	char w[KEYS_LEN];
 
@@ -518,7 +518,7 @@ static const struct binding *find_in(const struct keymap *km, const char *contex
 }
 
 const struct binding *keymap_find(const struct keymap *km, const char *context, const char *word,
-				  bool *ret_prefix)
+                                  bool *ret_prefix)
 {
 	const struct binding *b;
 	bool prefix = false;

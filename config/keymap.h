@@ -41,7 +41,7 @@ extern const char *const keymap_groups[];
  * keymap_free(). e has file, line, column and what would be right.
  */
 int keymap_parse(struct keymap *ret, const char *name, const char *bytes, size_t n,
-		 const char *const *actions, struct error *e) MUST_CHECK;
+                 const char *const *actions, struct error *e) MUST_CHECK;
 
 /*
  * Lays a user's file over km: a key named there leaves the default's row of that context; "action: none" unbinds.
@@ -49,7 +49,7 @@ int keymap_parse(struct keymap *ret, const char *name, const char *bytes, size_t
  * km is untouched on failure.
  */
 int keymap_merge(struct keymap *km, const char *name, const char *bytes, size_t n, const char *const *actions,
-		 struct error *e) MUST_CHECK;
+                 struct error *e) MUST_CHECK;
 
 /*
  * The program's own map with the user's file ($XDG_CONFIG_HOME or ~/.config, towpath/keys.yaml) over it, where one
@@ -63,7 +63,7 @@ void keymap_free(struct keymap *km);
  * start of a longer one there (the g of gg).
  */
 const struct binding *keymap_find(const struct keymap *km, const char *context, const char *word,
-				  bool *ret_prefix);
+                                  bool *ret_prefix);
 
 /* The next word of a binding's keys into dst; returns the rest, NULL at the end. */
 const char *keys_next(const char *keys, char *dst, size_t cap);

@@ -26,7 +26,7 @@ static int find_named(const char *path, const char *who, char *dst, size_t cap, 
 int config_find(const char *explicit_path, char *dst, size_t cap, struct error *e)
 {
 	const char *named = getenv("TOWPATH_CONFIG"), *xdg = getenv("XDG_CONFIG_HOME"),
-		   *home = getenv("HOME");
+	           *home = getenv("HOME");
 	char user[PATH_LEN] = "";
 
 	if (explicit_path != NULL)
@@ -42,7 +42,7 @@ int config_find(const char *explicit_path, char *dst, size_t cap, struct error *
 	if (user[0] != '\0' && file_exists(user))
 		return find_named(user, "", dst, cap, e);
 	error_set(e, ERR_NOT_FOUND, "no towpath.yaml: looked at -c, $TOWPATH_CONFIG, ./towpath.yaml%s%.200s",
-		  user[0] != '\0' ? ", " : "", user);
+	          user[0] != '\0' ? ", " : "", user);
 	error_hint(e, "write one (towpath.yaml(5), examples beside the manual), or try: towpath demo");
 	return ERR_NOT_FOUND;
 }
@@ -98,17 +98,17 @@ static int read_all(struct loader *ld)
 }
 
 int config_parse(const char *name, const char *dir, const char *bytes, size_t n, driver_list drivers,
-		 struct setup **ret, struct error *e)
+                 struct setup **ret, struct error *e)
 {
 	struct error ignored;
 	struct setup *s = calloc(1, sizeof(*s));
 	struct loader ld = {.name = name,
-			    .dir = dir,
-			    .bytes = bytes,
-			    .n = n,
-			    .drivers = drivers,
-			    .s = s,
-			    .e = e != NULL ? e : &ignored};
+	                    .dir = dir,
+	                    .bytes = bytes,
+	                    .n = n,
+	                    .drivers = drivers,
+	                    .s = s,
+	                    .e = e != NULL ? e : &ignored};
 	char hex[65];
 	int rc;
 
@@ -152,7 +152,7 @@ int config_load(const char *path, driver_list drivers, struct setup **ret, struc
 		slash = strrchr(real, '/');
 		slash[slash == real ? 1 : 0] = '\0';
 		rc = name == NULL ? error_set(e, ERR_NOMEM, "out of memory")
-				  : config_parse(name, real, str_text(&bytes), bytes.len, drivers, ret, e);
+		                  : config_parse(name, real, str_text(&bytes), bytes.len, drivers, ret, e);
 		free(name);
 	}
 	str_release(&bytes);

@@ -47,7 +47,7 @@ static const char *word_value(const struct loader *ld, const char *word)
 }
 
 static int unknown_word(struct loader *ld, const struct yaml *y, size_t offset, const char *word,
-			const char *const *keep)
+                        const char *const *keep)
 {
 	const char *names[ARRAY_LEN(driver_words) + 3];
 	struct yaml at = place_in(ld, y, offset, strlen(word) + 2);
@@ -70,7 +70,7 @@ static int unknown_word(struct loader *ld, const struct yaml *y, size_t offset, 
 }
 
 int template_expand(struct loader *ld, const struct yaml *y, const char *text, const char *const *keep,
-		    const char **ret)
+                    const char **ret)
 {
 	struct str out;
 	const char *p = text;
@@ -193,7 +193,7 @@ static bool is_variable_name(const char *s)
 }
 
 static int option_secret(struct loader *ld, const struct option_desc *d, const struct yaml *y,
-			 struct jv **ret)
+                         struct jv **ret)
 {
 	static const char *const names[] = {"env", "file", "command", NULL};
 	struct option_desc inner = {.name = "file", .type = OPTION_PATH};
@@ -230,7 +230,7 @@ static int option_secret(struct loader *ld, const struct option_desc *d, const s
 }
 
 static int option_scalar(struct loader *ld, const struct option_desc *d, const struct yaml *y,
-			 struct jv **ret)
+                         struct jv **ret)
 {
 	const char *s = "";
 	int64_t v = 0;
@@ -291,10 +291,10 @@ static int option_read(struct loader *ld, const struct option_desc *d, const str
 
 /* The default of a row as the node that it would be in the file. */
 static int default_node(struct loader *ld, const struct option_desc *d, const struct yaml *place,
-			const struct yaml **ret)
+                        const struct yaml **ret)
 {
 	bool scalar = d->type != OPTION_ARGV && d->type != OPTION_LIST && d->type != OPTION_MAP &&
-		      d->type != OPTION_SECRET;
+	              d->type != OPTION_SECRET;
 	struct yaml *y;
 
 	if (!scalar)
@@ -363,7 +363,7 @@ static int check_is_map(struct loader *ld, enum port port, const struct yaml *y)
 }
 
 int driver_read(struct loader *ld, enum port port, const struct yaml *base, const struct yaml *over,
-		struct driver_conf *ret)
+                struct driver_conf *ret)
 {
 	const struct driver *d = NULL;
 	const struct yaml *place = over != NULL ? over : base;

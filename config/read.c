@@ -22,7 +22,7 @@ int load_fail(struct loader *ld, const struct yaml *y, const char *fmt, ...)
 }
 
 int load_unknown(struct loader *ld, const struct yaml *y, const char *what, const char *word,
-		 const char *const *names)
+                 const char *const *names)
 {
 	const char *near = near_name(word, names);
 	char list[TEXT_LEN - 20] = "";
@@ -65,8 +65,8 @@ int read_text(struct loader *ld, const char *what, const struct yaml *y, const c
 	if (y->type != YAML_SCALAR) {
 		load_fail(ld, y, "%s must be a text, here is %s", what, type_word(y));
 		error_hint(ld->e, "%s",
-			   y->type == YAML_MAP ? "put a text that starts with { in quotes"
-					       : "write one value, in quotes if it has special characters");
+		           y->type == YAML_MAP ? "put a text that starts with { in quotes"
+		                               : "write one value, in quotes if it has special characters");
 		return ERR_INVALID;
 	}
 	*ret = y->text;
@@ -91,7 +91,7 @@ int read_bool(struct loader *ld, const char *what, const struct yaml *y, bool *r
 }
 
 int read_int(struct loader *ld, const char *what, const struct yaml *y, int64_t min, int64_t max,
-	     int64_t *ret)
+             int64_t *ret)
 {
 	char *end = NULL;
 	long long v = 0;
@@ -117,7 +117,7 @@ int read_int(struct loader *ld, const char *what, const struct yaml *y, int64_t 
 }
 
 int read_duration(struct loader *ld, const char *what, const struct yaml *y, int64_t min, int64_t max,
-		  int64_t *ret)
+                  int64_t *ret)
 {
 	char lo[32], hi[32];
 	int64_t v = 0;
@@ -322,7 +322,7 @@ int read_many(struct loader *ld, const struct field *f, const struct yaml *y, vo
 
 	if (y->type != (dict ? YAML_MAP : YAML_SEQ)) {
 		load_fail(ld, y, "%s must be %s, here is %s", f->name, dict ? "a mapping" : "a list",
-			  type_word(y));
+		          type_word(y));
 		error_hint(ld->e, "%s", dict ? "write name: {...} for each" : "start each element with '- '");
 		return ERR_INVALID;
 	}

@@ -163,7 +163,7 @@ static struct jv *driver_schema(struct arena *a, const struct driver *d, bool pa
 }
 
 static struct jv *port_schema(struct arena *a, enum port port, driver_list drivers, bool partial,
-			      bool may_be_none)
+                              bool may_be_none)
 {
 	struct jv *v = jv_obj(a), *any = jv_arr(a), *none = jv_obj(a);
 
@@ -203,7 +203,7 @@ static struct jv *places_schema(struct arena *a, driver_list drivers)
 }
 
 static struct jv *field_schema(struct arena *a, const struct table *t, const struct field *f,
-			       driver_list drivers)
+                               driver_list drivers)
 {
 	bool place = t == &table_place, top = t == &table_top;
 	struct jv *v;

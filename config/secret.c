@@ -103,18 +103,18 @@ static int read_file(const char *path, struct str *ret, struct error *e)
 		int code = errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
 
 		error_set(e, (enum err)code, "the secret cannot be read: %s",
-			  errno == ELOOP ? "it is a symbolic link" : strerror(errno));
+		          errno == ELOOP ? "it is a symbolic link" : strerror(errno));
 		error_hint(e, "a plain file of yours with mode 0600");
 		rc = code;
 	} else if (!S_ISREG(st.st_mode)) {
 		rc = error_set(e, ERR_INVALID, "the secret is no plain file");
 	} else if (st.st_uid != geteuid() && st.st_uid != 0) {
 		rc = error_set(e, ERR_DENIED, "the secret belongs to another user (uid %lu)",
-			       (unsigned long)st.st_uid);
+		               (unsigned long)st.st_uid);
 		error_hint(e, "it must be yours or root's");
 	} else if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
 		rc = error_set(e, ERR_DENIED, "others may read the secret (mode %04o)",
-			       (unsigned)(st.st_mode & 07777));
+		               (unsigned)(st.st_mode & 07777));
 		error_hint(e, "chmod 600 %.300s", path);
 	} else if (drain(fd, ret, 0) != 0) {
 		rc = error_set(e, ERR_IO, "the secret cannot be read: %s", strerror(errno));
@@ -161,7 +161,7 @@ static int start(const char *const *argv, int fd, pid_t *ret)
 	posix_spawn_file_actions_adddup2(&acts, fd, 1);
 	posix_spawn_file_actions_addopen(&acts, 2, "/dev/null", O_WRONLY, 0);
 	posix_spawnattr_setflags(&attr,
-				 POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	                         POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	posix_spawnattr_setpgroup(&attr, 0);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setsigdefault(&attr, &usual);
@@ -218,7 +218,7 @@ static int read_command(const char *const *argv, const char *dir, struct str *re
 	if (rc != 0) {
 		close(fds[0]);
 		error_set(e, ERR_IO, "the secret's command %.200s cannot be started: %s", argv[0],
-			  strerror(rc));
+		          strerror(rc));
 		error_hint(e, "give its full path");
 		return ERR_IO;
 	}
@@ -236,7 +236,7 @@ static int read_command(const char *const *argv, const char *dir, struct str *re
 		return finish(ret, argv[0], e);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
 		error_set(e, ERR_IO, "the secret's command %.200s ended with %d", argv[0],
-			  WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+		          WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 		error_hint(e, "run it by hand to see why");
 		return ERR_IO;
 	}
@@ -277,7 +277,7 @@ int secret_read(const struct secret_ref *ref, const char *dir, struct str *ret, 
 }
 
 int secret_option(const struct jv *options, const char *name, const char *dir, struct str *ret,
-		  struct error *e)
+                  struct error *e)
 {
 	const struct jv *v = jv_get(options, name);
 	const struct jv *argv = jv_get(v, "command");
@@ -291,7 +291,7 @@ int secret_option(const struct jv *options, const char *name, const char *dir, s
 	} else if (jv_len(argv) > 0) {
 		if (jv_len(argv) > ARGV_MAX)
 			return error_set(e, ERR_INVALID, "the secret's command has more than %d words",
-					 ARGV_MAX);
+			                 ARGV_MAX);
 		for (size_t i = 0; i < jv_len(argv); i++)
 			words[i] = jv_text(jv_at(argv, i), "");
 		ref.source = SECRET_COMMAND;

@@ -11,6 +11,6 @@
  * to 5 s): for workers and starts.
  */
 int secret_option(const struct jv *options, const char *name, const char *dir, struct str *ret,
-		  struct error *e) MUST_CHECK;
+                  struct error *e) MUST_CHECK;
 
 #endif

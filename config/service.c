@@ -62,9 +62,9 @@ static const struct field service_fields[] = {
     {.name = NULL},
 };
 const struct table table_service = {.name = "service",
-				    .text = "Something that is deployed.",
-				    .size = sizeof(struct raw_service),
-				    .fields = service_fields};
+                                    .text = "Something that is deployed.",
+                                    .size = sizeof(struct raw_service),
+                                    .fields = service_fields};
 
 #define PLACE(type_, name_, port_)                                                                           \
 	{                                                                                                    \
@@ -92,9 +92,9 @@ static const struct field place_fields[] = {
     {.name = NULL},
 };
 const struct table table_place = {.name = "environment of a service",
-				  .text = "What differs where a service is deployed.",
-				  .size = sizeof(struct raw_place),
-				  .fields = place_fields};
+                                  .text = "What differs where a service is deployed.",
+                                  .size = sizeof(struct raw_place),
+                                  .fields = place_fields};
 
 int set_services(struct loader *ld, const struct field *f, const struct yaml *y, void *base)
 {
@@ -122,7 +122,7 @@ int set_services(struct loader *ld, const struct field *f, const struct yaml *y,
 			if (strcmp(list.items[k].conf.name, raw->conf.name) != 0)
 				continue;
 			load_fail(ld, yaml_get(y->items[i], "name"), "service %.60s is here twice",
-				  raw->conf.name);
+			          raw->conf.name);
 			error_hint(ld->e, "the first one is in line %d", y->items[k]->line);
 			return ERR_INVALID;
 		}
@@ -135,7 +135,7 @@ int set_services(struct loader *ld, const struct field *f, const struct yaml *y,
 static bool is_false(const struct yaml *y)
 {
 	return y != NULL && (y->type == YAML_NULL ||
-			     (y->type == YAML_SCALAR && !y->quoted && strcmp(y->text, "false") == 0));
+	                     (y->type == YAML_SCALAR && !y->quoted && strcmp(y->text, "false") == 0));
 }
 
 static int check_smoke(struct loader *ld, struct raw_service *raw)
@@ -159,7 +159,7 @@ static int check_smoke(struct loader *ld, struct raw_service *raw)
 
 /* One port of a deployment; takes the conf of the environment before where nothing in it depends on the place. */
 static int place_driver(struct loader *ld, enum port port, const struct yaml *base, const struct yaml *over,
-			struct driver_conf *shared, struct driver_conf *ret)
+                        struct driver_conf *shared, struct driver_conf *ret)
 {
 	int rc;
 
@@ -208,7 +208,7 @@ static int check_instances(struct loader *ld, const struct yaml *y, const struct
 			if (strcmp(p->instances[k].name, p->instances[i].name) != 0)
 				continue;
 			load_fail(ld, yaml_get(list->items[i], "name"), "instance %.60s is here twice",
-				  p->instances[i].name);
+			          p->instances[i].name);
 			error_hint(ld->e, "the first one is in line %d", list->items[k]->line);
 			return ERR_INVALID;
 		}
@@ -217,15 +217,15 @@ static int check_instances(struct loader *ld, const struct yaml *y, const struct
 }
 
 static int place_read(struct loader *ld, const struct raw_service *raw, int env, struct driver_conf *shared,
-		      struct deployment_conf *d)
+                      struct deployment_conf *d)
 {
 	const struct yaml *y = yaml_get(raw->envs, ld->s->envs[env].name);
 	const struct yaml *over_metrics;
 	struct raw_place place = {NULL, 0, {NULL}};
 	struct driver_conf *confs[PORT_COUNT] = {[PORT_DEPLOY] = &d->deploy,
-						 [PORT_MIGRATE] = &d->migrate,
-						 [PORT_LOGS] = &d->logs,
-						 [PORT_VARS] = &d->vars};
+	                                         [PORT_MIGRATE] = &d->migrate,
+	                                         [PORT_LOGS] = &d->logs,
+	                                         [PORT_VARS] = &d->vars};
 	int rc = 0;
 
 	if (y != NULL && y->type == YAML_SCALAR && is_false(y))
@@ -238,7 +238,7 @@ static int place_read(struct loader *ld, const struct raw_service *raw, int env,
 	for (int port = 0; rc == 0 && port < PORT_COUNT; port++)
 		if (confs[port] != NULL)
 			rc = place_driver(ld, (enum port)port, raw->drivers[port], place.drivers[port],
-					  &shared[port], confs[port]);
+			                  &shared[port], confs[port]);
 	over_metrics = place.drivers[PORT_METRICS];
 	if (rc == 0)
 		rc = place_metrics(ld, over_metrics != NULL ? over_metrics : raw->drivers[PORT_METRICS], d);
@@ -246,7 +246,7 @@ static int place_read(struct loader *ld, const struct raw_service *raw, int env,
 		return rc;
 	if (d->deploy.driver == NULL) {
 		load_fail(ld, y != NULL ? y : raw->node, "service %.60s has no deploy in %.60s",
-			  raw->conf.name, ld->env);
+		          raw->conf.name, ld->env);
 		error_hint(ld->e, "add deploy: {driver: ...}, or %s: false under environments", ld->env);
 		return ERR_INVALID;
 	}

@@ -125,7 +125,7 @@ static int read_path(struct loader *ld, const struct yaml *map, const char *wher
 
 /* A small mapping with two known keys. */
 static int check_pair(struct loader *ld, const struct field *f, const struct yaml *y,
-		      const char *const *names)
+                      const char *const *names)
 {
 	if (y->type != YAML_MAP) {
 		load_fail(ld, y, "%s must be a mapping", f->name);
@@ -218,7 +218,7 @@ static const struct field step_fields[] = {
      .set = set_headers,
      .kind = "mapping of texts",
      .schema =
-	 "{\"type\":\"object\",\"additionalProperties\":{\"type\":[\"string\",\"number\",\"boolean\"]}}",
+         "{\"type\":\"object\",\"additionalProperties\":{\"type\":[\"string\",\"number\",\"boolean\"]}}",
      .text = "Headers of the request.",
      .example = "{Accept: application/json}"},
     {.name = "body",
@@ -239,7 +239,7 @@ static const struct field step_fields[] = {
      .set = set_json,
      .kind = "{path, equals}",
      .schema = "{\"type\":\"object\",\"required\":[\"path\"],\"additionalProperties\":false,"
-	       "\"properties\":{\"path\":{\"type\":\"string\"},\"equals\":true}}",
+               "\"properties\":{\"path\":{\"type\":\"string\"},\"equals\":true}}",
      .text = "A place in the JSON reply that must exist, and be equal where equals is given.",
      .example = "{path: .status, equals: ok}"},
     {.name = "regex",
@@ -260,7 +260,7 @@ static const struct field step_fields[] = {
      .set = set_capture,
      .kind = "{name, path}",
      .schema = "{\"type\":\"object\",\"required\":[\"name\",\"path\"],\"additionalProperties\":false,"
-	       "\"properties\":{\"name\":{\"type\":\"string\"},\"path\":{\"type\":\"string\"}}}",
+               "\"properties\":{\"name\":{\"type\":\"string\"},\"path\":{\"type\":\"string\"}}}",
      .text = "Keeps a place of the JSON reply for steps that come after this one.",
      .example = "{name: rev, path: .revision}"},
     {.name = "tap",
@@ -283,10 +283,10 @@ static const struct field step_fields[] = {
     {.name = NULL},
 };
 const struct table table_step = {.name = "step",
-				 .text = "One question of a smoke suite: a request or a command.",
-				 .size = sizeof(struct smoke_step_conf),
-				 .fields = step_fields,
-				 .check = step_check};
+                                 .text = "One question of a smoke suite: a request or a command.",
+                                 .size = sizeof(struct smoke_step_conf),
+                                 .fields = step_fields,
+                                 .check = step_check};
 
 static const struct field suite_fields[] = {
     {.name = "steps",
@@ -302,21 +302,21 @@ static const struct field suite_fields[] = {
     {.name = NULL},
 };
 const struct table table_suite = {.name = "smoke suite",
-				  .text = "Questions that tell whether a release works.",
-				  .size = sizeof(struct smoke_suite_conf),
-				  .fields = suite_fields,
-				  .check = suite_check};
+                                  .text = "Questions that tell whether a release works.",
+                                  .size = sizeof(struct smoke_suite_conf),
+                                  .fields = suite_fields,
+                                  .check = suite_check};
 
 int step_check(struct loader *ld, const struct yaml *y, void *base)
 {
 	static const char *const http_only[] = {"method", "headers", "body",    "status",
-						"json",   "regex",   "latency", "capture"};
+	                                        "json",   "regex",   "latency", "capture"};
 	const struct smoke_step_conf *step = base;
 	const struct yaml *v;
 
 	if ((step->url != NULL) == (step->argv != NULL)) {
 		load_fail(ld, y, "step %.60s has %s", step->name,
-			  step->url != NULL ? "both url and command" : "neither url nor command");
+		          step->url != NULL ? "both url and command" : "neither url nor command");
 		error_hint(ld->e, "give one of them");
 		return ERR_INVALID;
 	}
@@ -366,7 +366,7 @@ static bool walk(const struct smoke_suite_conf *s, int i, int goal, bool *seen)
 
 /* Every ${name} in text must be captured by a step before this one. */
 static int check_captures(struct loader *ld, const struct yaml *at, const struct smoke_suite_conf *s,
-			  const bool *before, const char *text)
+                          const bool *before, const char *text)
 {
 	for (const char *p = text; p != NULL && (p = strstr(p, "${")) != NULL; p += 2) {
 		size_t n = strcspn(p + 2, "}");
@@ -380,7 +380,7 @@ static int check_captures(struct loader *ld, const struct yaml *at, const struct
 			continue;
 		for (int i = 0; i < s->n_steps && !found; i++)
 			found = before[i] && s->steps[i].capture_name != NULL &&
-				strcmp(s->steps[i].capture_name, name) == 0;
+			        strcmp(s->steps[i].capture_name, name) == 0;
 		if (found)
 			continue;
 		load_fail(ld, at, "${%s} is captured by no step before this one", name);
@@ -401,7 +401,7 @@ static const struct yaml *after_node(const struct yaml *step, int k)
 }
 
 static int check_step_order(struct loader *ld, const struct yaml *node, const struct smoke_suite_conf *s,
-			    int i)
+                            int i)
 {
 	static const char *const texts[] = {"url", "body"};
 	const struct smoke_step_conf *step = &s->steps[i];
@@ -445,7 +445,7 @@ int suite_check(struct loader *ld, const struct yaml *y, void *base)
 		if (first == i)
 			continue;
 		load_fail(ld, yaml_get(steps->items[i], "name"), "step %.60s is here twice",
-			  s->steps[i].name);
+		          s->steps[i].name);
 		error_hint(ld->e, "the first one is in line %d", steps->items[first]->line);
 		return ERR_INVALID;
 	}

@@ -20,7 +20,7 @@ static int set_short(struct loader *ld, const struct field *f, const struct yaml
 	if (strlen(s) >= SHORT_LEN || !text_is_slug(s)) {
 		load_fail(ld, y, "short %.60s is no valid token", s);
 		error_hint(ld->e, "1 to %d small letters, digits or '-': people type it to confirm",
-			   SHORT_LEN - 1);
+		           SHORT_LEN - 1);
 		return ERR_INVALID;
 	}
 	str_copy(env->short_name, sizeof(env->short_name), s);
@@ -71,8 +71,8 @@ static int set_zone(struct loader *ld, const struct field *f, const struct yaml 
 		return 0;
 	load_fail(ld, y, "zone %.60s is not known on this machine", fr->zone_name);
 	error_hint(ld->e, file_exists("/usr/share/zoneinfo/Europe/Berlin")
-			      ? "an IANA name such as Europe/Berlin, or UTC"
-			      : "install the package tzdata, or use UTC");
+	                      ? "an IANA name such as Europe/Berlin, or UTC"
+	                      : "install the package tzdata, or use UTC");
 	return ERR_INVALID;
 }
 
@@ -102,8 +102,8 @@ static int check_thresholds(struct loader *ld, const struct yaml *y, void *base)
 {
 	const struct thresholds *t = base;
 	const char *key = t->error_pct_warn > t->error_pct_fail ? "errors"
-			  : t->p99_ms_warn > t->p99_ms_fail     ? "p99"
-								: NULL;
+	                  : t->p99_ms_warn > t->p99_ms_fail     ? "p99"
+	                                                        : NULL;
 	char name[32];
 	const struct yaml *at;
 
@@ -161,9 +161,9 @@ static const struct field instance_fields[] = {
     {.name = NULL},
 };
 const struct table table_instance = {.name = "instance",
-				     .text = "One process or host of a deployment.",
-				     .size = sizeof(struct instance_conf),
-				     .fields = instance_fields};
+                                     .text = "One process or host of a deployment.",
+                                     .size = sizeof(struct instance_conf),
+                                     .fields = instance_fields};
 
 static const struct field freeze_fields[] = {
     {.name = "reason",
@@ -192,10 +192,10 @@ static const struct field freeze_fields[] = {
     {.name = NULL},
 };
 const struct table table_freeze = {.name = "freeze",
-				   .text = "A weekly time in which nothing may be promoted.",
-				   .size = sizeof(struct freeze_window),
-				   .fields = freeze_fields,
-				   .check = check_freeze};
+                                   .text = "A weekly time in which nothing may be promoted.",
+                                   .size = sizeof(struct freeze_window),
+                                   .fields = freeze_fields,
+                                   .check = check_freeze};
 
 #define GATE(kind) offsetof(struct policy, gate_on[kind])
 static const struct field gates_fields[] = {
@@ -256,10 +256,10 @@ static const struct field gates_fields[] = {
     {.name = NULL},
 };
 const struct table table_gates = {.name = "gates",
-				  .text = "Conditions that must hold before a plan may run.",
-				  .size = sizeof(struct policy),
-				  .fields = gates_fields,
-				  .check = check_gates};
+                                  .text = "Conditions that must hold before a plan may run.",
+                                  .size = sizeof(struct policy),
+                                  .fields = gates_fields,
+                                  .check = check_gates};
 
 #define POLICY(member) offsetof(struct env_conf, policy.member)
 static const struct field env_fields[] = {
@@ -289,8 +289,8 @@ static const struct field env_fields[] = {
      .max = 3,
      .schema = "{\"type\":\"integer\",\"minimum\":1,\"maximum\":3}",
      .text = "Friction of a promotion: 1 a key, 2 two keys, 3 a typed name. By default 3 in production, 1 "
-	     "for the "
-	     "first environment, else 2."},
+             "for the "
+             "first environment, else 2."},
     {.name = "gates",
      .type = FIELD_MAP,
      .sub = &table_gates,
@@ -325,10 +325,10 @@ static const struct field env_fields[] = {
     {.name = NULL},
 };
 const struct table table_env = {.name = "environment",
-				.text = "A place in the promotion path.",
-				.size = sizeof(struct env_conf),
-				.fields = env_fields,
-				.check = check_env};
+                                .text = "A place in the promotion path.",
+                                .size = sizeof(struct env_conf),
+                                .fields = env_fields,
+                                .check = check_env};
 
 static const struct field thresholds_fields[] = {
     {.name = "errors_warn",
@@ -369,10 +369,10 @@ static const struct field thresholds_fields[] = {
     {.name = NULL},
 };
 const struct table table_thresholds = {.name = "thresholds",
-				       .text = "When numbers turn a deployment yellow or red.",
-				       .size = sizeof(struct thresholds),
-				       .fields = thresholds_fields,
-				       .check = check_thresholds};
+                                       .text = "When numbers turn a deployment yellow or red.",
+                                       .size = sizeof(struct thresholds),
+                                       .fields = thresholds_fields,
+                                       .check = check_thresholds};
 
 static const struct field ui_fields[] = {
     {.name = "theme",
@@ -381,8 +381,8 @@ static const struct field ui_fields[] = {
      .at = offsetof(struct setup, theme),
      .max = 1000,
      .text = "auto (dark or light as the terminal's background), dark, light, mono, classic, or the path of "
-	     "a theme "
-	     "file.",
+             "a theme "
+             "file.",
      .example = "light"},
     {.name = "glyphs",
      .type = FIELD_CHOICE,
@@ -413,19 +413,19 @@ static int check_environments(struct loader *ld, const struct yaml *y)
 
 			if (strcmp(o->name, env->name) == 0 || strcmp(o->short_name, env->name) == 0) {
 				load_fail(ld, yaml_get(node, "name"), "environment %.60s is here twice",
-					  env->name);
+				          env->name);
 				error_hint(ld->e,
-					   "names and short tokens are unique; the other is in line %d",
-					   y->items[k]->line);
+				           "names and short tokens are unique; the other is in line %d",
+				           y->items[k]->line);
 				return ERR_INVALID;
 			}
 			if (strcmp(o->short_name, env->short_name) == 0 ||
 			    strcmp(o->name, env->short_name) == 0) {
 				load_fail(ld, at != NULL ? at : yaml_get(node, "name"),
-					  "short token %s of %.60s is also that of %.60s", env->short_name,
-					  env->name, o->name);
+				          "short token %s of %.60s is also that of %.60s", env->short_name,
+				          env->name, o->name);
 				error_hint(ld->e, "add short: with another token of at most %d characters",
-					   SHORT_LEN - 1);
+				           SHORT_LEN - 1);
 				return ERR_INVALID;
 			}
 		}
@@ -502,5 +502,5 @@ static const struct field top_fields[] = {
 const struct table table_top = {.name = "towpath.yaml", .text = "The file as a whole.", .fields = top_fields};
 
 const struct table *const tables[] = {&table_top,        &table_ui,    &table_env,      &table_gates,
-				      &table_freeze,     &table_suite, &table_step,     &table_service,
-				      &table_thresholds, &table_place, &table_instance, NULL};
+                                      &table_freeze,     &table_suite, &table_step,     &table_service,
+                                      &table_thresholds, &table_place, &table_instance, NULL};

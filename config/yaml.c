@@ -197,7 +197,7 @@ static int check_props(struct builder *b, struct fy_token *anchor, struct fy_tok
 	if (t == NULL)
 		return 0;
 	return fail_at(b, m != NULL ? m->line + 1 : 1, MAX(col, 1), "write the value out where it is needed",
-		       anchor != NULL ? "anchors are not allowed" : "tags are not allowed");
+	               anchor != NULL ? "anchors are not allowed" : "tags are not allowed");
 }
 
 static bool is_null(const char *s) { return *s == '\0' || strcmp(s, "~") == 0 || strcmp(s, "null") == 0; }
@@ -235,7 +235,7 @@ static int on_scalar(struct builder *b, struct fy_event *ev)
 		y->col--;
 	if (n > 0 && (memchr(s, '\0', n) != NULL || !is_printable(s, n)))
 		return fail_at(b, y->line, y->col, "write printable characters",
-			       "a value with a control or invisible character");
+		               "a value with a control or invisible character");
 	y->text = arena_strndup(b->a, n > 0 ? s : "", n);
 	if (y->text == NULL)
 		return 0;
@@ -251,7 +251,7 @@ static int on_start(struct builder *b, struct fy_event *ev, enum yaml_type type)
 	struct yaml *y = node_new(b, type, ev);
 	bool map = type == YAML_MAP;
 	int rc = check_props(b, map ? ev->mapping_start.anchor : ev->sequence_start.anchor,
-			     map ? ev->mapping_start.tag : ev->sequence_start.tag);
+	                     map ? ev->mapping_start.tag : ev->sequence_start.tag);
 
 	if (rc != 0 || y == NULL)
 		return rc;
@@ -279,12 +279,12 @@ static int on_event(struct builder *b, struct fy_event *ev)
 	case FYET_ALIAS:
 		m = fy_event_start_mark(ev);
 		return fail_at(b, m != NULL ? m->line + 1 : 1, m != NULL ? MAX(m->column, 1) : 1,
-			       "write the value out where it is needed", "aliases are not allowed");
+		               "write the value out where it is needed", "aliases are not allowed");
 	case FYET_DOCUMENT_START:
 		m = fy_event_start_mark(ev);
 		if (b->n_docs++ > 0)
 			return fail_at(b, m != NULL ? m->line + 1 : 1, m != NULL ? m->column + 1 : 1,
-				       "one document in a file", "a second document");
+			               "one document in a file", "a second document");
 		return 0;
 	case FYET_NONE:
 	case FYET_STREAM_START:
@@ -305,7 +305,7 @@ static int syntax_error(struct builder *b, struct fy_diag *diag, int last_line)
 		return fail_at(b, last_line, 1, "check indentation and quotes near here", "no valid YAML");
 	text_cleanz(text, sizeof(text), d->msg);
 	return fail_at(b, MAX(d->line, 1), MAX(d->column, 1), "check indentation, quotes and brackets here",
-		       text);
+	               text);
 }
 
 static void diag_quiet(struct fy_diag *diag, void *user, const char *buf, size_t len)
@@ -341,12 +341,12 @@ static int run_parser(struct builder *b, struct fy_parser *p, struct fy_diag *di
 }
 
 int yaml_parse(struct arena *a, const char *name, const char *bytes, size_t n, const struct yaml **ret,
-	       struct error *e)
+               struct error *e)
 {
 	struct builder b = {.a = a, .name = name, .e = e};
 	struct fy_diag_cfg dcfg = {.output_fn = diag_quiet, .level = FYET_ERROR, .module_mask = ~0u};
 	struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_DISABLE_MMAP_OPT |
-					    FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE};
+	                                    FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE};
 	struct fy_parser *p;
 	int rc;
 

@@ -23,7 +23,7 @@ struct yaml {
 
 /* Parses one document; name stands in errors. The tree lives in a. */
 int yaml_parse(struct arena *a, const char *name, const char *bytes, size_t n, const struct yaml **ret,
-	       struct error *e) MUST_CHECK;
+               struct error *e) MUST_CHECK;
 const struct yaml *yaml_get(const struct yaml *map, const char *key); /* NULL where absent */
 /* Sets e with the place of y. Returns ERR_INVALID. */
 int yaml_error(const struct yaml *y, const char *name, struct error *e, const char *fmt, ...)

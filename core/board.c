@@ -13,7 +13,7 @@ static bool is_frozen(const struct model *m, int service, int env)
 			return true;
 	return m->store != NULL &&
 	       freeze_active(m->store->decisions, m->store->n_decisions, m->setup->services[service].name,
-			     e->name, m->now_us) != NULL;
+	                     e->name, m->now_us) != NULL;
 }
 
 enum state board_state(const struct model *m, int service, int env)
@@ -47,7 +47,7 @@ struct migration_badge board_migrations(const struct model *m, int service, int 
 	}
 	if (src->failing_since_us != 0 || set == NULL || source_is_stale(m, src)) {
 		snprintf(b.text, sizeof(b.text), "%s",
-			 src->failing_since_us != 0 ? src->last->text : "not known yet");
+		         src->failing_since_us != 0 ? src->last->text : "not known yet");
 		return b;
 	}
 	b.n_pending = set->n_pending;
@@ -68,7 +68,7 @@ struct migration_badge board_migrations(const struct model *m, int service, int 
 	} else {
 		b.state = STATE_OK;
 		snprintf(b.text, sizeof(b.text), "in step%s",
-			 set->n_missing > 0 ? ", database is ahead" : "");
+		         set->n_missing > 0 ? ", database is ahead" : "");
 	}
 	return b;
 }

@@ -148,7 +148,7 @@ static void plain_take(struct dotenv *d, struct dotenv_entry *entry)
 	size_t from = d->at, to;
 
 	while (!at_line_end(d) && !(peek(d) == '#' && (d->at == from || d->bytes[d->at - 1] == ' ' ||
-						       d->bytes[d->at - 1] == '\t')))
+	                                               d->bytes[d->at - 1] == '\t')))
 		d->at++;
 	to = d->at;
 	while (to > from && (d->bytes[to - 1] == ' ' || d->bytes[to - 1] == '\t'))

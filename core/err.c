@@ -47,7 +47,7 @@ void error_format(const struct error *e, char *dst, size_t cap)
 	else if (e->where[0] != '\0')
 		snprintf(place, sizeof(place), "%s: ", e->where);
 	snprintf(dst, cap, "%s%s%s%s%s", place, e->text, e->hint[0] != '\0' ? " (" : "", e->hint,
-		 e->hint[0] != '\0' ? ")" : "");
+	         e->hint[0] != '\0' ? ")" : "");
 }
 
 const char *err_name(enum err code)

@@ -148,7 +148,7 @@ static bool is_histogram(enum family_type t) { return t == TYPE_HISTOGRAM || t =
 
 /* The labels but le and quantile, and but the metric's own in a stateset, are the same? */
 static bool same_group(const struct family *f, const struct exposition_sample *a,
-		       const struct exposition_sample *b)
+                       const struct exposition_sample *b)
 {
 	int n[2] = {0, 0};
 	const struct exposition_sample *both[2] = {a, b};
@@ -173,8 +173,8 @@ static bool same_group(const struct family *f, const struct exposition_sample *a
 static const char *check_value(const struct family *f, const char *suffix, const struct exposition_sample *s)
 {
 	const bool counts = strcmp(suffix, "_total") == 0 || strcmp(suffix, "_bucket") == 0 ||
-			    strcmp(suffix, "_count") == 0 || strcmp(suffix, "_gcount") == 0 ||
-			    strcmp(suffix, "_sum") == 0;
+	                    strcmp(suffix, "_count") == 0 || strcmp(suffix, "_gcount") == 0 ||
+	                    strcmp(suffix, "_sum") == 0;
 	const char *label;
 	double v;
 
@@ -426,7 +426,7 @@ static const char *add_sample(struct parse *p, const struct exposition_sample *s
 	if (x->n_samples == p->cap) {
 		p->cap = MAX(256, p->cap * 2);
 		x->samples = arena_grow(&x->arena, x->samples, (size_t)x->n_samples, (size_t)p->cap,
-					sizeof(*x->samples));
+		                        sizeof(*x->samples));
 	}
 	if (x->samples == NULL)
 		return "it does not fit";
@@ -488,7 +488,7 @@ static const char *parse_text_line(struct parse *p, const char *line, size_t n)
 }
 
 int exposition_parse(struct exposition *ret, const char *bytes, size_t n, enum exposition_format format,
-		     struct error *e)
+                     struct error *e)
 {
 	struct parse p = {.x = ret, .format = format};
 	const char *wrong = NULL;
@@ -498,14 +498,14 @@ int exposition_parse(struct exposition *ret, const char *bytes, size_t n, enum e
 	arena_init(&ret->arena, ARENA_DEFAULT_MAX);
 	if (n > EXPOSITION_BYTES_MAX)
 		return error_set(e, ERR_NOMEM, "it has more than %d MiB",
-				 EXPOSITION_BYTES_MAX / (1024 * 1024));
+		                 EXPOSITION_BYTES_MAX / (1024 * 1024));
 	while (n > 0 && wrong == NULL) {
 		const char *end = memchr(bytes, '\n', n);
 		const size_t len = end != NULL ? (size_t)(end - bytes) : n;
 
 		line++;
 		wrong = format == EXPOSITION_OPENMETRICS ? parse_open_line(&p, bytes, len)
-							 : parse_text_line(&p, bytes, len);
+		                                         : parse_text_line(&p, bytes, len);
 		bytes += len + (end != NULL);
 		n -= len + (end != NULL);
 	}

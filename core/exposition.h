@@ -36,7 +36,7 @@ enum exposition_format { EXPOSITION_TEXT, EXPOSITION_OPENMETRICS };
  * Release it with exposition_release() in any case.
  */
 int exposition_parse(struct exposition *ret, const char *bytes, size_t n, enum exposition_format format,
-		     struct error *e) MUST_CHECK;
+                     struct error *e) MUST_CHECK;
 void exposition_release(struct exposition *x);
 
 /* The format that a Content-Type names (foreign bytes); text 0.0.4 for all but OpenMetrics. */

@@ -295,7 +295,7 @@ static const char *take_values(struct cur *c, struct exposition_sample *s, struc
 }
 
 const char *exposition_scan_sample(const char *line, size_t n, enum exposition_format format, struct arena *a,
-				   struct exposition_sample *ret, struct exposition_exemplar *exemplar)
+                                   struct exposition_sample *ret, struct exposition_exemplar *exemplar)
 {
 	struct cur c = {line, line + n, format, a};
 	const size_t name = exposition_name(line, n);

@@ -12,7 +12,7 @@ struct exposition_exemplar {
 
 /* What is wrong with a piece of a line; NULL: nothing. The texts are constants. */
 const char *exposition_scan_sample(const char *line, size_t n, enum exposition_format format, struct arena *a,
-				   struct exposition_sample *ret, struct exposition_exemplar *exemplar);
+                                   struct exposition_sample *ret, struct exposition_exemplar *exemplar);
 
 /* Reads a number as the format allows it, from the whole of n bytes. */
 bool exposition_number(const char *s, size_t n, enum exposition_format format, double *ret);

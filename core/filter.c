@@ -119,7 +119,7 @@ static char *delimited_read(struct parser *ps, char close, bool keep_other_backs
 		if (*ps->p == '\0') {
 			fail(ps, start - 1,
 			     close == '/' ? "the regular expression is not closed"
-					  : "the quote is not closed",
+			                  : "the quote is not closed",
 			     close == '/' ? "end it with /, or put a path into quotes" : "end it with \"");
 			return NULL;
 		}
@@ -271,12 +271,12 @@ static struct node *time_node(struct parser *ps, struct node *n, const char *at)
 	} else if (!is_age && clock_read(n->value, &n->time_us)) {
 		n->when = WHEN_CLOCK;
 	} else if (!is_age && n->value[0] != '\0' &&
-		   time_scan(n->value, strlen(n->value), &n->time_us, NULL) == strlen(n->value)) {
+	           time_scan(n->value, strlen(n->value), &n->time_us, NULL) == strlen(n->value)) {
 		n->when = WHEN_AT;
 	} else {
 		return fail(ps, at, is_age ? "age takes a duration" : "since and until take a time",
-			    is_age ? "such as age<10m or age>=1h30m"
-				   : "such as since:10m since:02:40 until:2026-10-27T03:00Z");
+		            is_age ? "such as age<10m or age>=1h30m"
+		                   : "such as since:10m since:02:40 until:2026-10-27T03:00Z");
 	}
 	if (is_age) {
 		/* Younger is later: age<10m is time>now-10m. */
@@ -308,7 +308,7 @@ static struct node *field_parse(struct parser *ps, size_t n_key, enum op op, siz
 		return fail(ps, at, "a regular expression goes behind a colon", "such as path:/^\\/api/");
 	if (strcmp(n->key, "age") == 0 || strcmp(n->key, "since") == 0 || strcmp(n->key, "until") == 0)
 		return n->is_regex ? fail(ps, at, "a time is no regular expression", NULL)
-				   : time_node(ps, n, at);
+		                   : time_node(ps, n, at);
 	if (ordered && n->value[0] == '\0')
 		return fail(ps, at, "the value is missing", "such as level>=warn");
 	n->number = number_read(n->value, &n->has_unit);
@@ -346,7 +346,7 @@ static struct node *leaf_parse(struct parser *ps)
 		return NULL;
 	if (n->value[0] == '\0')
 		return fail(ps, at, n->is_regex ? "the regular expression is empty" : "the text is empty",
-			    NULL);
+		            NULL);
 	return value_compile(ps, n, at) ? n : NULL;
 }
 
@@ -405,7 +405,7 @@ static struct node *all_parse(struct parser *ps)
 	skip_space(ps);
 	if (all_ends(ps))
 		return fail(ps, ps->p, *ps->p == '|' ? "nothing before |" : "nothing here",
-			    "such as (timeout | refused)");
+		            "such as (timeout | refused)");
 	do {
 		struct node *n = term_parse(ps), *both;
 
@@ -481,8 +481,8 @@ static void pattern_literal(const char *p, bool ignore_case, struct run *r)
 			while (*p != '\0' && *p != ']')
 				p += *p == '\\' && p[1] != '\0' ? 2
 				     : *p == '[' && p[1] == ':' && strchr(p, ']') != NULL
-					 ? strchr(p, ']') + 1 - p
-					 : 1;
+				         ? strchr(p, ']') + 1 - p
+				         : 1;
 			run_end(r);
 			if (*p == '\0')
 				return;
@@ -637,7 +637,7 @@ static enum match_verdict field_verdict(const struct node *n, const struct filte
 
 	if (text == NULL)
 		return verdict((n->op == OP_NE && n->value[0] != '\0') ||
-			       (n->op == OP_EQ && n->value[0] == '\0'));
+		               (n->op == OP_EQ && n->value[0] == '\0'));
 	if (n->level != LOG_NONE) {
 		enum log_level l = log_level_parse(text, strlen(text));
 
@@ -647,7 +647,7 @@ static enum match_verdict field_verdict(const struct node *n, const struct filte
 	}
 	if (n->op == OP_HAS)
 		return n->m != NULL ? match_find(n->m, text, strlen(text), NULL, NULL)
-				    : verdict(text[0] != '\0');
+		                    : verdict(text[0] != '\0');
 	if (n->op == OP_EQ || n->op == OP_NE) {
 		order = n->ignore_case ? strcasecmp(text, n->value) : strcmp(text, n->value);
 		return verdict(order_holds(n->op, order));

@@ -50,7 +50,7 @@ static void image_eval(struct gate *g, const struct plan *p, const struct gate_f
 	switch (f->image.kind) {
 	case OUTCOME_OK:
 		gate_say(g, GATE_OPEN, "image %s is in the registry, every byte matches its digest",
-			 short_digest(p->to.digest, hex));
+		         short_digest(p->to.digest, hex));
 		return;
 	case OUTCOME_FAILED:
 		gate_say(g, GATE_CLOSED, "%s", f->image.text);
@@ -66,9 +66,9 @@ static void image_eval(struct gate *g, const struct plan *p, const struct gate_f
 	case OUTCOME_COUNT: break;
 	}
 	gate_say(g, GATE_UNKNOWN, "the image could not be checked: %s",
-		 f->image.text[0] != '\0' ? f->image.text : "no answer");
+	         f->image.text[0] != '\0' ? f->image.text : "no answer");
 	gate_next(g, "%s",
-		  f->image.hint[0] != '\0' ? f->image.hint : "make the registry reachable and plan again");
+	          f->image.hint[0] != '\0' ? f->image.hint : "make the registry reachable and plan again");
 }
 
 static void migrations_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
@@ -98,8 +98,8 @@ static void migrations_eval(struct gate *g, const struct plan *p, const struct g
 	if (set->n_failed > 0 || set->n_running > 0) {
 		gate_say(g, GATE_CLOSED, "%d failed, %d running", set->n_failed, set->n_running);
 		gate_next(g, "%s",
-			  set->n_failed > 0 ? "resolve the failed migration first"
-					    : "wait until it has ended");
+		          set->n_failed > 0 ? "resolve the failed migration first"
+		                            : "wait until it has ended");
 		return;
 	}
 	if (set->n_unknown > 0) {
@@ -114,7 +114,7 @@ static void migrations_eval(struct gate *g, const struct plan *p, const struct g
 		gate_say(g, GATE_OPEN, "no migration is pending, %d are applied%s", set->n_applied, odd);
 	else
 		gate_say(g, GATE_OPEN, "%d to run, %d are applied, nothing blocks them%s", set->n_pending,
-			 set->n_applied, odd);
+		         set->n_applied, odd);
 }
 
 static void config_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
@@ -139,14 +139,14 @@ static void config_eval(struct gate *g, const struct plan *p, const struct gate_
 			continue;
 		if (n_missing++ < NAMES_SHOWN && used < sizeof(names)) {
 			int n = snprintf(names + used, sizeof(names) - used, "%s%s", used > 0 ? ", " : "",
-					 v->key);
+			                 v->key);
 
 			used += n > 0 ? (size_t)n : 0;
 		}
 	}
 	if (n_missing > 0) {
 		gate_say(g, GATE_CLOSED, "%d required env key%s missing or empty: %s%s", n_missing,
-			 n_missing == 1 ? " is" : "s are", names, n_missing > NAMES_SHOWN ? ", .." : "");
+		         n_missing == 1 ? " is" : "s are", names, n_missing > NAMES_SHOWN ? ", .." : "");
 		gate_next(g, "set %s in %s and plan again", n_missing == 1 ? "it" : "them", p->env);
 		return;
 	}
@@ -177,19 +177,19 @@ static void smoke_eval(struct gate *g, const struct plan *p, const struct gate_f
 	time_age(age, sizeof(age), f->now_us - r->ended_us);
 	if (r->state != SMOKE_PASSED) {
 		gate_say(g, r->state == SMOKE_FAILED ? GATE_CLOSED : GATE_UNKNOWN,
-			 "smoke %s %s on %s, %d/%d, %s ago", r->suite, smoke_state_name(r->state),
-			 p->source_env, passed, r->n_steps, age);
+		         "smoke %s %s on %s, %d/%d, %s ago", r->suite, smoke_state_name(r->state),
+		         p->source_env, passed, r->n_steps, age);
 		gate_next(g, "find out why, then: towpath smoke %s %s", p->service, p->source_env);
 		return;
 	}
 	if (p->policy.smoke_max_age_us > 0 && f->now_us - r->ended_us > p->policy.smoke_max_age_us) {
 		gate_say(g, GATE_WAITS, "smoke %s %d/%d on %s is too old: %s ago", r->suite, passed,
-			 r->n_steps, p->source_env, age);
+		         r->n_steps, p->source_env, age);
 		gate_next(g, "towpath smoke %s %s", p->service, p->source_env);
 		return;
 	}
 	gate_say(g, GATE_OPEN, "smoke %s %d/%d on %s, %s ago", r->suite, passed, r->n_steps, p->source_env,
-		 age);
+	         age);
 }
 
 static void soak_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
@@ -218,7 +218,7 @@ static void soak_eval(struct gate *g, const struct plan *p, const struct gate_fa
 }
 
 const struct decision *freeze_active(const struct decision *d, int n, const char *service, const char *env,
-				     int64_t now_us)
+                                     int64_t now_us)
 {
 	const struct decision *found = NULL;
 
@@ -263,7 +263,7 @@ static void freeze_eval(struct gate *g, const struct plan *p, const struct gate_
 }
 
 int approvals_count(const struct decision *d, int n, const char *plan_digest, const char *requester,
-		    int64_t valid_us, int64_t now_us, bool *ret_rejected, char *ret_names, size_t cap)
+                    int64_t valid_us, int64_t now_us, bool *ret_rejected, char *ret_names, size_t cap)
 {
 	bool rejected = false;
 	size_t used = 0;
@@ -317,14 +317,14 @@ static void approval_eval(struct gate *g, const struct plan *p, const struct gat
 		return;
 	}
 	n = approvals_count(f->decisions, f->n_decisions, p->digest, p->requester,
-			    p->policy.approval_valid_us, f->now_us, &rejected, names, sizeof(names));
+	                    p->policy.approval_valid_us, f->now_us, &rejected, names, sizeof(names));
 	if (rejected) {
 		gate_say(g, GATE_CLOSED, "rejected");
 		for (int i = 0; i < f->n_decisions; i++)
 			if (f->decisions[i].kind == DECISION_REJECT &&
 			    strcmp(f->decisions[i].plan, p->digest) == 0)
 				gate_say(g, GATE_CLOSED, "rejected by %s: %.200s", f->decisions[i].actor,
-					 f->decisions[i].reason);
+				         f->decisions[i].reason);
 		gate_next(g, "whoever rejected it can approve it, or make another plan");
 		return;
 	}
@@ -333,16 +333,16 @@ static void approval_eval(struct gate *g, const struct plan *p, const struct gat
 		return;
 	}
 	gate_say(g, GATE_WAITS, "%d of %d approval%s%s%s", n, p->policy.approvals,
-		 p->policy.approvals == 1 ? "" : "s", n > 0 ? ": " : "", names);
+	         p->policy.approvals == 1 ? "" : "s", n > 0 ? ": " : "", names);
 	gate_next(g, "somebody other than %s: towpath approve %s",
-		  p->requester[0] != '\0' ? p->requester : "the requester",
-		  p->digest[0] != '\0' ? plan_short(p, hex) : "PLAN");
+	          p->requester[0] != '\0' ? p->requester : "the requester",
+	          p->digest[0] != '\0' ? plan_short(p, hex) : "PLAN");
 }
 
 void gates_eval(struct plan *p, const struct gate_facts *f)
 {
 	static void (*const eval[GATE_KIND_COUNT])(struct gate *, const struct plan *,
-						   const struct gate_facts *) = {
+	                                           const struct gate_facts *) = {
 	    [GATE_IMAGE] = image_eval,       [GATE_MIGRATIONS] = migrations_eval,
 	    [GATE_CONFIG] = config_eval,     [GATE_SMOKE] = smoke_eval,
 	    [GATE_SOAK] = soak_eval,         [GATE_FREEZE] = freeze_eval,

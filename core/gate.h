@@ -31,10 +31,10 @@ void gates_eval(struct plan *p, const struct gate_facts *f);
 
 /* Approvals that count for a digest: distinct people, not the requester, none of them rejecting later. */
 int approvals_count(const struct decision *d, int n, const char *plan_digest, const char *requester,
-		    int64_t valid_us, int64_t now_us, bool *ret_rejected, char *ret_names, size_t cap);
+                    int64_t valid_us, int64_t now_us, bool *ret_rejected, char *ret_names, size_t cap);
 
 /* The freeze by hand that holds for a service and environment at now, or NULL. */
 const struct decision *freeze_active(const struct decision *d, int n, const char *service, const char *env,
-				     int64_t now_us);
+                                     int64_t now_us);
 
 #endif

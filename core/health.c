@@ -57,7 +57,7 @@ static void instances_eval(struct verdict *v, const struct deployed *d)
 			if (d->instances[i].state == STATE_FAILED || d->instances[i].state == STATE_UNKNOWN)
 				first = &d->instances[i];
 		snprintf(text, sizeof(text), "%d of %d instances down: %s %s", bad, d->n_instances,
-			 first->name, first->text);
+		         first->name, first->text);
 		worsen(v, bad == d->n_instances ? STATE_FAILED : STATE_DEGRADED, text);
 	} else if (drift > 0 || d->drift) {
 		if (first != NULL)
@@ -69,7 +69,7 @@ static void instances_eval(struct verdict *v, const struct deployed *d)
 }
 
 static void limit_eval(struct verdict *v, const struct model *m, const struct deployment *dep,
-		       const char *name, const char *label, const char *unit, double warn, double fail)
+                       const char *name, const char *label, const char *unit, double warn, double fail)
 {
 	const struct series *s = deployment_series(dep, name);
 	const struct point *p = s != NULL ? series_last(s) : NULL;

@@ -335,7 +335,7 @@ int jv_parse(struct arena *a, const char *bytes, size_t n, struct jv **ret, stru
 
 	if (n > JSON_BYTES_MAX)
 		return error_set(e, ERR_NOMEM, "JSON of %zu bytes is over the limit of %d", n,
-				 JSON_BYTES_MAX);
+		                 JSON_BYTES_MAX);
 	if (!depth_allowed(bytes, n, &at)) {
 		int line, col;
 
@@ -383,11 +383,11 @@ static void string_print(const char *s, bool canonical, struct str *out)
 			str_addf(out, "\\%c", (int)cp);
 		else if (cp == '\n' || cp == '\t' || cp == '\r' || cp == '\b' || cp == '\f')
 			str_addf(out, "\\%c",
-				 cp == '\n'   ? 'n'
-				 : cp == '\t' ? 't'
-				 : cp == '\r' ? 'r'
-				 : cp == '\b' ? 'b'
-					      : 'f');
+			         cp == '\n'   ? 'n'
+			         : cp == '\t' ? 't'
+			         : cp == '\r' ? 'r'
+			         : cp == '\b' ? 'b'
+			                      : 'f');
 		else if (cp < 0x20 || (!canonical && cp >= 0x7f && cp < 0xa0))
 			str_addf(out, "\\u%04x", (unsigned)cp);
 		else

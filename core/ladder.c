@@ -121,7 +121,7 @@ struct migration_set *ladder_compare(const struct ladder *in)
 		       (file_of(in, in->rows[i_row].name) != NULL || in->rows[i_row].state == LADDER_UNDONE))
 			i_row++;
 		if (i_file < in->n_files && (i_row >= in->n_rows || !in->by_name ||
-					     strcmp(in->files[i_file].name, in->rows[i_row].name) < 0))
+		                             strcmp(in->files[i_file].name, in->rows[i_row].name) < 0))
 			fill_file(in, &set->items[k], &in->files[i_file++]);
 		else
 			fill_orphan(in, &set->items[k], &in->rows[i_row++]);

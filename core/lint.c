@@ -141,7 +141,7 @@ static void opaque(struct script *s, const struct cur *c)
 	for (int i = 0; i < 2 && i < c->n && c->t[i].kind == SQL_WORD; i++)
 		sql_name(&c->t[i], verb[i], sizeof(verb[i]));
 	lint_add(s->l, LINT_OPAQUE, false, false, "cannot judge \"%.40s%s%.40s\"", verb[0],
-		 verb[1][0] ? " " : "", verb[1]);
+	         verb[1][0] ? " " : "", verb[1]);
 }
 
 /* --- ALTER TABLE ------------------------------------------------------------------------------------ */
@@ -157,12 +157,12 @@ static void add_column(struct script *s, struct cur *c, const char *table)
 	take_name(c, column);
 	from = MIN(c->i, c->n - 1);
 	generated = has_word(c, from, "GENERATED") || is(c, 0, "SERIAL") || is(c, 0, "BIGSERIAL") ||
-		    is(c, 0, "SMALLSERIAL") || is(c, 0, "SERIAL4") || is(c, 0, "SERIAL8") ||
-		    is(c, 0, "SERIAL2");
+	            is(c, 0, "SMALLSERIAL") || is(c, 0, "SERIAL4") || is(c, 0, "SERIAL8") ||
+	            is(c, 0, "SERIAL2");
 	if ((has_words(c, from, "NOT", "NULL") || has_words(c, from, "PRIMARY", "KEY")) && !generated &&
 	    !has_word(c, from, "DEFAULT"))
 		lint_add(s->l, LINT_CONTRACT, false, true, "adds required column %s.%s without a default",
-			 table, column);
+		         table, column);
 	else
 		expand(s);
 }
@@ -177,7 +177,7 @@ static void add_constraint(struct script *s, struct cur *c, const char *table)
 		expand(s);
 	else
 		lint_add(s->l, LINT_CONTRACT, false, true, "adds a constraint to %s that old code may break",
-			 table);
+		         table);
 }
 
 static void alter_column(struct script *s, struct cur *c, const char *table)
@@ -188,7 +188,7 @@ static void alter_column(struct script *s, struct cur *c, const char *table)
 	take_name(c, column);
 	if (is(c, 0, "TYPE") || (is(c, 0, "SET") && is(c, 1, "DATA")))
 		lint_add(s->l, LINT_OPAQUE, false, false,
-			 "changes the type of %s.%s: cannot tell whether old code still fits", table, column);
+		         "changes the type of %s.%s: cannot tell whether old code still fits", table, column);
 	else if (is(c, 0, "SET") && is(c, 1, "NOT"))
 		lint_add(s->l, LINT_CONTRACT, false, true, "makes %s.%s required", table, column);
 	else if (is(c, 0, "DROP") && is(c, 1, "DEFAULT"))
@@ -315,9 +315,9 @@ static void alter_other(struct script *s, struct cur *c, const struct cur *whole
 	if (is_index || is(c, 0, "STATISTICS") || (is(c, 0, "DEFAULT") && is(c, 1, "PRIVILEGES"))) {
 		quiet(s);
 	} else if (has_word(c, c->i, "RENAME") || has_words(c, c->i, "SET", "SCHEMA") ||
-		   (is_type && has_words(c, c->i, "DROP", "ATTRIBUTE"))) {
+	           (is_type && has_words(c, c->i, "DROP", "ATTRIBUTE"))) {
 		lint_add(s->l, LINT_CONTRACT, false, true,
-			 "renames, moves or removes what old code may name");
+		         "renames, moves or removes what old code may name");
 	} else if (is_type && has_words(c, c->i, "ADD", "VALUE")) {
 		expand(s);
 	} else if (is_domain && has_word(c, c->i, "ADD") && !has_words(c, c->i, "NOT", "VALID")) {
@@ -354,7 +354,7 @@ static void create_index(struct script *s, struct cur *c, bool unique)
 	take_name(c, table);
 	if (unique && !is_created(s, table))
 		lint_add(s->l, LINT_CONTRACT, false, true,
-			 "adds a unique index to %s that old code may break", table);
+		         "adds a unique index to %s that old code may break", table);
 	else
 		expand(s);
 }
@@ -382,9 +382,9 @@ static void create(struct script *s, struct cur *c)
 	} else if (take(c, "INDEX")) {
 		create_index(s, c, unique);
 	} else if (is(c, 0, "VIEW") || is(c, 0, "TYPE") || is(c, 0, "SCHEMA") || is(c, 0, "SEQUENCE") ||
-		   is(c, 0, "EXTENSION") || is(c, 0, "DOMAIN") || is(c, 0, "COLLATION") ||
-		   is(c, 0, "STATISTICS") || is(c, 0, "AGGREGATE") || is(c, 0, "CAST") ||
-		   is(c, 0, "OPERATOR")) {
+	           is(c, 0, "EXTENSION") || is(c, 0, "DOMAIN") || is(c, 0, "COLLATION") ||
+	           is(c, 0, "STATISTICS") || is(c, 0, "AGGREGATE") || is(c, 0, "CAST") ||
+	           is(c, 0, "OPERATOR")) {
 		expand(s);
 	} else if (!replace && (is(c, 0, "FUNCTION") || is(c, 0, "PROCEDURE"))) {
 		expand(s);
@@ -416,7 +416,7 @@ static void drop(struct script *s, struct cur *c)
 	}
 	table = is(c, 0, "TABLE") || is(c, 0, "DATABASE") || is(c, 0, "TABLESPACE");
 	cascade = has_word(c, c->i, "CASCADE") &&
-		  (is(c, 0, "SCHEMA") || is(c, 0, "EXTENSION") || is(c, 0, "TYPE") || is(c, 0, "DOMAIN"));
+	          (is(c, 0, "SCHEMA") || is(c, 0, "EXTENSION") || is(c, 0, "TYPE") || is(c, 0, "DOMAIN"));
 	take(c, "MATERIALIZED");
 	sql_name(&c->t[MIN(c->i, c->n - 1)], name, sizeof(name));
 	c->i++;
@@ -430,7 +430,7 @@ static void drop(struct script *s, struct cur *c)
 			quiet(s);
 		else
 			lint_add(s->l, LINT_CONTRACT, table || cascade, true, "drops %s %s%s", name, what,
-				 table || cascade ? " with its data" : "");
+			         table || cascade ? " with its data" : "");
 		while (c->i < c->n && !(is_punct(c, c->i, ',') && c->t[c->i].depth == 0))
 			c->i++;
 		c->i = MAX(c->i + 1, at + 1);
@@ -480,7 +480,7 @@ static void select_rows(struct script *s, struct cur *c)
 static void change_rows(struct script *s, struct cur *c)
 {
 	const bool is_delete = is(c, 0, "DELETE"), is_update = is(c, 0, "UPDATE"),
-		   is_truncate = is(c, 0, "TRUNCATE");
+	           is_truncate = is(c, 0, "TRUNCATE");
 	const bool all = !has_word(c, c->i, "WHERE");
 	char table[IDENT_LEN];
 

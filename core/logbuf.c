@@ -186,7 +186,7 @@ static void line_add(struct logbuf *b, const struct line *facts, const char *byt
 }
 
 static void line_complete(struct logbuf *b, uint16_t source, const char *bytes, size_t n, size_t lost,
-			  int64_t now_us)
+                          int64_t now_us)
 {
 	struct log_facts facts = log_facts_read(bytes, MIN(n, (size_t)LOG_LINE_MAX));
 	struct line l = {.source = source, .level = (uint8_t)facts.level, .time_us = now_us};

@@ -46,7 +46,7 @@ enum log_level log_level_parse(const char *s, size_t n)
 		       : first == 'w' ? LOG_WARN
 		       : first == 'e' ? LOG_ERROR
 		       : first == 'f' ? LOG_FATAL
-				      : LOG_NONE;
+		                      : LOG_NONE;
 	/* The figures of bunyan and pino. */
 	if (n == 2 && s[1] == '0' && s[0] >= '1' && s[0] <= '6')
 		return (enum log_level)(s[0] - '0');
@@ -159,8 +159,8 @@ static enum log_level level_in_words(const char *s, size_t n, size_t first)
 			continue;
 		}
 		marked = upper || (is_first && first > 0) ||
-			 (i < n && (s[i] == ':' || s[i] == ']' || s[i] == '>')) ||
-			 (from > 0 && (s[from - 1] == '[' || s[from - 1] == '<'));
+		         (i < n && (s[i] == ':' || s[i] == ']' || s[i] == '>')) ||
+		         (from > 0 && (s[from - 1] == '[' || s[from - 1] == '<'));
 		l = marked ? log_level_parse(s + from, i - from) : LOG_NONE;
 		if (l != LOG_NONE)
 			return l;

@@ -250,7 +250,7 @@ static struct series *series_add(struct model *m, struct deployment *d, const st
 	series_init(&grown[d->n_series], x->name, x->unit);
 	/* A large world keeps a shorter past, so that memory stays bounded. */
 	grown[d->n_series].max = CLAMP(SERIES_TOTAL_POINTS / MAX(m->setup->n_services * m->setup->n_envs, 1),
-				       SERIES_POINTS_MIN, SERIES_POINTS);
+	                               SERIES_POINTS_MIN, SERIES_POINTS);
 	return &grown[d->n_series++];
 }
 
@@ -300,7 +300,7 @@ static unsigned apply_store(struct model *m, struct event *e)
 		str_copy(m->actor, sizeof(m->actor), who);
 	}
 	return first || m->store->seq != old_seq ? TOPIC_ROLLOUTS | TOPIC_BOARD | TOPIC_HISTORY
-						 : TOPIC_ROLLOUTS;
+	                                         : TOPIC_ROLLOUTS;
 }
 
 static unsigned apply_doctor(struct model *m, const struct event *e)

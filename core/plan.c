@@ -94,9 +94,9 @@ static void step_add(struct plan *p, enum step_kind kind, const char *target)
 	if (p->n_steps >= STEPS_MAX)
 		return;
 	*s = (struct step){.kind = kind,
-			   .class = defaults[kind].class,
-			   .timeout_us = defaults[kind].timeout_us,
-			   .attempts_max = defaults[kind].attempts_max};
+	                   .class = defaults[kind].class,
+	                   .timeout_us = defaults[kind].timeout_us,
+	                   .attempts_max = defaults[kind].attempts_max};
 	str_copy(s->target, sizeof(s->target), target != NULL ? target : "");
 	if (kind == STEP_DEPLOY || kind == STEP_VERIFY)
 		s->timeout_us += p->policy.verify_us;
@@ -367,8 +367,8 @@ void plan_set_vars(struct plan *p, const struct var_set *vars)
 	for (int i = 0; i < vars->n_items; i++) {
 		const struct var *v = &vars->items[i];
 		const char *is = v->state == VAR_MISSING ? "missing"
-				 : v->state == VAR_EMPTY ? "empty"
-							 : "set";
+		                 : v->state == VAR_EMPTY ? "empty"
+		                                         : "set";
 
 		jv_set_str(&a, o, v->key, is);
 	}
@@ -692,7 +692,7 @@ int plan_from_jv(const struct jv *v, struct plan **ret, struct error *e)
 	rc = plan_seal(p, e);
 	if (rc == 0 && strcmp(p->digest, jv_get_text(v, "digest", "")) != 0) {
 		rc = error_set(e, ERR_CORRUPT,
-			       "the stored plan's intent does not have the digest that it claims");
+		               "the stored plan's intent does not have the digest that it claims");
 		error_hint(e, "make a new plan; find out who changed the store");
 	}
 	if (rc != 0) {

@@ -37,11 +37,11 @@ static void push(struct scan *s, enum py_kind kind, const char *from)
 		s->cap = cap;
 	}
 	s->t[s->n++] = (struct py_token){.kind = kind,
-					 .first = s->first,
-					 .indent = s->indent,
-					 .depth = s->depth,
-					 .s = from,
-					 .n = (size_t)(s->p - from)};
+	                                 .first = s->first,
+	                                 .indent = s->indent,
+	                                 .depth = s->depth,
+	                                 .s = from,
+	                                 .n = (size_t)(s->p - from)};
 	s->first = kind == PY_NEWLINE;
 }
 

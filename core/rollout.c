@@ -160,9 +160,9 @@ static struct reaction stop_by_abort(struct turn *t)
 	struct rollout *r = t->r;
 
 	snprintf(r->text, sizeof(r->text), "aborted %s step %s%s",
-		 r->runs[r->at_step].state == STEP_WAITS ? "before" : "at",
-		 step_kind_name(r->steps[r->at_step].kind),
-		 rollout_touched(r) ? ": what was begun stays as it is" : ": nothing was changed that runs");
+	         r->runs[r->at_step].state == STEP_WAITS ? "before" : "at",
+	         step_kind_name(r->steps[r->at_step].kind),
+	         rollout_touched(r) ? ": what was begun stays as it is" : ": nothing was changed that runs");
 	return end(t, OUTCOME_CANCELLED);
 }
 
@@ -173,14 +173,14 @@ static struct reaction advance(struct turn *t)
 	r->at_step++;
 	if (r->at_step >= r->n_steps) {
 		snprintf(r->text, sizeof(r->text), "%s runs in %s",
-			 r->to.tag[0] != '\0' ? r->to.tag : "the release", r->env);
+		         r->to.tag[0] != '\0' ? r->to.tag : "the release", r->env);
 		return end(t, OUTCOME_OK);
 	}
 	if (r->abort_wanted)
 		return stop_by_abort(t);
 	if (r->hold_wanted) {
 		snprintf(r->text, sizeof(r->text), "held before step %s",
-			 step_kind_name(r->steps[r->at_step].kind));
+		         step_kind_name(r->steps[r->at_step].kind));
 		return pause(t);
 	}
 	return run_step(t);
@@ -194,7 +194,7 @@ static struct reaction step_failed(struct turn *t)
 
 	step_close(t, STEP_STATE_FAILED);
 	snprintf(r->text, sizeof(r->text), "%s%s%s failed: %.300s", step, target[0] != '\0' ? " " : "",
-		 target, said(t));
+	         target, said(t));
 	if (!changed_anything(r))
 		return end(t, OUTCOME_FAILED);
 	if (r->abort_wanted)
@@ -215,9 +215,9 @@ static struct reaction pause_unknown(struct turn *t)
 	if (r->abort_wanted)
 		return stop_by_abort(t);
 	snprintf(r->text, sizeof(r->text),
-		 "nobody can tell whether %s %s happened: %.180s; look, then continue %s",
-		 step_kind_name(s->kind), s->target, said(t)[0] != '\0' ? said(t) : "its process ended",
-		 s->class == STEP_OPAQUE ? "does it again" : "asks again");
+	         "nobody can tell whether %s %s happened: %.180s; look, then continue %s",
+	         step_kind_name(s->kind), s->target, said(t)[0] != '\0' ? said(t) : "its process ended",
+	         s->class == STEP_OPAQUE ? "does it again" : "asks again");
 	return pause(t);
 }
 
@@ -236,7 +236,7 @@ static struct reaction step_errored(struct turn *t)
 		return run_step(t);
 	step_close(t, STEP_STATE_FAILED);
 	snprintf(r->text, sizeof(r->text), "%s could not be done: %.250s; continue tries again",
-		 step_kind_name(r->steps[r->at_step].kind), said(t));
+	         step_kind_name(r->steps[r->at_step].kind), said(t));
 	return pause(t);
 }
 
@@ -265,7 +265,7 @@ static struct reaction resume(struct turn *t)
 			return stop_by_abort(t);
 		if (r->hold_wanted) {
 			snprintf(r->text, sizeof(r->text), "held before step %s",
-				 step_kind_name(r->steps[r->at_step].kind));
+			         step_kind_name(r->steps[r->at_step].kind));
 			return pause(t);
 		}
 		return run_step(t);
@@ -391,7 +391,7 @@ static struct reaction cell_reverted(struct turn *t)
 	r->rolled_back = true;
 	str_copy(why, sizeof(why), r->text);
 	snprintf(r->text, sizeof(r->text), "%.300s; %s is back", why,
-		 r->from.tag[0] != '\0' ? r->from.tag : "the earlier release");
+	         r->from.tag[0] != '\0' ? r->from.tag : "the earlier release");
 	return end(t, OUTCOME_FAILED);
 }
 
@@ -401,7 +401,7 @@ static void revert_broke(struct turn *t)
 
 	str_copy(why, sizeof(why), t->r->text);
 	snprintf(t->r->text, sizeof(t->r->text), "%.180s; the earlier release could not be put back: %.150s",
-		 why, said(t));
+	         why, said(t));
 }
 
 static struct reaction cell_revert_failed(struct turn *t)
@@ -437,130 +437,130 @@ struct entry {
 
 static const struct entry table[ROLLOUT_STATE_COUNT][ROLLOUT_EVENT_COUNT] =
     {
-	[ROLLOUT_PLANNED] =
-	    {
-		[ROLLOUT_EV_START] = DOES(cell_begin),
-		[ROLLOUT_EV_GATE_OPEN] = DOES(cell_queue),
-		[ROLLOUT_EV_GATE_LOST] = DOES(cell_wait),
-		LATE_ANSWERS,
-		[ROLLOUT_EV_HOLD] = DOES(cell_hold_now),
-		[ROLLOUT_EV_CONTINUE] = REFUSED("it has not begun"),
-		[ROLLOUT_EV_ABORT] = DOES(cell_abort),
-		[ROLLOUT_EV_TAKE_OVER] = DOES(cell_begin),
-		[ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-	    },
-	[ROLLOUT_WAITING] =
-	    {
-		[ROLLOUT_EV_START] = REFUSED("its gates are not open"),
-		[ROLLOUT_EV_GATE_OPEN] = DOES(cell_queue),
-		[ROLLOUT_EV_GATE_LOST] = IGNORED,
-		LATE_ANSWERS,
-		[ROLLOUT_EV_HOLD] = DOES(cell_hold_now),
-		[ROLLOUT_EV_CONTINUE] = REFUSED("it waits for its gates"),
-		[ROLLOUT_EV_ABORT] = DOES(cell_abort),
-		[ROLLOUT_EV_TAKE_OVER] = DOES(cell_stay),
-		[ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-	    },
-	[ROLLOUT_QUEUED] =
-	    {
-		[ROLLOUT_EV_START] = DOES(cell_begin),
-		[ROLLOUT_EV_GATE_OPEN] = IGNORED,
-		[ROLLOUT_EV_GATE_LOST] = DOES(cell_wait),
-		LATE_ANSWERS,
-		[ROLLOUT_EV_HOLD] = DOES(cell_hold_now),
-		[ROLLOUT_EV_CONTINUE] = REFUSED("it waits for its turn"),
-		[ROLLOUT_EV_ABORT] = DOES(cell_abort),
-		[ROLLOUT_EV_TAKE_OVER] = DOES(cell_begin),
-		[ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-	    },
-	[ROLLOUT_RUNNING] =
-	    {
-		[ROLLOUT_EV_START] = DOES(cell_resume),
-		[ROLLOUT_EV_GATE_OPEN] = IGNORED,
-		[ROLLOUT_EV_GATE_LOST] = LATER(cell_gate_lost, "holds after the present step"),
-		[ROLLOUT_EV_OP_OK] = DOES(cell_ok),
-		[ROLLOUT_EV_OP_FAILED] = DOES(cell_failed),
-		[ROLLOUT_EV_OP_ERRORED] = DOES(cell_errored),
-		[ROLLOUT_EV_OP_UNKNOWN] = DOES(cell_unknown),
-		[ROLLOUT_EV_DEADLINE] = DOES(cell_deadline),
-		[ROLLOUT_EV_HOLD] = LATER(cell_hold, "holds after the present step"),
-		[ROLLOUT_EV_CONTINUE] = DOES(cell_unhold),
-		[ROLLOUT_EV_ABORT] = LATER(cell_abort_later, "aborts after the present step"),
-		[ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume),
-		[ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-	    },
-	[ROLLOUT_PROBING] =
-	    {
-		[ROLLOUT_EV_START] = DOES(cell_resume),
-		[ROLLOUT_EV_GATE_OPEN] = IGNORED,
-		[ROLLOUT_EV_GATE_LOST] = LATER(cell_gate_lost, "holds after the present step"),
-		[ROLLOUT_EV_OP_OK] = DOES(cell_ok),
-		[ROLLOUT_EV_OP_FAILED] = DOES(cell_probe_no),
-		[ROLLOUT_EV_OP_ERRORED] = DOES(cell_probe_unknown),
-		[ROLLOUT_EV_OP_UNKNOWN] = DOES(cell_probe_unknown),
-		[ROLLOUT_EV_DEADLINE] = DOES(cell_probe_unknown),
-		[ROLLOUT_EV_HOLD] = LATER(cell_hold, "holds after the present step"),
-		[ROLLOUT_EV_CONTINUE] = DOES(cell_unhold),
-		[ROLLOUT_EV_ABORT] = LATER(cell_abort_later, "aborts once it is known what happened"),
-		[ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume),
-		[ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-	    },
-	[ROLLOUT_PAUSED] =
-	    {
-		[ROLLOUT_EV_START] = DOES(cell_stay),
-		[ROLLOUT_EV_GATE_OPEN] = IGNORED,
-		[ROLLOUT_EV_GATE_LOST] = IGNORED,
-		LATE_ANSWERS,
-		[ROLLOUT_EV_HOLD] = REFUSED("it is paused already"),
-		[ROLLOUT_EV_CONTINUE] = DOES(cell_continue),
-		[ROLLOUT_EV_ABORT] = DOES(cell_abort),
-		[ROLLOUT_EV_TAKE_OVER] = DOES(cell_stay),
-		[ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-	    },
-	[ROLLOUT_VERIFYING] =
-	    {
-		[ROLLOUT_EV_START] = DOES(cell_resume),
-		[ROLLOUT_EV_GATE_OPEN] = IGNORED,
-		[ROLLOUT_EV_GATE_LOST] = LATER(cell_gate_lost, "holds after the present step"),
-		[ROLLOUT_EV_OP_OK] = DOES(cell_ok),
-		[ROLLOUT_EV_OP_FAILED] = DOES(cell_failed),
-		[ROLLOUT_EV_OP_ERRORED] = DOES(cell_errored),
-		[ROLLOUT_EV_OP_UNKNOWN] = DOES(cell_unknown),
-		[ROLLOUT_EV_DEADLINE] = DOES(cell_failed),
-		[ROLLOUT_EV_HOLD] = LATER(cell_hold, "holds after the present step"),
-		[ROLLOUT_EV_CONTINUE] = DOES(cell_unhold),
-		[ROLLOUT_EV_ABORT] = LATER(cell_abort_later, "aborts after the present step"),
-		[ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume),
-		[ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-	    },
-	[ROLLOUT_REVERTING] =
-	    {
-		[ROLLOUT_EV_START] = DOES(cell_resume),
-		[ROLLOUT_EV_GATE_OPEN] = IGNORED,
-		[ROLLOUT_EV_GATE_LOST] = IGNORED,
-		[ROLLOUT_EV_OP_OK] = DOES(cell_reverted),
-		[ROLLOUT_EV_OP_FAILED] = DOES(cell_revert_failed),
-		[ROLLOUT_EV_OP_ERRORED] = DOES(cell_revert_unknown),
-		[ROLLOUT_EV_OP_UNKNOWN] = DOES(cell_revert_unknown),
-		[ROLLOUT_EV_DEADLINE] = DOES(cell_revert_unknown),
-		[ROLLOUT_EV_HOLD] = REFUSED("the earlier release is being put back"),
-		[ROLLOUT_EV_CONTINUE] = REFUSED("the earlier release is being put back"),
-		[ROLLOUT_EV_ABORT] = REFUSED("the earlier release is being put back already"),
-		[ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume),
-		[ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-	    },
-	[ROLLOUT_ENDED] =
-	    {
-		[ROLLOUT_EV_START] = REFUSED("it has ended"),
-		[ROLLOUT_EV_GATE_OPEN] = IGNORED,
-		[ROLLOUT_EV_GATE_LOST] = IGNORED,
-		LATE_ANSWERS,
-		[ROLLOUT_EV_HOLD] = REFUSED("it has ended"),
-		[ROLLOUT_EV_CONTINUE] = REFUSED("it has ended"),
-		[ROLLOUT_EV_ABORT] = REFUSED("it has ended"),
-		[ROLLOUT_EV_TAKE_OVER] = REFUSED("it has ended"),
-		[ROLLOUT_EV_LEASE_LOST] = IGNORED,
-	    },
+        [ROLLOUT_PLANNED] =
+            {
+                [ROLLOUT_EV_START] = DOES(cell_begin),
+                [ROLLOUT_EV_GATE_OPEN] = DOES(cell_queue),
+                [ROLLOUT_EV_GATE_LOST] = DOES(cell_wait),
+                LATE_ANSWERS,
+                [ROLLOUT_EV_HOLD] = DOES(cell_hold_now),
+                [ROLLOUT_EV_CONTINUE] = REFUSED("it has not begun"),
+                [ROLLOUT_EV_ABORT] = DOES(cell_abort),
+                [ROLLOUT_EV_TAKE_OVER] = DOES(cell_begin),
+                [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+            },
+        [ROLLOUT_WAITING] =
+            {
+                [ROLLOUT_EV_START] = REFUSED("its gates are not open"),
+                [ROLLOUT_EV_GATE_OPEN] = DOES(cell_queue),
+                [ROLLOUT_EV_GATE_LOST] = IGNORED,
+                LATE_ANSWERS,
+                [ROLLOUT_EV_HOLD] = DOES(cell_hold_now),
+                [ROLLOUT_EV_CONTINUE] = REFUSED("it waits for its gates"),
+                [ROLLOUT_EV_ABORT] = DOES(cell_abort),
+                [ROLLOUT_EV_TAKE_OVER] = DOES(cell_stay),
+                [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+            },
+        [ROLLOUT_QUEUED] =
+            {
+                [ROLLOUT_EV_START] = DOES(cell_begin),
+                [ROLLOUT_EV_GATE_OPEN] = IGNORED,
+                [ROLLOUT_EV_GATE_LOST] = DOES(cell_wait),
+                LATE_ANSWERS,
+                [ROLLOUT_EV_HOLD] = DOES(cell_hold_now),
+                [ROLLOUT_EV_CONTINUE] = REFUSED("it waits for its turn"),
+                [ROLLOUT_EV_ABORT] = DOES(cell_abort),
+                [ROLLOUT_EV_TAKE_OVER] = DOES(cell_begin),
+                [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+            },
+        [ROLLOUT_RUNNING] =
+            {
+                [ROLLOUT_EV_START] = DOES(cell_resume),
+                [ROLLOUT_EV_GATE_OPEN] = IGNORED,
+                [ROLLOUT_EV_GATE_LOST] = LATER(cell_gate_lost, "holds after the present step"),
+                [ROLLOUT_EV_OP_OK] = DOES(cell_ok),
+                [ROLLOUT_EV_OP_FAILED] = DOES(cell_failed),
+                [ROLLOUT_EV_OP_ERRORED] = DOES(cell_errored),
+                [ROLLOUT_EV_OP_UNKNOWN] = DOES(cell_unknown),
+                [ROLLOUT_EV_DEADLINE] = DOES(cell_deadline),
+                [ROLLOUT_EV_HOLD] = LATER(cell_hold, "holds after the present step"),
+                [ROLLOUT_EV_CONTINUE] = DOES(cell_unhold),
+                [ROLLOUT_EV_ABORT] = LATER(cell_abort_later, "aborts after the present step"),
+                [ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume),
+                [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+            },
+        [ROLLOUT_PROBING] =
+            {
+                [ROLLOUT_EV_START] = DOES(cell_resume),
+                [ROLLOUT_EV_GATE_OPEN] = IGNORED,
+                [ROLLOUT_EV_GATE_LOST] = LATER(cell_gate_lost, "holds after the present step"),
+                [ROLLOUT_EV_OP_OK] = DOES(cell_ok),
+                [ROLLOUT_EV_OP_FAILED] = DOES(cell_probe_no),
+                [ROLLOUT_EV_OP_ERRORED] = DOES(cell_probe_unknown),
+                [ROLLOUT_EV_OP_UNKNOWN] = DOES(cell_probe_unknown),
+                [ROLLOUT_EV_DEADLINE] = DOES(cell_probe_unknown),
+                [ROLLOUT_EV_HOLD] = LATER(cell_hold, "holds after the present step"),
+                [ROLLOUT_EV_CONTINUE] = DOES(cell_unhold),
+                [ROLLOUT_EV_ABORT] = LATER(cell_abort_later, "aborts once it is known what happened"),
+                [ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume),
+                [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+            },
+        [ROLLOUT_PAUSED] =
+            {
+                [ROLLOUT_EV_START] = DOES(cell_stay),
+                [ROLLOUT_EV_GATE_OPEN] = IGNORED,
+                [ROLLOUT_EV_GATE_LOST] = IGNORED,
+                LATE_ANSWERS,
+                [ROLLOUT_EV_HOLD] = REFUSED("it is paused already"),
+                [ROLLOUT_EV_CONTINUE] = DOES(cell_continue),
+                [ROLLOUT_EV_ABORT] = DOES(cell_abort),
+                [ROLLOUT_EV_TAKE_OVER] = DOES(cell_stay),
+                [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+            },
+        [ROLLOUT_VERIFYING] =
+            {
+                [ROLLOUT_EV_START] = DOES(cell_resume),
+                [ROLLOUT_EV_GATE_OPEN] = IGNORED,
+                [ROLLOUT_EV_GATE_LOST] = LATER(cell_gate_lost, "holds after the present step"),
+                [ROLLOUT_EV_OP_OK] = DOES(cell_ok),
+                [ROLLOUT_EV_OP_FAILED] = DOES(cell_failed),
+                [ROLLOUT_EV_OP_ERRORED] = DOES(cell_errored),
+                [ROLLOUT_EV_OP_UNKNOWN] = DOES(cell_unknown),
+                [ROLLOUT_EV_DEADLINE] = DOES(cell_failed),
+                [ROLLOUT_EV_HOLD] = LATER(cell_hold, "holds after the present step"),
+                [ROLLOUT_EV_CONTINUE] = DOES(cell_unhold),
+                [ROLLOUT_EV_ABORT] = LATER(cell_abort_later, "aborts after the present step"),
+                [ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume),
+                [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+            },
+        [ROLLOUT_REVERTING] =
+            {
+                [ROLLOUT_EV_START] = DOES(cell_resume),
+                [ROLLOUT_EV_GATE_OPEN] = IGNORED,
+                [ROLLOUT_EV_GATE_LOST] = IGNORED,
+                [ROLLOUT_EV_OP_OK] = DOES(cell_reverted),
+                [ROLLOUT_EV_OP_FAILED] = DOES(cell_revert_failed),
+                [ROLLOUT_EV_OP_ERRORED] = DOES(cell_revert_unknown),
+                [ROLLOUT_EV_OP_UNKNOWN] = DOES(cell_revert_unknown),
+                [ROLLOUT_EV_DEADLINE] = DOES(cell_revert_unknown),
+                [ROLLOUT_EV_HOLD] = REFUSED("the earlier release is being put back"),
+                [ROLLOUT_EV_CONTINUE] = REFUSED("the earlier release is being put back"),
+                [ROLLOUT_EV_ABORT] = REFUSED("the earlier release is being put back already"),
+                [ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume),
+                [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+            },
+        [ROLLOUT_ENDED] =
+            {
+                [ROLLOUT_EV_START] = REFUSED("it has ended"),
+                [ROLLOUT_EV_GATE_OPEN] = IGNORED,
+                [ROLLOUT_EV_GATE_LOST] = IGNORED,
+                LATE_ANSWERS,
+                [ROLLOUT_EV_HOLD] = REFUSED("it has ended"),
+                [ROLLOUT_EV_CONTINUE] = REFUSED("it has ended"),
+                [ROLLOUT_EV_ABORT] = REFUSED("it has ended"),
+                [ROLLOUT_EV_TAKE_OVER] = REFUSED("it has ended"),
+                [ROLLOUT_EV_LEASE_LOST] = IGNORED,
+            },
 };
 
 struct reaction rollout_cell(enum rollout_state s, enum rollout_event e)
@@ -581,7 +581,7 @@ struct reaction rollout_next(struct rollout *r, enum rollout_event e, const stru
 }
 
 void rollout_init(struct rollout *r, const char *id, const struct plan *p, const char *requester,
-		  int64_t now_us)
+                  int64_t now_us)
 {
 	memset(r, 0, sizeof(*r));
 	str_copy(r->id, sizeof(r->id), id);
@@ -752,7 +752,7 @@ int rollout_from_jv(const struct jv *v, struct rollout *r, struct error *e)
 	for (size_t i = 0; i < n; i++)
 		if (!step_from_jv(jv_at(steps, i), &r->steps[i], &r->runs[i]))
 			return error_set(e, ERR_INVALID,
-					 "the stored rollout has a step that this version does not know");
+			                 "the stored rollout has a step that this version does not know");
 	r->n_steps = (int)n;
 	return 0;
 }

@@ -117,7 +117,7 @@ struct reaction {
  * do now. o is the outcome of an op event, else NULL; now_us stamps the steps.
  */
 struct reaction rollout_next(struct rollout *r, enum rollout_event e, const struct outcome *o,
-			     int64_t now_us);
+                             int64_t now_us);
 
 /* What the cell would answer, without applying: the manual's table and every refusal come from it. */
 struct reaction rollout_cell(enum rollout_state s, enum rollout_event e);
@@ -127,7 +127,7 @@ bool rollout_touched(const struct rollout *r);
 
 /* Fills a rollout of a sealed plan in state planned. */
 void rollout_init(struct rollout *r, const char *id, const struct plan *p, const char *requester,
-		  int64_t now_us);
+                  int64_t now_us);
 
 bool rollout_is_live(const struct rollout *r);
 

@@ -55,7 +55,7 @@ void time_iso(char *dst, size_t cap, int64_t t_us, bool millis)
 	if (millis)
 		snprintf(fraction, sizeof(fraction), ".%03d", (int)(us / US_PER_MS));
 	snprintf(dst, cap, "%04d-%02d-%02dT%02d:%02d:%02d%sZ", (int)c.year, c.month, c.day, c.hour, c.min,
-		 c.sec, fraction);
+	         c.sec, fraction);
 }
 
 void time_clock(char *dst, size_t cap, int64_t t_us)
@@ -227,7 +227,7 @@ void time_span(char *dst, size_t cap, int64_t d)
 		snprintf(dst, cap, "%s%lld.%llds", sign, (long long)(tenths / 10), (long long)(tenths % 10));
 	else if (MAX(s, 60) < 3600)
 		snprintf(dst, cap, "%s%lldm%02llds", sign, (long long)(MAX(s, 60) / 60),
-			 (long long)(MAX(s, 60) % 60));
+		         (long long)(MAX(s, 60) % 60));
 	else
 		snprintf(dst, cap, "%s%lldh%02lldm", sign, (long long)(s / 3600), (long long)(s / 60 % 60));
 }
@@ -281,7 +281,7 @@ static int64_t local_to_utc(const struct zone *z, int64_t local_s, bool later)
 
 	if (is_before && is_after)
 		return later ? MAX(local_s - before, local_s - after)
-			     : MIN(local_s - before, local_s - after);
+		             : MIN(local_s - before, local_s - after);
 	if (is_before || is_after)
 		return local_s - (is_before ? before : after);
 	/* In the gap: the first instant with the offset after it. */
@@ -419,8 +419,8 @@ int window_parse(const char *s, struct window *ret, struct error *e)
 		error_set(e, ERR_INVALID, "not a weekly window from column %d on", (int)(p - s) + 1);
 		error_at(e, "", 1, (int)(p - s) + 1);
 		error_hint(e,
-			   "write days and times such as \"Mon-Fri 16:00-08:00\", \"Fri,Sat 22:00-24:00\", "
-			   "\"daily 09:00-17:00\"");
+		           "write days and times such as \"Mon-Fri 16:00-08:00\", \"Fri,Sat 22:00-24:00\", "
+		           "\"daily 09:00-17:00\"");
 		return ERR_INVALID;
 	}
 	*ret = w;

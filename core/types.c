@@ -83,7 +83,7 @@ const char *smoke_state_name(enum smoke_state s)
 		head = calloc(1, sizeof(type) + n_ * sizeof(*(head)->member) + sizeof(max_align_t));         \
 		if (head != NULL)                                                                            \
 			head->member = (void *)(((uintptr_t)(head + 1) + sizeof(max_align_t) - 1) /          \
-						sizeof(max_align_t) * sizeof(max_align_t));                  \
+			                        sizeof(max_align_t) * sizeof(max_align_t));                  \
 	} while (0)
 
 struct deployed *deployed_new(int n_instances)

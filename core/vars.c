@@ -85,7 +85,7 @@ static void facts_keys(struct var_set *set, int max, const struct var_facts *fac
 }
 
 static enum var_state state_of(const struct var *v, bool compared, const struct var_fact *from,
-			       const struct var_fact *to)
+                               const struct var_fact *to)
 {
 	if (to == NULL)
 		return VAR_MISSING;
@@ -100,7 +100,7 @@ static enum var_state state_of(const struct var *v, bool compared, const struct 
 }
 
 struct var_set *vars_compare(const struct var_facts *reference, const struct var_facts *target,
-			     const char *template_text, size_t n)
+                             const char *template_text, size_t n)
 {
 	int max = ENV_KEYS_MAX * 3;
 	struct var_set *set = var_set_new(max), *ret;

@@ -77,7 +77,7 @@ static void and_more(char *dst, size_t cap, int n)
 }
 
 enum schema_verdict verdict_for(const struct migration_set *older, const struct migration_set *now,
-				char *text, size_t cap)
+                                char *text, size_t cap)
 {
 	struct gap g = {0};
 	char more[32];
@@ -91,13 +91,13 @@ enum schema_verdict verdict_for(const struct migration_set *older, const struct 
 	if (g.n_breaks > 0) {
 		and_more(more, sizeof(more), g.n_breaks);
 		snprintf(text, cap, "%s%s removed, renamed or tightened what that release may use",
-			 g.first_breaks, more);
+		         g.first_breaks, more);
 		return SCHEMA_BREAKS;
 	}
 	if (g.n_failed > 0) {
 		and_more(more, sizeof(more), g.n_failed);
 		snprintf(text, cap, "%s%s is not finished: the schema may be half changed", g.first_failed,
-			 more);
+		         more);
 		return SCHEMA_UNKNOWN;
 	}
 	if (g.n_unknown > 0) {
@@ -112,7 +112,7 @@ enum schema_verdict verdict_for(const struct migration_set *older, const struct 
 	}
 	if (g.n_newer > 0) {
 		snprintf(text, cap, "%d newer migration%s only add%s: the schema still fits", g.n_newer,
-			 g.n_newer == 1 ? "" : "s", g.n_newer == 1 ? "s" : "");
+		         g.n_newer == 1 ? "" : "s", g.n_newer == 1 ? "s" : "");
 		return SCHEMA_ADDITIVE;
 	}
 	snprintf(text, cap, "the schema is as that release knows it");

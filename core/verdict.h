@@ -22,6 +22,6 @@ const char *schema_verdict_name(enum schema_verdict v);
  * be NULL: unknown. The sentence for the screen goes to text.
  */
 enum schema_verdict verdict_for(const struct migration_set *older, const struct migration_set *now,
-				char *text, size_t cap);
+                                char *text, size_t cap);
 
 #endif

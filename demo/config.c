@@ -72,7 +72,7 @@ int ports_choose(struct world *w, struct error *e)
 		}
 		if (!*all[i])
 			return error_set(e, ERR_NOT_FOUND, "no free port on 127.0.0.1 between %d and %d", low,
-					 high);
+			                 high);
 	}
 	return ERR_OK;
 }
@@ -85,7 +85,7 @@ static void put_instances(const struct world *w, int service, struct str *out)
 		str_addf(out, "      %s: {instances: [", demo_envs[i]);
 		for (int k = 0; k < demo_instances[service][i]; k++)
 			str_addf(out, "%s{name: %s-%d, url: \"http://127.0.0.1:%d\"}", k ? ", " : "",
-				 demo_services[service], k + 1, w->ports[service][i][k]);
+			         demo_services[service], k + 1, w->ports[service][i][k]);
 		str_add(out, "]}\n");
 	}
 }
@@ -135,7 +135,7 @@ static void put_line(const struct world *w, const char *line, size_t n, struct s
 	}
 	while (n > 0) {
 		const char *at = memchr(line, '@', n),
-			   *end = at ? memchr(at + 1, '@', (size_t)(line + n - at - 1)) : NULL;
+		           *end = at ? memchr(at + 1, '@', (size_t)(line + n - at - 1)) : NULL;
 
 		if (!end) {
 			str_addn(out, line, n);
@@ -171,7 +171,7 @@ int config_write(const struct world *w, struct error *e)
 		p = nl + 1;
 	}
 	rc = out.failed ? error_set(e, ERR_NOMEM, "the configuration is too long")
-			: file_write(w->config, str_text(&out), out.len, 0600, e);
+	                : file_write(w->config, str_text(&out), out.len, 0600, e);
 	str_release(&out);
 	return rc;
 }
@@ -182,16 +182,16 @@ int config_write(const struct world *w, struct error *e)
 static void put_env(const struct world *w, int service, int env, struct str *out)
 {
 	str_addf(out, "# %s in %s\nLOG_LEVEL=%s\n", demo_services[service], demo_envs[env],
-		 env == 0 ? "debug" : "info");
+	         env == 0 ? "debug" : "info");
 	if (service == SERVICE_WEB) {
 		str_addf(out, "SESSION_SECRET=%s-session-%lld\n", demo_envs[env], (long long)w->base_s);
 		str_addf(out, "CATALOG_URL=http://catalog.%s.shop.example\n", demo_envs[env]);
 	} else if (service == SERVICE_ORDERS) {
 		str_addf(out, "SECRET_KEY=%s-django-%lld\nWORKERS=%d\n", demo_envs[env], (long long)w->base_s,
-			 2 + 2 * env);
+		         2 + 2 * env);
 	} else {
 		str_addf(out, "PAYMENT_KEY=%s-payment-%lld\nCURRENCY=EUR\n", demo_envs[env],
-			 (long long)w->base_s);
+		         (long long)w->base_s);
 		if (env < DEMO_ENVS - 1)
 			str_add(out, "REMINDER_FROM=billing@shop.example\n");
 	}
@@ -237,7 +237,7 @@ static int write_env(const struct world *w, int service, int env, struct error *
 	str_release(&after);
 	if (rc >= 0 && database) {
 		if (!world_path(w, path, sizeof(path), "secrets/%s-%s.url", demo_envs[env],
-				demo_services[service]))
+		                demo_services[service]))
 			return error_set(e, ERR_NOMEM, "path too long");
 		rc = file_write(path, url, strlen(url), 0600, e);
 	}

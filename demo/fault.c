@@ -40,7 +40,7 @@ static int newest_each(void *ctx, const char *text)
 }
 
 static int next_version(const struct world *w, int service, struct version *newest, char *dst, size_t cap,
-			struct error *e)
+                        struct error *e)
 {
 	memset(newest, 0, sizeof(*newest));
 	if (git_versions(w, service, newest_each, newest, e) < 0)
@@ -50,7 +50,7 @@ static int next_version(const struct world *w, int service, struct version *newe
 }
 
 static int publish(struct world *w, int service, const char *version, const char *subject,
-		   const struct git_change *changes, int n, const char *members, struct error *e)
+                   const struct git_change *changes, int n, const char *members, struct error *e)
 {
 	w->base_s = (int64_t)time(NULL);
 	if (git_release(w, service, version, subject, changes, n, members, e) < 0)
@@ -100,12 +100,12 @@ static int last_migration_each(void *ctx, const struct git_file *f)
 	/* Files come sorted, so the last one that fits is the last migration. */
 	if (!strncmp(f->path, dir, sizeof(dir) - 1) && n > 3 && !strcmp(f->path + n - 3, ".py"))
 		snprintf(last->name, sizeof(last->name), "%.*s", (int)(n - 3 - (sizeof(dir) - 2)),
-			 f->path + sizeof(dir) - 2);
+		         f->path + sizeof(dir) - 2);
 	return ERR_OK;
 }
 
 static int django_failing(const struct world *w, const struct version *newest, char *path, size_t cap,
-			  struct str *text, struct error *e)
+                          struct str *text, struct error *e)
 {
 	const struct baked *b = baked_find("demo/world/orders/migrations/failing.py.in");
 	struct last_migration last = {""};
@@ -114,7 +114,7 @@ static int django_failing(const struct world *w, const struct version *newest, c
 
 	if (!b || git_files(w, SERVICE_ORDERS, newest->text, &info, last_migration_each, &last, e) < 0)
 		return b ? (int)e->code
-			 : error_set(e, ERR_NOT_FOUND, "the program carries no such migration");
+		         : error_set(e, ERR_NOT_FOUND, "the program carries no such migration");
 	body = (const char *)b->bytes;
 	mark = strstr(body, "@AFTER@");
 	if (!mark || !last.name[0])
@@ -122,7 +122,7 @@ static int django_failing(const struct world *w, const struct version *newest, c
 	str_addn(text, body, (size_t)(mark - body));
 	str_addf(text, "%s%s", last.name, mark + strlen("@AFTER@"));
 	snprintf(path, cap, "services/orders/shop/migrations/%04ld_customer_once.py",
-		 strtol(last.name, NULL, 10) + 1);
+	         strtol(last.name, NULL, 10) + 1);
 	return ERR_OK;
 }
 
@@ -159,7 +159,7 @@ static int failing_migration(struct world *w, int service, const char *env)
 	rc = next_version(w, service, &newest, version, sizeof(version), &e);
 	if (rc >= 0)
 		rc = service == SERVICE_ORDERS ? django_failing(w, &newest, path, sizeof(path), &text, &e)
-					       : prisma_failing(path, sizeof(path), &text, &e);
+		                               : prisma_failing(path, sizeof(path), &text, &e);
 	change.text = str_text(&text);
 	snprintf(subject, sizeof(subject), "feat(%s): one row a customer", demo_services[service]);
 	if (rc >= 0)
@@ -179,7 +179,7 @@ static int set_fault(const struct world *w, const char *fault, int service, int 
 	struct error e;
 
 	if (!world_path(w, path, sizeof(path), "run/faults/%s-%s.%s", demo_envs[env], demo_services[service],
-			fault))
+	                fault))
 		return 1;
 	if (file_write(path, instance, strlen(instance), 0600, &e) < 0)
 		return fault_report(&e);
@@ -194,7 +194,7 @@ static int kill_instance(const struct world *w, int service, int env)
 	struct error e;
 
 	snprintf(request, sizeof(request), "kill %s %s %s-%d\n", demo_envs[env], demo_services[service],
-		 demo_services[service], demo_instances[service][env]);
+	         demo_services[service], demo_instances[service][env]);
 	if (keeper_ask(w, request, answer, sizeof(answer), &e) < 0)
 		return fault_report(&e);
 	printf("%s-%d in %s was killed; it comes back in 20 s\n", demo_services[service],
@@ -219,13 +219,13 @@ static int clear(const struct world *w)
 	/* What a failed migration left: resolve its row (Prisma), undo its half (Django). */
 	for (int i = 0; i < DEMO_ENVS && w->has_databases && keeper_pid(w); i++) {
 		if (postgres_exec(w, SERVICE_BILLING, i,
-				  "UPDATE _prisma_migrations SET rolled_back_at = now() "
-				  "WHERE finished_at IS NULL AND rolled_back_at IS NULL",
-				  &e) < 0)
+		                  "UPDATE _prisma_migrations SET rolled_back_at = now() "
+		                  "WHERE finished_at IS NULL AND rolled_back_at IS NULL",
+		                  &e) < 0)
 			rc = fault_report(&e);
 		if (w->has_django &&
 		    postgres_exec(w, SERVICE_ORDERS, i, "ALTER TABLE shop_order DROP COLUMN IF EXISTS region",
-				  &e) < 0)
+		                  &e) < 0)
 			rc = fault_report(&e);
 	}
 	if (rc == 0)
@@ -262,8 +262,8 @@ int fault_main(struct world *w, int argc, char **argv)
 	}
 	if (service < 0 || env < 0 || argc > 3) {
 		fprintf(stderr, "usage: towpath demo fault NAME [SERVICE [ENV]] | towpath demo fault clear\n"
-				"  NAME: bad-build failing-migration errors slow log-flood kill-instance\n"
-				"  SERVICE: web orders billing   ENV: dev staging prod\n");
+		                "  NAME: bad-build failing-migration errors slow log-flood kill-instance\n"
+		                "  SERVICE: web orders billing   ENV: dev staging prod\n");
 		return 2;
 	}
 	if (!strcmp(name, "bad-build"))

@@ -88,7 +88,7 @@ static int writer_open(struct writer *w, const struct world *world, bool create,
 static int writer_put(struct writer *w, const char *path, const void *bytes, size_t n, bool executable)
 {
 	git_index_entry entry = {.mode = executable ? GIT_FILEMODE_BLOB_EXECUTABLE : GIT_FILEMODE_BLOB,
-				 .path = path};
+	                         .path = path};
 
 	if (git_blob_create_from_buffer(&entry.id, w->repo, bytes, n) < 0 ||
 	    git_index_add(w->index, &entry) < 0)
@@ -144,7 +144,7 @@ static int writer_set(struct writer *w, const char *service, const struct jv *me
 		if (text.len && text.data[text.len - 1] != '\n')
 			str_addc(&text, '\n');
 		rc = arena_failed(a) ? error_set(w->e, ERR_NOMEM, "out of memory")
-				     : writer_put(w, path, str_text(&text), text.len, false);
+		                     : writer_put(w, path, str_text(&text), text.len, false);
 	}
 	str_release(&text);
 	return rc;
@@ -174,7 +174,7 @@ static int writer_append(struct writer *w, const char *path, const char *line)
 	writer_get(w, path, &text);
 	str_addf(&text, "%s\n", line);
 	rc = text.failed ? error_set(w->e, ERR_NOMEM, "%s is too long", path)
-			 : writer_put(w, path, str_text(&text), text.len, false);
+	                 : writer_put(w, path, str_text(&text), text.len, false);
 	str_release(&text);
 	return rc;
 }
@@ -233,7 +233,7 @@ static int writer_commit(struct writer *w)
 		const git_commit *parents[1] = {parent};
 
 		if (git_commit_create(&id, w->repo, "HEAD", who, who, "UTF-8", message, tree,
-				      w->has_head ? 1 : 0, parents) < 0 ||
+		                      w->has_head ? 1 : 0, parents) < 0 ||
 		    git_commit_lookup(&commit, w->repo, &id) < 0)
 			rc = git_failed(w->e, w->subject);
 	}
@@ -358,7 +358,7 @@ static int writer_read_head(struct writer *w)
 }
 
 int git_release(const struct world *world, int service, const char *version, const char *subject,
-		const struct git_change *changes, int n, const char *members, struct error *e)
+                const struct git_change *changes, int n, const char *members, struct error *e)
 {
 	struct writer w;
 	int rc = writer_open(&w, world, false, e);
@@ -401,7 +401,7 @@ static int list_file(const char *root, const git_tree_entry *entry, void *payloa
 	if (list->n == FILES_MAX)
 		return -1;
 	if (snprintf(list->files[list->n].path, sizeof(list->files[0].path), "%s%s", root,
-		     git_tree_entry_name(entry)) >= (int)sizeof(list->files[0].path))
+	             git_tree_entry_name(entry)) >= (int)sizeof(list->files[0].path))
 		return -1;
 	list->files[list->n].id = *git_tree_entry_id(entry);
 	list->files[list->n].executable = git_tree_entry_filemode(entry) == GIT_FILEMODE_BLOB_EXECUTABLE;
@@ -430,7 +430,7 @@ static int list_each(struct file_list *list, int (*each)(void *ctx, const struct
 static int by_path(const void *a, const void *b) { return strcmp(a, b); /* path is the first member */ }
 
 static int open_release(struct writer *w, int service, const char *version, struct git_release_info *info,
-			git_tree **tree)
+                        git_tree **tree)
 {
 	char spec[PATH_LEN];
 	git_object *commit = NULL;
@@ -449,7 +449,7 @@ static int open_release(struct writer *w, int service, const char *version, stru
 }
 
 int git_files(const struct world *world, int service, const char *version, struct git_release_info *info,
-	      int (*each)(void *ctx, const struct git_file *f), void *ctx, struct error *e)
+              int (*each)(void *ctx, const struct git_file *f), void *ctx, struct error *e)
 {
 	struct file_list list = {.n = 0};
 	git_tree *tree = NULL;
@@ -475,7 +475,7 @@ int git_files(const struct world *world, int service, const char *version, struc
 }
 
 int git_versions(const struct world *world, int service, int (*each)(void *ctx, const char *version),
-		 void *ctx, struct error *e)
+                 void *ctx, struct error *e)
 {
 	char pattern[NAME_LEN + 4];
 	git_strarray tags = {NULL, 0};

@@ -211,11 +211,11 @@ static void tell_board(struct story *s)
 				const struct jv *dep = deployment(s, k, i);
 
 				right += !strcmp(jv_get_text(dep, "tag", ""), demo_versions[k][i]) &&
-					 !strcmp(jv_get_text(dep, "state", ""), "ok") &&
-					 instances_run(dep, jv_get_text(dep, "digest", ""));
+				         !strcmp(jv_get_text(dep, "state", ""), "ok") &&
+				         instances_run(dep, jv_get_text(dep, "digest", ""));
 			}
 	} while (code == 0 && right < DEMO_SERVICES * DEMO_ENVS && tool_now_ms() < until &&
-		 !tool_interrupted);
+	         !tool_interrupted);
 	check(s, code == 0 && right == DEMO_SERVICES * DEMO_ENVS, "board: every service in every environment",
 	      "%d of %d deployments are well and run what is deployed; exit %d %s", right,
 	      DEMO_SERVICES * DEMO_ENVS, code, s->seen.message);
@@ -245,7 +245,7 @@ static const struct jv *plan_gate(const struct story *s, const char *kind)
 static void tell_blocked(struct story *s)
 {
 	int code = run(s, "promote", "orders", "--to", "prod", "--confirm", "prod/orders", "--reason",
-		       "notes on orders for the support team", NULL);
+	               "notes on orders for the support team", NULL);
 	const struct jv *plan = jv_get(s->seen.value, "plan");
 	const struct jv *first = jv_at(jv_get(jv_get(plan, "evidence"), "migrations"), 0);
 
@@ -271,11 +271,11 @@ static void tell_approval(struct story *s)
 static void tell_promotion(struct story *s)
 {
 	int code = run(s, "promote", "orders", "--to", "prod", "--confirm", "prod/orders", "--reason",
-		       "notes on orders for the support team", "--follow", NULL);
+	               "notes on orders for the support team", "--follow", NULL);
 
 	check(s, code == 0, "promotion to prod with its migration", "exit %d, %s", code, s->seen.message);
 	check_settled(s, SERVICE_ORDERS, 2, demo_versions[SERVICE_ORDERS][1],
-		      "prod runs the new release, byte for byte");
+	              "prod runs the new release, byte for byte");
 	if (s->w.has_django) {
 		const struct jv *m = jv_get(deployment(s, SERVICE_ORDERS, 2), "migrations");
 
@@ -325,18 +325,18 @@ static void tell_bad_build(struct story *s)
 	check(s, code == 1 && jv_get_true(r, "rolled_back", false),
 	      "it fails its health check and is rolled back by policy", "exit %d, %s", code, s->seen.message);
 	check_settled(s, SERVICE_WEB, 1, demo_versions[SERVICE_WEB][1],
-		      "staging runs the release from before again");
+	              "staging runs the release from before again");
 }
 
 static void tell_rollback(struct story *s)
 {
 	int code = run(s, "rollback", "orders", "prod", "--confirm", "prod/orders", "--reason",
-		       "support wants the old form back", "--follow", NULL);
+	               "support wants the old form back", "--follow", NULL);
 
 	check(s, code == 0, "a rollback by hand, without waiting for gates", "exit %d, %s", code,
 	      s->seen.message);
 	check_settled(s, SERVICE_ORDERS, 2, demo_versions[SERVICE_ORDERS][2],
-		      "prod runs the release from before again");
+	              "prod runs the release from before again");
 }
 
 static void tell_audit(struct story *s)
@@ -348,7 +348,7 @@ static void tell_audit(struct story *s)
 	rows = jv_get(s->seen.value, "rows");
 	for (size_t i = 0; i < jv_len(rows); i++)
 		approved = approved || (!strcmp(jv_get_text(jv_at(rows, i), "actor", ""), "bo") &&
-					!strncmp(jv_get_text(jv_at(rows, i), "verb", ""), "approve", 7));
+		                        !strncmp(jv_get_text(jv_at(rows, i), "verb", ""), "approve", 7));
 	check(s, code == 0 && approved, "the history tells who did what", "%zu rows, bo's approval %s",
 	      jv_len(rows), approved ? "among them" : "is missing");
 	code = run(s, "audit", "verify", NULL);

@@ -124,13 +124,13 @@ static int unit_start(struct keeper *k, struct unit *u, struct error *e)
 	const struct world *w = &k->w;
 	char root[PATH_LEN], faults[PATH_LEN], log[PATH_LEN], port[16], note[NAME_LEN * 2];
 	const char *const argv[] = {w->self,     "__service",
-				    "--root",    root,
-				    "--service", demo_services[u->service],
-				    "--env",     demo_envs[u->env],
-				    "--name",    u->name,
-				    "--port",    port,
-				    "--faults",  faults,
-				    NULL};
+	                            "--root",    root,
+	                            "--service", demo_services[u->service],
+	                            "--env",     demo_envs[u->env],
+	                            "--name",    u->name,
+	                            "--port",    port,
+	                            "--faults",  faults,
+	                            NULL};
 	struct tool t = {.argv = argv, .cwd = "/", .output_path = log, .death_signal = SIGKILL};
 
 	snprintf(port, sizeof(port), "%d", w->ports[u->service][u->env][u->number]);
@@ -171,9 +171,9 @@ static int unit_wait(struct keeper *k, struct unit *u, int timeout_ms, struct er
 
 			unit_ended(k, u);
 			return taken ? error_set(e, ERR_CONFLICT, "the port of %s in %s is taken", u->name,
-						 demo_envs[u->env])
-				     : error_set(e, ERR_IO, "%s in %s ended at its start", u->name,
-						 demo_envs[u->env]);
+			                         demo_envs[u->env])
+			             : error_set(e, ERR_IO, "%s in %s ended at its start", u->name,
+			                         demo_envs[u->env]);
 		}
 		if (port_answers(k->w.ports[u->service][u->env][u->number]))
 			return ERR_OK;

@@ -226,9 +226,9 @@ static int do_status(struct world *w, bool json)
 
 		str_init(&out, 64 * 1024);
 		str_addf(&out,
-			 "{\"running\":%s,\"pid\":%ld,\"built\":%s,\"databases\":%s,\"django\":%s,\"dir\":",
-			 pid ? "true" : "false", (long)pid, world_is_built(w) ? "true" : "false",
-			 w->has_databases ? "true" : "false", w->has_django ? "true" : "false");
+		         "{\"running\":%s,\"pid\":%ld,\"built\":%s,\"databases\":%s,\"django\":%s,\"dir\":",
+		         pid ? "true" : "false", (long)pid, world_is_built(w) ? "true" : "false",
+		         w->has_databases ? "true" : "false", w->has_django ? "true" : "false");
 		tool_json_string(&out, w->dir);
 		str_add(&out, ",\"config\":");
 		tool_json_string(&out, w->config);

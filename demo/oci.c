@@ -125,13 +125,13 @@ static int put_bytes(const char *path, const void *bytes, size_t n, int mode, st
 }
 
 static int put_blob(const struct world *w, int service, const struct str *s, char digest[DIGEST_LEN],
-		    struct error *e)
+                    struct error *e)
 {
 	char path[PATH_LEN];
 
 	digest_of(s, digest);
 	if (!world_path(w, path, sizeof(path), "registry/%s/blobs/sha256/%s", demo_services[service],
-			digest + 7))
+	                digest + 7))
 		return error_set(e, ERR_NOMEM, "path too long");
 	return put_bytes(path, str_text(s), s->len, 0644, e);
 }
@@ -153,7 +153,7 @@ static void config_text(struct str *out, int service, const struct oci_image *im
 }
 
 static int put_index(const struct world *w, int service, const struct oci_image *image, size_t n_manifest,
-		     struct error *e)
+                     struct error *e)
 {
 	char path[PATH_LEN], created[32];
 	struct jv *index = NULL, *d, *notes;
@@ -188,7 +188,7 @@ static int put_index(const struct world *w, int service, const struct oci_image 
 		str_clear(&text);
 		jv_print(index, JV_PRETTY, &text);
 		rc = arena_failed(&a) || text.failed ? error_set(e, ERR_NOMEM, "the index is too large")
-						     : file_write(path, str_text(&text), text.len, 0644, e);
+		                                     : file_write(path, str_text(&text), text.len, 0644, e);
 	}
 	str_release(&text);
 	arena_release(&a);
@@ -211,7 +211,7 @@ static int layout_make(const struct world *w, int service, struct error *e)
 
 /* Writes layer, config and manifest; the index is the caller's. */
 static int put_image(const struct world *w, int service, struct tar *t, struct oci_image *image,
-		     size_t *ret_n, struct error *e)
+                     size_t *ret_n, struct error *e)
 {
 	char config[DIGEST_LEN];
 	struct str text;
@@ -317,7 +317,7 @@ static int place_note(const struct oci_image *image, const char *dir, int64_t si
 }
 
 int oci_place(const struct world *w, int service, int env, const struct oci_image *image, int64_t since_s,
-	      struct error *e)
+              struct error *e)
 {
 	char link[PATH_LEN], target[64];
 	struct timespec times[2] = {{.tv_sec = (time_t)since_s}, {.tv_sec = (time_t)since_s}};
@@ -327,7 +327,7 @@ int oci_place(const struct world *w, int service, int env, const struct oci_imag
 
 	snprintf(target, sizeof(target), "releases/%.*s", RELEASE_NAME_LEN, image->digest + 7);
 	if (!world_path(w, p.dir, sizeof(p.dir), "hosts/%s/%s/%s", demo_envs[env], demo_services[service],
-			target) ||
+	                target) ||
 	    !world_path(w, link, sizeof(link), "hosts/%s/%s/current", demo_envs[env], demo_services[service]))
 		return error_set(e, ERR_NOMEM, "path too long");
 	rc = git_files(w, service, image->version, &info, place_file, &p, e);

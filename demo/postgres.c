@@ -100,13 +100,13 @@ void postgres_find(struct world *w)
 	w->has_databases = find_bin(w);
 	if (!w->has_databases) {
 		str_copy(w->no_databases, sizeof(w->no_databases),
-			 "initdb is not installed (Debian: apt-get install postgresql)");
+		         "initdb is not installed (Debian: apt-get install postgresql)");
 		return;
 	}
 	if (geteuid() == 0 && !getpwnam("postgres")) {
 		w->has_databases = false;
 		str_copy(w->no_databases, sizeof(w->no_databases),
-			 "PostgreSQL refuses root, and there is no user postgres to drop to");
+		         "PostgreSQL refuses root, and there is no user postgres to drop to");
 		return;
 	}
 	w->has_django = find_python(w);
@@ -195,14 +195,14 @@ static PGconn *connect_to(const struct world *w, const char *database)
 {
 	char port[16];
 	const char *keys[] = {"host",     "hostaddr",        "port",       "dbname",  "user",
-			      "password", "connect_timeout", "gssencmode", "sslmode", "options",
-			      NULL};
+	                      "password", "connect_timeout", "gssencmode", "sslmode", "options",
+	                      NULL};
 	const char *values[] = {"127.0.0.1", "127.0.0.1",
-				port,        database,
-				SUPERUSER,   w->pg_password,
-				"3",         "disable",
-				"disable",   "-c client_min_messages=warning",
-				NULL};
+	                        port,        database,
+	                        SUPERUSER,   w->pg_password,
+	                        "3",         "disable",
+	                        "disable",   "-c client_min_messages=warning",
+	                        NULL};
 
 	snprintf(port, sizeof(port), "%d", w->pg_port);
 	return PQconnectdbParams(keys, values, 0);
@@ -244,37 +244,37 @@ pid_t postgres_start(const struct world *w, struct error *e)
 		return error_set(e, ERR_NOMEM, "path too long"), -1;
 	const char *const env[] = {"LC_ALL=C", "PGOPTIONS=", NULL};
 	const char *const argv[] = {postgres,
-				    "-D",
-				    w->pg_data,
-				    "-c",
-				    port,
-				    "-c",
-				    "listen_addresses=127.0.0.1",
-				    "-c",
-				    "unix_socket_directories=",
-				    "-c",
-				    "dynamic_shared_memory_type=mmap",
-				    "-c",
-				    "shared_buffers=16MB",
-				    "-c",
-				    "max_connections=80",
-				    "-c",
-				    "fsync=off",
-				    "-c",
-				    "synchronous_commit=off",
-				    "-c",
-				    "full_page_writes=off",
-				    "-c",
-				    "max_wal_size=64MB",
-				    "-c",
-				    "min_wal_size=32MB",
-				    "-c",
-				    "wal_level=minimal",
-				    "-c",
-				    "max_wal_senders=0",
-				    "-c",
-				    "log_min_messages=warning",
-				    NULL};
+	                            "-D",
+	                            w->pg_data,
+	                            "-c",
+	                            port,
+	                            "-c",
+	                            "listen_addresses=127.0.0.1",
+	                            "-c",
+	                            "unix_socket_directories=",
+	                            "-c",
+	                            "dynamic_shared_memory_type=mmap",
+	                            "-c",
+	                            "shared_buffers=16MB",
+	                            "-c",
+	                            "max_connections=80",
+	                            "-c",
+	                            "fsync=off",
+	                            "-c",
+	                            "synchronous_commit=off",
+	                            "-c",
+	                            "full_page_writes=off",
+	                            "-c",
+	                            "max_wal_size=64MB",
+	                            "-c",
+	                            "min_wal_size=32MB",
+	                            "-c",
+	                            "wal_level=minimal",
+	                            "-c",
+	                            "max_wal_senders=0",
+	                            "-c",
+	                            "log_min_messages=warning",
+	                            NULL};
 	struct tool t = {.argv = argv, .env = env, .cwd = "/", .output_path = log, .death_signal = SIGINT};
 
 	drop_user(&t);
@@ -323,7 +323,7 @@ static int exec_on(const struct world *w, const char *database, const char *sql,
 
 	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
 		rc = error_set(e, ERR_IO, "%s: %.*s", database, (int)strcspn(PQerrorMessage(db), "\n"),
-			       PQerrorMessage(db));
+		               PQerrorMessage(db));
 	PQclear(r);
 	PQfinish(db);
 	return rc;
@@ -345,7 +345,7 @@ static int create_databases(const struct world *w, struct error *e)
 	for (int s = SERVICE_ORDERS; s <= SERVICE_BILLING; s++) {
 		for (int i = 0; i < DEMO_ENVS && rc == ERR_OK; i++) {
 			snprintf(sql, sizeof(sql), "CREATE DATABASE %s_%s TEMPLATE template0",
-				 demo_services[s], demo_envs[i]);
+			         demo_services[s], demo_envs[i]);
 			rc = exec_on(w, "postgres", sql, e);
 		}
 	}
@@ -358,13 +358,13 @@ static pid_t start_migration(const struct world *w, int service, int env, struct
 	char cwd[PATH_LEN], log[PATH_LEN], url[URL_LEN], variable[URL_LEN + 16];
 	const char *const django[] = {w->python, "manage.py", "migrate", "--noinput", NULL};
 	const char *const prisma[] = {w->self,        "__prisma",          "deploy",
-				      "--migrations", "prisma/migrations", NULL};
+	                              "--migrations", "prisma/migrations", NULL};
 	const char *const vars[] = {variable, "PYTHONDONTWRITEBYTECODE=1", NULL};
 	struct tool t = {.argv = service == SERVICE_ORDERS ? django : prisma,
-			 .env = vars,
-			 .cwd = cwd,
-			 .output_path = log,
-			 .death_signal = SIGKILL};
+	                 .env = vars,
+	                 .cwd = cwd,
+	                 .output_path = log,
+	                 .death_signal = SIGKILL};
 
 	world_url(w, service, env, url, sizeof(url));
 	snprintf(variable, sizeof(variable), "DATABASE_URL=%s", url);
@@ -394,9 +394,9 @@ int postgres_fill(const struct world *w, struct error *e)
 
 			if (code != 0 && rc == ERR_OK) {
 				rc = error_set(e, ERR_IO, "the migrations of %s in %s ended with %d",
-					       demo_services[SERVICE_ORDERS + s], demo_envs[i], code);
+				               demo_services[SERVICE_ORDERS + s], demo_envs[i], code);
 				error_hint(e, "see %s/log/migrate-%s-%s.log", w->dir,
-					   demo_services[SERVICE_ORDERS + s], demo_envs[i]);
+				           demo_services[SERVICE_ORDERS + s], demo_envs[i]);
 			}
 		}
 	}

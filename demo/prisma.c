@@ -17,15 +17,15 @@
 #define LOCK_SQL "SELECT pg_advisory_lock(72707369)"
 
 static const char table_sql[] = "CREATE TABLE _prisma_migrations (\n"
-				"    id                      VARCHAR(36) PRIMARY KEY NOT NULL,\n"
-				"    checksum                VARCHAR(64) NOT NULL,\n"
-				"    finished_at             TIMESTAMPTZ,\n"
-				"    migration_name          VARCHAR(255) NOT NULL,\n"
-				"    logs                    TEXT,\n"
-				"    rolled_back_at          TIMESTAMPTZ,\n"
-				"    started_at              TIMESTAMPTZ NOT NULL DEFAULT now(),\n"
-				"    applied_steps_count     INTEGER NOT NULL DEFAULT 0\n"
-				")";
+                                "    id                      VARCHAR(36) PRIMARY KEY NOT NULL,\n"
+                                "    checksum                VARCHAR(64) NOT NULL,\n"
+                                "    finished_at             TIMESTAMPTZ,\n"
+                                "    migration_name          VARCHAR(255) NOT NULL,\n"
+                                "    logs                    TEXT,\n"
+                                "    rolled_back_at          TIMESTAMPTZ,\n"
+                                "    started_at              TIMESTAMPTZ NOT NULL DEFAULT now(),\n"
+                                "    applied_steps_count     INTEGER NOT NULL DEFAULT 0\n"
+                                ")";
 
 /* Runs sql with text parameters (NULL-terminated, may be NULL). NULL after it said what went wrong. */
 static PGresult *ask(PGconn *db, const char *sql, const char *const *params)
@@ -72,8 +72,8 @@ static bool take_lock(PGconn *db)
 	ok = PQresultStatus(r) == PGRES_TUPLES_OK;
 	if (!ok)
 		fprintf(stderr,
-			"Error: P1002\nTimed out trying to acquire a postgres advisory lock (" LOCK_SQL
-			"). Elapsed: 10000ms.\n");
+		        "Error: P1002\nTimed out trying to acquire a postgres advisory lock (" LOCK_SQL
+		        "). Elapsed: 10000ms.\n");
 	PQclear(r);
 	return ok && tell(db, "SET lock_timeout = 0", NULL);
 }
@@ -84,9 +84,9 @@ static bool make_table(PGconn *db)
 	char text[NAME_LEN];
 
 	if (!cell(db,
-		  "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = "
-		  "'_prisma_migrations'",
-		  NULL, text, sizeof(text)))
+	          "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = "
+	          "'_prisma_migrations'",
+	          NULL, text, sizeof(text)))
 		return false;
 	if (strcmp(text, "0") != 0)
 		return true;
@@ -94,7 +94,7 @@ static bool make_table(PGconn *db)
 		return false;
 	if (strcmp(text, "0") != 0) {
 		fprintf(stderr,
-			"Error: P3005\nThe database schema is not empty and has no table of migrations.\n");
+		        "Error: P3005\nThe database schema is not empty and has no table of migrations.\n");
 		return false;
 	}
 	return tell(db, table_sql, NULL);
@@ -105,18 +105,18 @@ static bool refuse_failed(PGconn *db)
 	char name[MIGRATION_LEN + 64];
 
 	if (!cell(db,
-		  "SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NULL AND "
-		  "rolled_back_at IS NULL "
-		  "ORDER BY started_at LIMIT 1",
-		  NULL, name, sizeof(name)))
+	          "SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NULL AND "
+	          "rolled_back_at IS NULL "
+	          "ORDER BY started_at LIMIT 1",
+	          NULL, name, sizeof(name)))
 		return false;
 	if (!name[0])
 		return true;
 	fprintf(stderr,
-		"Error: P3009\nmigrate found failed migrations in the target database, new migrations will "
-		"not be "
-		"applied.\nThe `%s` migration failed\n",
-		name);
+	        "Error: P3009\nmigrate found failed migrations in the target database, new migrations will "
+	        "not be "
+	        "applied.\nThe `%s` migration failed\n",
+	        name);
 	return false;
 }
 
@@ -130,9 +130,9 @@ static bool run_migration(PGconn *db, const char *name, const struct str *script
 
 	sha256_of(str_text(script), script->len, checksum);
 	if (!cell(db,
-		  "INSERT INTO _prisma_migrations (id, checksum, migration_name) "
-		  "VALUES (gen_random_uuid()::text, $1, $2) RETURNING id",
-		  insert, id, sizeof(id)))
+	          "INSERT INTO _prisma_migrations (id, checksum, migration_name) "
+	          "VALUES (gen_random_uuid()::text, $1, $2) RETURNING id",
+	          insert, id, sizeof(id)))
 		return false;
 	/* One simple query: one implicit transaction, as the real engine sends it. */
 	r = PQexec(db, str_text(script));
@@ -142,16 +142,16 @@ static bool run_migration(PGconn *db, const char *name, const struct str *script
 		const char *failed[] = {id, PQresultErrorMessage(r), NULL};
 
 		fprintf(stderr,
-			"Error: P3018\nA migration failed to apply. New migrations cannot be applied before "
-			"the error is "
-			"recovered from.\nMigration name: %s\nDatabase error:\n%s",
-			name, PQresultErrorMessage(r));
+		        "Error: P3018\nA migration failed to apply. New migrations cannot be applied before "
+		        "the error is "
+		        "recovered from.\nMigration name: %s\nDatabase error:\n%s",
+		        name, PQresultErrorMessage(r));
 		tell(db, "UPDATE _prisma_migrations SET logs = $2 WHERE id = $1", failed);
 	} else {
 		ok = tell(db,
-			  "UPDATE _prisma_migrations SET finished_at = now(), applied_steps_count = 1 WHERE "
-			  "id = $1",
-			  by_id);
+		          "UPDATE _prisma_migrations SET finished_at = now(), applied_steps_count = 1 WHERE "
+		          "id = $1",
+		          by_id);
 		printf("Applying migration `%s`\n", name);
 	}
 	PQclear(r);
@@ -167,10 +167,10 @@ static int deploy_one(PGconn *db, const char *dir, const char *name, int *applie
 	int rc = 1;
 
 	if (!cell(db,
-		  "SELECT count(*) FROM _prisma_migrations WHERE migration_name = $1 AND finished_at IS NOT "
-		  "NULL AND "
-		  "rolled_back_at IS NULL",
-		  by_name, found, sizeof(found)))
+	          "SELECT count(*) FROM _prisma_migrations WHERE migration_name = $1 AND finished_at IS NOT "
+	          "NULL AND "
+	          "rolled_back_at IS NULL",
+	          by_name, found, sizeof(found)))
 		return 1;
 	if (strcmp(found, "0") != 0)
 		return 0;
@@ -211,12 +211,12 @@ static int resolve(PGconn *db, const char *how, const char *name)
 	if (!back && strcmp(how, "--applied") != 0)
 		return 2;
 	if (!tell(db,
-		  back ? "UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name = $1 AND "
-			 "finished_at IS NULL AND rolled_back_at IS NULL"
-		       : "UPDATE _prisma_migrations SET finished_at = now() WHERE migration_name = $1 AND "
-			 "finished_at IS NULL AND "
-			 "rolled_back_at IS NULL",
-		  by_name))
+	          back ? "UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name = $1 AND "
+	                 "finished_at IS NULL AND rolled_back_at IS NULL"
+	               : "UPDATE _prisma_migrations SET finished_at = now() WHERE migration_name = $1 AND "
+	                 "finished_at IS NULL AND "
+	                 "rolled_back_at IS NULL",
+	          by_name))
 		return 1;
 	printf("Migration %s marked as %s.\n", name, back ? "rolled back" : "applied");
 	return 0;
@@ -234,7 +234,7 @@ int demo_prisma_main(int argc, char **argv, const char *self)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!deploys && !resolves) {
 		fprintf(stderr, "usage: __prisma deploy --migrations DIR | __prisma resolve "
-				"--rolled-back|--applied NAME\n");
+		                "--rolled-back|--applied NAME\n");
 		return 2;
 	}
 	printf("towpath's stand-in for `prisma migrate %s` (this is not Prisma)\n", argv[1]);
@@ -251,7 +251,7 @@ int demo_prisma_main(int argc, char **argv, const char *self)
 	rc = !take_lock(db) || !make_table(db) ? 1
 	     : resolves                        ? resolve(db, argv[2], argv[3])
 	     : refuse_failed(db)               ? deploy(db, argv[3])
-					       : 1;
+	                                       : 1;
 	PQfinish(db);
 	return rc;
 }

@@ -88,8 +88,8 @@ void service_log(struct service *s, const char *level, const char *extra, const 
 	gmtime_r(&t.tv_sec, &tm);
 	str_init(&line, 4096);
 	str_addf(&line, "{\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ\",\"level\":\"%s\",\"msg\":",
-		 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		 t.tv_nsec / 1000000, level);
+	         tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+	         t.tv_nsec / 1000000, level);
 	tool_json_string(&line, msg);
 	str_addf(&line, "%s%s,\"version\":\"%s\"}\n", extra[0] ? "," : "", extra, s->version);
 	if (!line.failed)
@@ -130,7 +130,7 @@ static int read_app(struct service *s, struct arena *a, struct error *e)
 	list = jv_get(app, "routes");
 	for (size_t i = 0; i < jv_len(list) && s->n_routes < ROUTES_MAX; i++)
 		str_copy(s->routes[s->n_routes++].path, sizeof(s->routes[0].path),
-			 jv_text(jv_at(list, i), "/"));
+		         jv_text(jv_at(list, i), "/"));
 	list = jv_get(app, "columns");
 	for (size_t i = 0; i < jv_len(list) && s->n_requires < REQUIRES_MAX; i++)
 		str_copy(s->requires[s->n_requires++], sizeof(s->requires[0]), jv_text(jv_at(list, i), ""));
@@ -189,7 +189,7 @@ static void read_env(struct service *s)
 	for (int i = 0; i < s->n_needs; i++)
 		if (!seen[i] && !s->config_text[0])
 			snprintf(s->config_text, sizeof(s->config_text), "configuration key %s is not set",
-				 s->needs[i]);
+			         s->needs[i]);
 }
 
 /* --- the database --------------------------------------------------------------------------------------------- */
@@ -198,7 +198,7 @@ static PGconn *database_open(struct service *s)
 {
 	const char *keys[] = {"dbname", "connect_timeout", "options", "application_name", "gssencmode", NULL};
 	const char *values[] = {s->database_url, "2",       "-c statement_timeout=2000",
-				s->instance,     "disable", NULL};
+	                        s->instance,     "disable", NULL};
 	PGconn *db = PQconnectdbParams(keys, values, 1);
 
 	if (PQstatus(db) == CONNECTION_OK)
@@ -224,15 +224,15 @@ static void database_columns(struct service *s, PGconn *db, char *text, size_t c
 		params[0] = table;
 		params[1] = dot + 1;
 		r = PQexecParams(db,
-				 "select 1 from pg_attribute a where a.attrelid = to_regclass('public.' || "
-				 "quote_ident($1))"
-				 " and a.attname = $2 and not a.attisdropped",
-				 2, NULL, params, NULL, NULL, 0);
+		                 "select 1 from pg_attribute a where a.attrelid = to_regclass('public.' || "
+		                 "quote_ident($1))"
+		                 " and a.attname = $2 and not a.attisdropped",
+		                 2, NULL, params, NULL, NULL, 0);
 		if (PQresultStatus(r) != PGRES_TUPLES_OK)
 			snprintf(text, cap, "the database does not answer");
 		else if (PQntuples(r) == 0)
 			snprintf(text, cap, "column %s that this release uses is not in the database",
-				 s->requires[i]);
+			         s->requires[i]);
 		PQclear(r);
 	}
 }
@@ -305,7 +305,7 @@ static void flood(struct service *s, int lines)
 	for (int i = 0; i < lines && !stop_wanted; i++) {
 		snprintf(extra, sizeof(extra), "\"attempt\":%d", i);
 		service_log(s, i % 97 ? "debug" : "warn", extra,
-			    "retrying the connection to the price cache");
+		            "retrying the connection to the price cache");
 	}
 }
 
@@ -337,9 +337,9 @@ static bool service_args(struct service *s, int argc, char **argv)
 		const char *key = argv[i], *value = argv[i + 1];
 		char *dst = !strcmp(key, "--root") ? s->root : !strcmp(key, "--faults") ? s->faults : NULL;
 		char *name = !strcmp(key, "--service") ? s->name
-			     : !strcmp(key, "--name")  ? s->instance
-			     : !strcmp(key, "--env")   ? s->env
-						       : NULL;
+		             : !strcmp(key, "--name")  ? s->instance
+		             : !strcmp(key, "--env")   ? s->env
+		                                       : NULL;
 
 		if (dst)
 			str_copy(dst, PATH_LEN, value);
@@ -364,7 +364,7 @@ static int service_load(struct service *s, struct error *e)
 	if (!real)
 		return error_set(e, ERR_NOT_FOUND, "%s: %s", link, strerror(errno));
 	rc = str_copy(s->release, sizeof(s->release), real) ? ERR_OK
-							    : error_set(e, ERR_NOMEM, "path too long");
+	                                                    : error_set(e, ERR_NOMEM, "path too long");
 	free(real);
 	arena_init(&a, ARENA_DEFAULT_MAX);
 	if (rc == ERR_OK)
@@ -387,7 +387,7 @@ int demo_service_main(int argc, char **argv, const char *self)
 	UNUSED(self);
 	if (!service_args(&s, argc, argv)) {
 		fprintf(stderr,
-			"usage: __service --root DIR --service S --env E --name I --port N [--faults DIR]\n");
+		        "usage: __service --root DIR --service S --env E --name I --port N [--faults DIR]\n");
 		return 2;
 	}
 	sigaction(SIGTERM, &stop, NULL);

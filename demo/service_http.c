@@ -64,7 +64,7 @@ static enum MHD_Result get_health(struct service *s, struct MHD_Connection *c)
 	why = s->broken[0] ? s->broken : s->config_text[0] ? s->config_text : database;
 	str_init(&b, 8192);
 	str_addf(&b, "{\"status\":\"%s\",\"instance\":\"%s\",\"version\":\"%s\",\"checks\":{\"build\":",
-		 why[0] ? "failing" : "ok", s->instance, s->version);
+	         why[0] ? "failing" : "ok", s->instance, s->version);
 	tool_json_string(&b, s->broken[0] ? s->broken : "ok");
 	str_add(&b, ",\"config\":");
 	tool_json_string(&b, s->config_text[0] ? s->config_text : "ok");
@@ -82,7 +82,7 @@ static void process_metrics(struct str *b, const struct service *s)
 
 	if (f) {
 		if (fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &utime,
-			   &stime) != 2)
+		           &stime) != 2)
 			utime = stime = 0;
 		fclose(f);
 	}
@@ -93,11 +93,11 @@ static void process_metrics(struct str *b, const struct service *s)
 		fclose(f);
 	}
 	str_addf(b, "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total %.2f\n",
-		 (double)(utime + stime) / (double)sysconf(_SC_CLK_TCK));
+	         (double)(utime + stime) / (double)sysconf(_SC_CLK_TCK));
 	str_addf(b, "# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes %lld\n",
-		 (long long)rss * sysconf(_SC_PAGESIZE));
+	         (long long)rss * sysconf(_SC_PAGESIZE));
 	str_addf(b, "# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds %lld\n",
-		 (long long)s->started_s);
+	         (long long)s->started_s);
 }
 
 static enum MHD_Result get_metrics(struct service *s, struct MHD_Connection *c)
@@ -106,18 +106,18 @@ static enum MHD_Result get_metrics(struct service *s, struct MHD_Connection *c)
 
 	str_init(&b, 64 * 1024);
 	str_add(&b, "# HELP http_requests_total Requests by route and status code.\n# TYPE "
-		    "http_requests_total counter\n");
+	            "http_requests_total counter\n");
 	pthread_mutex_lock(&s->lock);
 	for (int i = 0; i < s->n_routes; i++) {
 		const struct service_route *r = &s->routes[i];
 
 		str_addf(&b, "http_requests_total{route=\"%s\",code=\"200\"} %llu\n", r->path,
-			 (unsigned long long)r->ok);
+		         (unsigned long long)r->ok);
 		str_addf(&b, "http_requests_total{route=\"%s\",code=\"500\"} %llu\n", r->path,
-			 (unsigned long long)r->failed);
+		         (unsigned long long)r->failed);
 	}
 	str_add(&b, "# HELP http_request_duration_seconds Time to answer.\n"
-		    "# TYPE http_request_duration_seconds histogram\n");
+	            "# TYPE http_request_duration_seconds histogram\n");
 	for (int i = 0; i < s->n_routes; i++) {
 		const struct service_route *r = &s->routes[i];
 		uint64_t sum = 0;
@@ -125,21 +125,21 @@ static enum MHD_Result get_metrics(struct service *s, struct MHD_Connection *c)
 		for (int k = 0; k < BUCKETS; k++) {
 			sum += r->buckets[k];
 			str_addf(&b, "http_request_duration_seconds_bucket{route=\"%s\",le=\"%g\"} %llu\n",
-				 r->path, bucket_s[k], (unsigned long long)sum);
+			         r->path, bucket_s[k], (unsigned long long)sum);
 		}
 		sum += r->buckets[BUCKETS];
 		str_addf(&b, "http_request_duration_seconds_bucket{route=\"%s\",le=\"+Inf\"} %llu\n", r->path,
-			 (unsigned long long)sum);
+		         (unsigned long long)sum);
 		str_addf(&b, "http_request_duration_seconds_sum{route=\"%s\"} %.6f\n", r->path, r->sum_s);
 		str_addf(&b, "http_request_duration_seconds_count{route=\"%s\"} %llu\n", r->path,
-			 (unsigned long long)sum);
+		         (unsigned long long)sum);
 	}
 	str_addf(&b, "# TYPE log_lines_total counter\nlog_lines_total %llu\n",
-		 (unsigned long long)s->log_lines);
+	         (unsigned long long)s->log_lines);
 	pthread_mutex_unlock(&s->lock);
 	process_metrics(&b, s);
 	str_addf(&b, "# TYPE build_info gauge\nbuild_info{version=\"%s\",revision=\"%s\"} 1\n", s->version,
-		 s->revision);
+	         s->revision);
 	return answer(c, 200, "text/plain; version=0.0.4; charset=utf-8", &b);
 }
 
@@ -192,28 +192,28 @@ static enum MHD_Result get_route(struct service *s, struct service_route *r, str
 	faulty = s->fault_errors;
 	pthread_mutex_unlock(&s->lock);
 	failed = service_random(s) * 100 < (faulty ? ERRORS_PCT : s->error_pct) || s->broken[0] ||
-		 s->database_text[0];
+	         s->database_text[0];
 	clock_gettime(CLOCK_MONOTONIC, &z);
 	took_s = (double)(z.tv_sec - a.tv_sec) + (double)(z.tv_nsec - a.tv_nsec) / 1e9;
 	count(s, r, failed, took_s);
 	snprintf(extra, sizeof(extra), "\"route\":\"%s\",\"status\":%d,\"ms\":%.1f", r->path,
-		 failed ? 500 : 200, took_s * 1000);
+	         failed ? 500 : 200, took_s * 1000);
 	service_log(s,
-		    failed         ? "error"
-		    : took_s > 0.5 ? "warn"
-				   : "info",
-		    extra, "GET %s %s", r->path,
-		    failed         ? "500 upstream refused the request"
-		    : took_s > 0.5 ? "200 slow"
-				   : "200");
+	            failed         ? "error"
+	            : took_s > 0.5 ? "warn"
+	                           : "info",
+	            extra, "GET %s %s", r->path,
+	            failed         ? "500 upstream refused the request"
+	            : took_s > 0.5 ? "200 slow"
+	                           : "200");
 	str_init(&b, 4096);
 	str_addf(&b, "{\"service\":\"%s\",\"route\":\"%s\",\"ok\":%s}\n", s->name, r->path,
-		 failed ? "false" : "true");
+	         failed ? "false" : "true");
 	return answer(c, failed ? 500 : 200, "application/json", &b);
 }
 
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const char *url, const char *method,
-				  const char *version, const char *upload, size_t *n_upload, void **state)
+                                  const char *version, const char *upload, size_t *n_upload, void **state)
 {
 	struct service *s = ctx;
 	struct str b;
@@ -249,10 +249,10 @@ struct MHD_Daemon *service_http_start(struct service *s)
 
 	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	return MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION,
-				(uint16_t)s->port, NULL, NULL, on_request, s, MHD_OPTION_SOCK_ADDR,
-				(struct sockaddr *)&at, MHD_OPTION_CONNECTION_LIMIT,
-				(unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-				MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES, MHD_OPTION_END);
+	                        (uint16_t)s->port, NULL, NULL, on_request, s, MHD_OPTION_SOCK_ADDR,
+	                        (struct sockaddr *)&at, MHD_OPTION_CONNECTION_LIMIT,
+	                        (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+	                        MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES, MHD_OPTION_END);
 }
 
 void service_http_stop(struct MHD_Daemon *d) { MHD_stop_daemon(d); }

@@ -268,7 +268,7 @@ long long tool_start_time(pid_t pid)
 	p = strrchr(text, ')'); /* the name before it may hold anything */
 	if (!p ||
 	    sscanf(p + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-		   &state, &start) != 2)
+	           &state, &start) != 2)
 		return 0;
 	return state == 'Z' || state == 'X' ? 0 : (long long)start;
 }

@@ -67,7 +67,7 @@ bool world_path(const struct world *w, char *dst, size_t cap, const char *fmt, .
 void world_url(const struct world *w, int service, int env, char *dst, size_t cap)
 {
 	snprintf(dst, cap, "postgresql://towpath:%s@127.0.0.1:%d/%s_%s", w->pg_password, w->pg_port,
-		 demo_services[service], demo_envs[env]);
+	         demo_services[service], demo_envs[env]);
 }
 
 void world_say(const struct world *w, const char *fmt, ...)
@@ -88,7 +88,7 @@ void world_say(const struct world *w, const char *fmt, ...)
 static void default_dir(char *dst, size_t cap)
 {
 	const char *own = getenv("TOWPATH_DEMO_DIR"), *state = getenv("XDG_STATE_HOME"),
-		   *home = getenv("HOME");
+	           *home = getenv("HOME");
 
 	if (own && own[0])
 		snprintf(dst, cap, "%s", own);
@@ -181,7 +181,7 @@ int world_load(struct world *w, struct error *e)
 	world_edition(edition);
 	if (rc >= 0 && strcmp(jv_get_text(v, "edition", ""), edition) != 0) {
 		rc = error_set(e, ERR_CONFLICT, "the demo world in %s is of another edition of this program",
-			       w->dir);
+		               w->dir);
 		error_hint(e, "build it anew: towpath demo reset");
 	}
 	if (v) {
@@ -243,7 +243,7 @@ int world_save(const struct world *w, struct error *e)
 	jv_set(&a, v, "ports", ports);
 	jv_print(v, JV_PRETTY, &text);
 	rc = arena_failed(&a) || text.failed ? error_set(e, ERR_NOMEM, "out of memory")
-					     : file_write(path, str_text(&text), text.len, 0600, e);
+	                                     : file_write(path, str_text(&text), text.len, 0600, e);
 	str_release(&text);
 	arena_release(&a);
 	return rc;
@@ -263,7 +263,7 @@ int world_mark(const struct world *w, struct error *e)
 static int make_folders(const struct world *w, struct error *e)
 {
 	static const char *const top[] = {"state",        "secrets",  "log", "run/faults",
-					  "run/requests", "run/pids", NULL};
+	                                  "run/requests", "run/pids", NULL};
 	char path[PATH_LEN];
 	int rc = file_mkdirs(w->dir, 0700, e), n;
 	char **names = tool_names(w->dir, &n);
@@ -281,7 +281,7 @@ static int make_folders(const struct world *w, struct error *e)
 	for (int s = 0; s < DEMO_SERVICES; s++)
 		for (int i = 0; i < DEMO_ENVS && rc >= 0; i++)
 			if (world_path(w, path, sizeof(path), "hosts/%s/%s/log", demo_envs[i],
-				       demo_services[s]))
+			               demo_services[s]))
 				rc = file_mkdirs(path, 0755, e);
 	return rc < 0 ? rc : ERR_OK;
 }
@@ -349,7 +349,7 @@ static int build_all(struct world *w, struct error *e)
 		world_say(w, "  no databases: %s; going on without them", w->no_databases);
 	else if (!w->has_django)
 		world_say(w, "  no Django (Debian: apt-get install python3-django python3-psycopg2); orders "
-			     "goes without a database");
+		             "goes without a database");
 	rc = ports_choose(w, e);
 	if (rc == ERR_OK && w->has_databases) {
 		world_say(w, "  starting a PostgreSQL cluster of its own");

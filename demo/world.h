@@ -80,7 +80,7 @@ int git_build(const struct world *w, struct error *e) MUST_CHECK;
  * one commit, one tag SERVICE-vVERSION.
  */
 int git_release(const struct world *w, int service, const char *version, const char *subject,
-		const struct git_change *changes, int n, const char *members, struct error *e) MUST_CHECK;
+                const struct git_change *changes, int n, const char *members, struct error *e) MUST_CHECK;
 struct git_file {
 	const char *path; /* below the service's folder */
 	const void *bytes;
@@ -93,10 +93,10 @@ struct git_release_info {
 };
 /* Calls each for the files of the service's tree at the tag, in byte order of their paths. */
 int git_files(const struct world *w, int service, const char *version, struct git_release_info *info,
-	      int (*each)(void *ctx, const struct git_file *f), void *ctx, struct error *e) MUST_CHECK;
+              int (*each)(void *ctx, const struct git_file *f), void *ctx, struct error *e) MUST_CHECK;
 /* Calls each with every version of a service that has a tag; order is that of the tags' names. */
 int git_versions(const struct world *w, int service, int (*each)(void *ctx, const char *version), void *ctx,
-		 struct error *e) MUST_CHECK;
+                 struct error *e) MUST_CHECK;
 
 /* --- oci.c --------------------------------------------------------------------------------------------------- */
 
@@ -109,10 +109,10 @@ struct oci_image {
 };
 /* Makes the image of one release and adds it to dir/registry/SERVICE. */
 int oci_add(const struct world *w, int service, const char *version, struct oci_image *ret,
-	    struct error *e) MUST_CHECK;
+            struct error *e) MUST_CHECK;
 /* Unpacks a release as the host driver does: releases/NAME with release.json, and the link current. */
 int oci_place(const struct world *w, int service, int env, const struct oci_image *image, int64_t since_s,
-	      struct error *e) MUST_CHECK;
+              struct error *e) MUST_CHECK;
 
 /* --- postgres.c ---------------------------------------------------------------------------------------------- */
 
@@ -179,7 +179,7 @@ int keeper_start(struct world *w, bool hold, struct error *e) MUST_CHECK;
 int keeper_stop(const struct world *w, struct error *e) MUST_CHECK;
 /* Asks it for something ("restart ENV SERVICE INSTANCE") and waits for its word in answer (cap > 0). */
 int keeper_ask(const struct world *w, const char *request, char *answer, size_t cap,
-	       struct error *e) MUST_CHECK;
+               struct error *e) MUST_CHECK;
 /* Ends processes that a keeper left behind which is gone. */
 void keeper_clean(const struct world *w);
 

@@ -16,8 +16,8 @@ enum { QUEUE_MAX = 65536 };
 /* --- opening ------------------------------------------------------------------------------------ */
 
 static int open_driver(struct app *a, const struct setup *setup, enum port port,
-		       const struct driver_conf *conf, int service, int env, struct opened *ret,
-		       struct error *e)
+                       const struct driver_conf *conf, int service, int env, struct opened *ret,
+                       struct error *e)
 {
 	struct driver_ctx ctx = {.loop = a->loop, .setup = setup, .service = service, .env = env};
 	const struct driver *d;
@@ -29,7 +29,7 @@ static int open_driver(struct app *a, const struct setup *setup, enum port port,
 	d = driver_find(a->options.drivers, port, conf->driver);
 	if (d == NULL)
 		return error_set(e, ERR_NOT_FOUND, "no %s driver is called %s", port_name(port),
-				 conf->driver);
+		                 conf->driver);
 	priv = calloc(1, MAX(d->priv_size, (size_t)1));
 	if (priv == NULL)
 		return error_set(e, ERR_NOMEM, "out of memory opening %s %s", port_name(port), conf->driver);
@@ -138,7 +138,7 @@ static int generation_open(struct app *a, struct setup *s, struct generation **r
 		rc = open_driver(a, s, PORT_FORGE, &s->services[i].forge, i, -1, &g->forge[i], e);
 		if (rc == 0)
 			rc = open_driver(a, s, PORT_REGISTRY, &s->services[i].registry, i, -1,
-					 &g->registry[i], e);
+			                 &g->registry[i], e);
 		for (int k = 0; k < s->n_envs && rc == 0; k++)
 			rc = open_deployment(a, g, i, k, e);
 	}
@@ -327,7 +327,7 @@ void app_refresh_store(struct app *a, void (*done)(void *ctx), void *ctx)
 	*r = (struct store_read){a, done, ctx};
 	a->store_busy = true;
 	STORE_OF(&a->store)->snapshot(a->store.priv,
-				      op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, on_snapshot, r));
+	                              op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, on_snapshot, r));
 }
 
 static void on_store_changed(void *ctx) { app_refresh_store(ctx, NULL, NULL); }
@@ -357,7 +357,7 @@ static void reload(void *ctx)
 	if (a->n_generations == GENERATIONS_MAX) {
 		setup_free(s);
 		app_message(a, MESSAGE_ERROR, "config changed %d times: restart the console to load it again",
-			    GENERATIONS_MAX);
+		            GENERATIONS_MAX);
 		return;
 	}
 	if (generation_open(a, s, &g, &e) != 0) {

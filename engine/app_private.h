@@ -70,7 +70,7 @@ void follow_again(struct app *a, const struct followed_place *places, int n);
 
 /* Posts EV_SOURCE for an answer. */
 void app_post_source(struct app *a, int service, int env, enum port port, int source,
-		     const struct outcome *o);
+                     const struct outcome *o);
 
 struct event *app_event(struct app *a, enum event_kind kind, int service, int env);
 

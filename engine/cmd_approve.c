@@ -59,13 +59,13 @@ static void decide(struct app *a, struct command_run *run, enum decision_kind ki
 			command_done(run, EXIT_NO, "%s names %d plans: give more digits", id, n);
 		else
 			command_done(run, EXIT_NO,
-				     "no stored plan is called %s (give at least six digits of its digest)",
-				     id);
+			             "no stored plan is called %s (give at least six digits of its digest)",
+			             id);
 		return;
 	}
 	if (strcmp(row->requester, m->actor) == 0 && kind == DECISION_APPROVE) {
 		command_done(run, EXIT_NO, "%s asked for this plan: the requester's approval never counts",
-			     m->actor);
+		             m->actor);
 		return;
 	}
 	*p = (struct approve){.run = run, .kind = kind};
@@ -106,7 +106,7 @@ const struct command command_approve = {
     .tier = TIER_T3,
     .exec = exec_approve,
     .details = "An approval is bound to the digest: when the plan changes, it is void. Who asked for the "
-	       "plan never counts.",
+               "plan never counts.",
     .json = "plan, decision",
     .example = "towpath approve 3fa9c1d20b77",
 };

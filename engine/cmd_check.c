@@ -20,7 +20,7 @@ static void on_checked(void *ctx)
 	int bad = 0;
 
 	command_line(run, "+ config  %s: %d services, %d environments", m->setup->path, m->setup->n_services,
-		     m->setup->n_envs);
+	             m->setup->n_envs);
 	for (int i = 0; i < m->n_doctor; i++) {
 		const struct doctor_row *r = &m->doctor[i];
 		struct jv *v = jv_obj(a);
@@ -58,6 +58,6 @@ const struct command command_check = {
     .exec = exec,
     .json = "config, checks[]: name, state, text, hint, took_us",
     .details = "Says for each failure what to do. Ends with 1 when one failed, with 2 when the config itself "
-	       "is wrong.",
+               "is wrong.",
     .example = "towpath -c towpath.yaml check",
 };

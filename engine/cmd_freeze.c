@@ -29,8 +29,8 @@ static void on_decided(void *ctx, const struct outcome *o, const char *id)
 	if (f->d.until_us != 0)
 		time_iso(until, sizeof(until), f->d.until_us, false);
 	command_done(f->run, EXIT_DONE, "%s%s%s: %s%s%s", f->d.env, f->d.service[0] != '\0' ? "/" : "",
-		     f->d.service, f->d.kind == DECISION_FREEZE ? "frozen" : "no longer frozen",
-		     until[0] != '\0' ? " until " : "", until);
+	             f->d.service, f->d.kind == DECISION_FREEZE ? "frozen" : "no longer frozen",
+	             until[0] != '\0' ? " until " : "", until);
 }
 
 static void decide(struct app *a, struct command_run *run, enum decision_kind kind)
@@ -51,14 +51,14 @@ static void decide(struct app *a, struct command_run *run, enum decision_kind ki
 	    (confirm == NULL ||
 	     (strcmp(confirm, s->envs[env].name) != 0 && strcmp(confirm, s->envs[env].short_name) != 0))) {
 		command_done(run, EXIT_USAGE, "unfreezing changes %s: repeat the command with --confirm %s",
-			     s->envs[env].name, s->envs[env].short_name);
+		             s->envs[env].name, s->envs[env].short_name);
 		return;
 	}
 	if (kind == DECISION_UNFREEZE &&
 	    freeze_active(m->store->decisions, m->store->n_decisions, service != NULL ? service : "",
-			  s->envs[env].name, loop_wall_us()) == NULL) {
+	                  s->envs[env].name, loop_wall_us()) == NULL) {
 		command_done(run, EXIT_NO, "no freeze by hand holds for %s%s%s", s->envs[env].name,
-			     service != NULL ? "/" : "", service != NULL ? service : "");
+		             service != NULL ? "/" : "", service != NULL ? service : "");
 		return;
 	}
 	f->run = run;
@@ -103,7 +103,7 @@ const struct command command_freeze = {
     .exec = exec_freeze,
     .json = "env, service, decision, until_us",
     .details = "Rollbacks stay possible where the policy exempts them. Windows that come by themselves stand "
-	       "in the config.",
+               "in the config.",
     .example = "towpath freeze prod --for 2h --reason \"incident 311\"",
 };
 const struct command command_unfreeze = {

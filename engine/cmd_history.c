@@ -48,7 +48,7 @@ static void on_history(void *ctx)
 
 	if (m->history == NULL) {
 		command_done(run, EXIT_NOT_FOUND_OUT, "the audit cannot be read: %s",
-			     m->store_source.last->text);
+		             m->store_source.last->text);
 		return;
 	}
 	if (filter_parse(args_text(run, "filter") != NULL ? args_text(run, "filter") : "", &f, &e) != 0) {
@@ -59,10 +59,10 @@ static void on_history(void *ctx)
 	for (int i = 0; i < m->history->n_rows; i++) {
 		const struct audit_row *r = &m->history->rows[i];
 		struct filter_row row = {.row = r,
-					 .now_us = loop_wall_us(),
-					 .time_us = r->at_us,
-					 .text = row_text,
-					 .field = row_field};
+		                         .now_us = loop_wall_us(),
+		                         .time_us = r->at_us,
+		                         .text = row_text,
+		                         .field = row_field};
 		char when[40];
 
 		if (!filter_passes(f, &row))
@@ -70,8 +70,8 @@ static void on_history(void *ctx)
 		time_iso(when, sizeof(when), r->at_us, false);
 		jv_push(a, list, audit_to_jv(a, r));
 		table_row(&t, (const char *[]){arena_printf(a, "%lld", (long long)r->seq), when,
-					       arena_printf(a, "%s@%s", r->actor, r->host), r->verb,
-					       r->target, r->result, r->text});
+		                               arena_printf(a, "%s@%s", r->actor, r->host), r->verb,
+		                               r->target, r->result, r->text});
 	}
 	filter_free(f);
 	table_print(&t);
@@ -101,10 +101,10 @@ static void on_verified(void *ctx, struct op *op, const struct outcome *o, void 
 	jv_set_bool(a, command_value(run), "whole", v->bad_seq == 0 && o->kind == OUTCOME_OK);
 	if (v->bad_seq == 0 && o->kind == OUTCOME_OK)
 		command_done(run, EXIT_DONE, "the audit is whole: %lld rows, head %.19s",
-			     (long long)v->n_rows, v->head);
+		             (long long)v->n_rows, v->head);
 	else
 		command_done(run, EXIT_NO, "the audit was changed: %s",
-			     v->text[0] != '\0' ? v->text : o->text);
+		             v->text[0] != '\0' ? v->text : o->text);
 }
 
 static void exec_verify(struct app *a, struct command_run *run)
@@ -140,6 +140,6 @@ const struct command command_audit_verify = {
     .flags = COMMAND_NO_STORE,
     .json = "rows, bad_seq, head, whole",
     .details =
-	"Finds a row that was changed, removed, inserted or moved. Ends with 1 and names the first bad row.",
+        "Finds a row that was changed, removed, inserted or moved. Ends with 1 and names the first bad row.",
     .example = "towpath audit verify",
 };

@@ -22,7 +22,7 @@ static void finish(struct steer *s, const struct outcome *o)
 	jv_set_str(a, command_value(s->run), "rollout_id", s->id);
 	jv_set_str(a, command_value(s->run), "decision", decision_kind_name(s->kind));
 	command_done(s->run, EXIT_DONE, "rollout %s: %s is recorded%s%s", s->id, decision_kind_name(s->kind),
-		     o->text[0] != '\0' ? "; " : "", o->text);
+	             o->text[0] != '\0' ? "; " : "", o->text);
 }
 
 static void on_resumed(void *ctx, const struct outcome *o, const char *id)
@@ -69,7 +69,7 @@ static void steer(struct app *a, struct command_run *run, enum decision_kind kin
 
 	if (r == NULL || s == NULL) {
 		command_done(run, EXIT_NO, "no rollout is called %s (towpath rollouts lists them)",
-			     args_text(run, "rollout"));
+		             args_text(run, "rollout"));
 		return;
 	}
 	env = setup_env(app_setup(a), r->env);
@@ -78,7 +78,7 @@ static void steer(struct app *a, struct command_run *run, enum decision_kind kin
 	    (confirm == NULL ||
 	     (strcmp(confirm, r->env) != 0 && strcmp(confirm, app_setup(a)->envs[env].short_name) != 0))) {
 		command_done(run, EXIT_USAGE, "%s changes %s: repeat the command with --confirm %s",
-			     decision_kind_name(kind), r->env, app_setup(a)->envs[env].short_name);
+		             decision_kind_name(kind), r->env, app_setup(a)->envs[env].short_name);
 		return;
 	}
 	*s = (struct steer){.run = run, .app = a, .kind = kind};

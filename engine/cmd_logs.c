@@ -70,7 +70,7 @@ static void print_line(struct logs *l, const struct line_view *v)
 		command_line(l->run, "-- %s --", v->text);
 	} else {
 		command_line(l->run, "%s %c %s %s", when, log_level_letter(v->line.level), v->source,
-			     v->text);
+		             v->text);
 	}
 }
 
@@ -88,8 +88,8 @@ static int walk(struct logs *l, const struct logbuf *b, uint64_t from, bool prin
 		if (!logbuf_get(b, seq, &view->line))
 			continue;
 		view->source = view->line.source < INSTANCES_MAX && d->log_sources[view->line.source] != NULL
-				   ? d->log_sources[view->line.source]
-				   : "-";
+		                   ? d->log_sources[view->line.source]
+		                   : "-";
 		row.time_us = view->line.time_us;
 		if (!view->line.is_gap && !filter_passes(l->filter, &row))
 			continue;
@@ -145,7 +145,7 @@ static void on_timer(void *ctx)
 	if (d->logs == NULL) {
 		end(l, EXIT_NOT_FOUND_OUT,
 		    d->sources[PORT_LOGS].last->text[0] != '\0' ? d->sources[PORT_LOGS].last->text
-								: "the logs cannot be followed");
+		                                                : "the logs cannot be followed");
 		return;
 	}
 	if (l->tailing) {
@@ -180,16 +180,16 @@ static void exec(struct app *a, struct command_run *run)
 		return;
 	}
 	*l = (struct logs){.run = run,
-			   .app = a,
-			   .tailing = true,
-			   .view = view,
-			   .follow = args_flag(run, "follow"),
-			   .tail = (int)CLAMP(args_num(run, "lines", 100), 0, 100000)};
+	                   .app = a,
+	                   .tailing = true,
+	                   .view = view,
+	                   .follow = args_flag(run, "follow"),
+	                   .tail = (int)CLAMP(args_num(run, "lines", 100), 0, 100000)};
 	l->service = setup_service(s, args_text(run, "service"));
 	l->env = setup_env(s, args_text(run, "env"));
 	if (app_logs(a, l->service, l->env) == NULL) {
 		command_done(run, EXIT_USAGE, "%s has no logs configured in %s", args_text(run, "service"),
-			     args_text(run, "env"));
+		             args_text(run, "env"));
 		return;
 	}
 	if (filter != NULL && filter_parse(filter, &l->filter, &e) != 0) {
@@ -224,7 +224,7 @@ const struct command command_logs = {
     .flags = COMMAND_STREAMS | COMMAND_NO_STORE,
     .exec = exec,
     .details =
-	"All instances in one stream, control bytes shown visibly. Rotation and truncation show as a gap.",
+        "All instances in one stream, control bytes shown visibly. Rotation and truncation show as a gap.",
     .json = "a line per record: time, level, instance, text, gap",
     .example = "towpath logs web prod -f --filter \"level>=warn\"",
 };

@@ -82,8 +82,8 @@ static void print_rows(struct command_run *run, const struct model *m)
 				const struct migration *y = find(m->ladder[e], x->name);
 
 				cells[e + 1] = y == NULL ? ""
-							 : arena_printf(a, "%c %s", glyph(y->state),
-									migration_state_name(y->state));
+				                         : arena_printf(a, "%c %s", glyph(y->state),
+				                                        migration_state_name(y->state));
 			}
 			cells[n + 1] = migration_kind_name(x->kind);
 			table_row(&t, cells);
@@ -120,7 +120,7 @@ static void on_ladder(void *ctx)
 			jv_set_str(a, v, "error", d->sources[PORT_MIGRATE].last->text);
 			jv_set(a, envs, m->setup->envs[k].name, v);
 			command_line(run, "? %s  %s", m->setup->envs[k].name,
-				     d->sources[PORT_MIGRATE].last->text);
+			             d->sources[PORT_MIGRATE].last->text);
 			continue;
 		}
 		known++;
@@ -133,13 +133,13 @@ static void on_ladder(void *ctx)
 	}
 	if (asked == 0)
 		command_done(run, EXIT_DONE, "%s has no migrations configured",
-			     m->setup->services[c->service].name);
+		             m->setup->services[c->service].name);
 	else if (known < asked)
 		command_done(run, EXIT_NOT_FOUND_OUT, "%d of %d databases could not be read", asked - known,
-			     asked);
+		             asked);
 	else
 		command_done(run, bad > 0 ? EXIT_NO : EXIT_DONE,
-			     bad > 0 ? "%d of %d databases cannot go on" : NULL, bad, asked);
+		             bad > 0 ? "%d of %d databases cannot go on" : NULL, bad, asked);
 }
 
 static void exec(struct app *a, struct command_run *run)
@@ -166,11 +166,11 @@ const struct command command_migrations = {
     .args = args,
     .exec = exec,
     .details =
-	"Compares the migration files of the newest release with the table of every environment's database. "
-	"Reads "
-	"only: nothing is applied. Ends with 1 when a migration has failed or the tool would refuse to run.",
+        "Compares the migration files of the newest release with the table of every environment's database. "
+        "Reads "
+        "only: nothing is applied. Ends with 1 when a migration has failed or the tool would refuse to run.",
     .json = "service, environments.ENV: tool, revision, blocked, block_text, lock_text, migrations[] (name, "
-	    "state, kind, "
-	    "loses_data, destructive, applied_us, checksum, text), or error",
+            "state, kind, "
+            "loses_data, destructive, applied_us, checksum, text), or error",
     .example = "towpath migrations orders",
 };

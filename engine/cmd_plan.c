@@ -20,7 +20,7 @@ static void on_plan(void *ctx, struct plan *p, const struct outcome *why)
 		command_done(run, EXIT_DONE, "nothing blocks it");
 	else
 		command_done(run, EXIT_BLOCKED, "blocked by %s: %s", gate_kind_name(gate->kind),
-			     gate->evidence);
+		             gate->evidence);
 	plan_free(p);
 }
 
@@ -58,8 +58,8 @@ const struct command command_plan = {
     .args = args,
     .exec = exec,
     .details = "Gathers releases, commits, migrations, configuration and gates and prints the plan. Nothing "
-	       "is stored "
-	       "and nothing runs. Ends with 3 when a gate blocks it.",
+               "is stored "
+               "and nothing runs. Ends with 3 when a gate blocks it.",
     .json = "plan (digest, intent, gates[], commits[], migrations[], vars[], steps[], risks[]), may_run",
     .example = "towpath plan web --to prod",
 };

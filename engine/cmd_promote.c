@@ -24,7 +24,7 @@ static void on_executed(void *ctx, const struct outcome *o, const char *id)
 	if (o->kind != OUTCOME_OK) {
 		/* Somebody else's rollout is a conflict, not a no. */
 		command_done(p->run, o->kind == OUTCOME_FAILED ? EXIT_CONFLICT : exit_of(o->kind), "%s%s%s%s",
-			     o->text, o->hint[0] != '\0' ? " (" : "", o->hint, o->hint[0] != '\0' ? ")" : "");
+		             o->text, o->hint[0] != '\0' ? " (" : "", o->hint, o->hint[0] != '\0' ? ")" : "");
 		return;
 	}
 	jv_set_str(a, command_value(p->run), "rollout_id", id);
@@ -48,9 +48,9 @@ static void on_requested(void *ctx, const struct outcome *o, const char *id)
 	}
 	plan_may_run(p->plan, &gate);
 	command_done(p->run, EXIT_BLOCKED,
-		     "blocked by %s: %s; plan %.19s is stored, others approve it with: towpath approve %.12s",
-		     gate_kind_name(gate->kind), gate->evidence, p->plan->digest,
-		     p->plan->digest + strlen("sha256:"));
+	             "blocked by %s: %s; plan %.19s is stored, others approve it with: towpath approve %.12s",
+	             gate_kind_name(gate->kind), gate->evidence, p->plan->digest,
+	             p->plan->digest + strlen("sha256:"));
 	plan_free(p->plan);
 }
 
@@ -103,19 +103,19 @@ static void on_plan(void *ctx, struct plan *plan, const struct outcome *why)
 			return;
 		}
 		command_done(p->run, EXIT_BLOCKED, "blocked by %s: %s%s%s", gate_kind_name(gate->kind),
-			     gate->evidence, gate->next[0] != '\0' ? "; " : "", gate->next);
+		             gate->evidence, gate->next[0] != '\0' ? "; " : "", gate->next);
 		plan_free(plan);
 		return;
 	}
 	if (!confirmed(p, want, sizeof(want))) {
 		command_done(p->run, EXIT_USAGE, "%s changes %s: repeat the command with --confirm %s",
-			     plan_kind_name(plan->kind), plan->env, want);
+		             plan_kind_name(plan->kind), plan->env, want);
 		plan_free(plan);
 		return;
 	}
 	if (plan->tier >= TIER_T4 && (reason == NULL || strlen(reason) < 10)) {
 		command_done(p->run, EXIT_USAGE,
-			     "this plan cannot be taken back: it needs --reason with at least 10 characters");
+		             "this plan cannot be taken back: it needs --reason with at least 10 characters");
 		plan_free(plan);
 		return;
 	}
@@ -170,10 +170,10 @@ const struct command command_promote = {
     .tier = TIER_T1,
     .exec = exec_promote,
     .details =
-	"Computes the plan, checks every gate and starts the rollout as a process of its own. A plan that "
-	"waits "
-	"for approvals is stored under its digest, so that others can approve it; run the same command again "
-	"afterwards. An environment of tier 3 wants --confirm.",
+        "Computes the plan, checks every gate and starts the rollout as a process of its own. A plan that "
+        "waits "
+        "for approvals is stored under its digest, so that others can approve it; run the same command again "
+        "afterwards. An environment of tier 3 wants --confirm.",
     .json = "plan, may_run, rollout_id; with --follow a line per change with the rollout, then the whole",
     .example = "towpath promote web --to prod --confirm prod/web --follow",
 };
@@ -202,8 +202,8 @@ const struct command command_rollback = {
     .tier = TIER_T1,
     .exec = exec_rollback,
     .details = "Rollback is the fast path: where the policy says so it is exempt from freeze, soak, smoke "
-	       "and approval, "
-	       "and says so in the audit. The plan tells first whether the database schema allows it.",
+               "and approval, "
+               "and says so in the audit. The plan tells first whether the database schema allows it.",
     .json = "plan, may_run, rollout_id; with --follow a line per change with the rollout, then the whole",
     .example = "towpath rollback web prod --confirm prod --follow",
 };

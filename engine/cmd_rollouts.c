@@ -7,7 +7,7 @@
 static void exec_list(struct app *a, struct command_run *run)
 {
 	static const char *const heads[] = {"ID",   "WHAT", "SERVICE", "ENV",  "RELEASE", "STATE",
-					    "STEP", "AGE",  "BY",      "TEXT", NULL};
+	                                    "STEP", "AGE",  "BY",      "TEXT", NULL};
 	const struct model *m = app_model(a);
 	struct arena *arena = command_arena(run);
 	struct jv *list = jv_arr(arena);
@@ -16,7 +16,7 @@ static void exec_list(struct app *a, struct command_run *run)
 
 	if (m->store == NULL) {
 		command_done(run, EXIT_NOT_FOUND_OUT, "the store cannot be read: %s",
-			     m->store_source.last->text);
+		             m->store_source.last->text);
 		return;
 	}
 	table_init(&t, run, heads);
@@ -29,11 +29,11 @@ static void exec_list(struct app *a, struct command_run *run)
 		time_age(age, sizeof(age), now - r->created_us);
 		jv_push(arena, list, rollout_to_jv(arena, r));
 		table_row(&t, (const char *[]){r->id, plan_kind_name(r->kind), r->service, r->env, r->to.tag,
-					       r->state == ROLLOUT_ENDED ? outcome_name(r->outcome)
-					       : r->orphaned             ? "orphaned"
-									 : rollout_state_name(r->state),
-					       arena_printf(arena, "%d/%d", done, all), age, r->requester,
-					       r->text});
+		                               r->state == ROLLOUT_ENDED ? outcome_name(r->outcome)
+		                               : r->orphaned             ? "orphaned"
+		                                                         : rollout_state_name(r->state),
+		                               arena_printf(arena, "%d/%d", done, all), age, r->requester,
+		                               r->text});
 	}
 	jv_set(arena, command_value(run), "rollouts", list);
 	if (m->store->n_rollouts == 0) {
@@ -52,7 +52,7 @@ static void exec_one(struct app *a, struct command_run *run)
 
 	if (r == NULL) {
 		command_done(run, m->store != NULL ? EXIT_NO : EXIT_NOT_FOUND_OUT, "no rollout is called %s",
-			     id);
+		             id);
 		return;
 	}
 	if (args_flag(run, "follow")) {
@@ -68,7 +68,7 @@ const struct command command_rollouts = {
     .summary = "rollouts that run and that ran",
     .exec = exec_list,
     .json =
-	"rollouts[]: id, kind, service, env, from, to, requester, state, outcome, rolled_back, steps[], text",
+        "rollouts[]: id, kind, service, env, from, to, requester, state, outcome, rolled_back, steps[], text",
     .details = "Live ones first, then the newest.",
     .example = "towpath rollouts",
 };
@@ -87,6 +87,6 @@ const struct command command_rollout = {
     .exec = exec_one,
     .json = "rollout; with --follow a line per change first",
     .details =
-	"An ended rollout gives its own exit code: 0 ok, 1 failed or rolled back, 6 unknown, 7 cancelled.",
+        "An ended rollout gives its own exit code: 0 ok, 1 failed or rolled back, 6 unknown, 7 cancelled.",
     .example = "towpath rollout 91ac --follow",
 };

@@ -40,14 +40,14 @@ static void on_stored(void *ctx, struct op *op, const struct outcome *o, void *r
 		passed += r->steps[i].state == SMOKE_PASSED;
 	if (o->kind != OUTCOME_OK)
 		command_done(c->run, EXIT_NOT_FOUND_OUT, "%s, but the result could not be stored: %s",
-			     smoke_state_name(state), o->text);
+		             smoke_state_name(state), o->text);
 	else
 		command_done(c->run,
-			     state == SMOKE_PASSED   ? EXIT_DONE
-			     : state == SMOKE_FAILED ? EXIT_NO
-						     : EXIT_NOT_FOUND_OUT,
-			     "smoke %s on %s/%s: %s, %d of %d passed, release %s", r->suite, r->service,
-			     r->env, smoke_state_name(state), passed, r->n_steps, r->release.tag);
+		             state == SMOKE_PASSED   ? EXIT_DONE
+		             : state == SMOKE_FAILED ? EXIT_NO
+		                                     : EXIT_NOT_FOUND_OUT,
+		             "smoke %s on %s/%s: %s, %d of %d passed, release %s", r->suite, r->service,
+		             r->env, smoke_state_name(state), passed, r->n_steps, r->release.tag);
 	smoke_result_free(r);
 }
 
@@ -90,7 +90,7 @@ static void on_done(void *ctx, struct smoke_result *r, const struct outcome *why
 	c->result = r;
 	put_json(c->run, r);
 	STORE_OF(store)->smoke_put(store->priv, r,
-				   op_new(app_loop(c->app), REMOTE_TIMEOUT_MS * US_PER_MS, on_stored, c));
+	                           op_new(app_loop(c->app), REMOTE_TIMEOUT_MS * US_PER_MS, on_stored, c));
 }
 
 static void on_observed(void *ctx)
@@ -98,7 +98,7 @@ static void on_observed(void *ctx)
 	struct smoke_command *c = ctx;
 
 	command_line(c->run, "smoke %s on %s/%s", c->suite->name,
-		     app_setup(c->app)->services[c->service].name, app_setup(c->app)->envs[c->env].name);
+	             app_setup(c->app)->services[c->service].name, app_setup(c->app)->envs[c->env].name);
 	smoke_start(c->app, c->service, c->env, c->suite, on_step, on_done, c);
 }
 
@@ -113,16 +113,16 @@ static void exec(struct app *a, struct command_run *run)
 		return;
 	}
 	*c = (struct smoke_command){.run = run,
-				    .app = a,
-				    .service = setup_service(s, args_text(run, "service")),
-				    .env = setup_env(s, args_text(run, "env"))};
+	                            .app = a,
+	                            .service = setup_service(s, args_text(run, "service")),
+	                            .env = setup_env(s, args_text(run, "env"))};
 	if (suite == NULL)
 		suite = s->services[c->service].smoke;
 	c->suite = suite != NULL ? setup_suite(s, suite) : NULL;
 	if (c->suite == NULL) {
 		command_done(run, EXIT_USAGE,
-			     suite != NULL ? "no suite is called %s" : "%s has no smoke suite in the config",
-			     suite != NULL ? suite : args_text(run, "service"));
+		             suite != NULL ? "no suite is called %s" : "%s has no smoke suite in the config",
+		             suite != NULL ? suite : args_text(run, "service"));
 		return;
 	}
 	app_refresh(a, c->service, c->env, PORT_DEPLOY, on_observed, c);
@@ -143,9 +143,9 @@ const struct command command_smoke = {
     .tier = TIER_T1,
     .exec = exec,
     .details = "Steps run as soon as those before them have passed. The result is stored with the release "
-	       "that ran and "
-	       "who asked; the smoke gate of the next environment looks for it.",
+               "that ran and "
+               "who asked; the smoke gate of the next environment looks for it.",
     .json = "id, suite, service, env, actor, state, digest, tag, started_us, ended_us, steps[] (name, state, "
-	    "took_us, text)",
+            "took_us, text)",
     .example = "towpath smoke web staging",
 };

@@ -123,7 +123,7 @@ static const char *cell_text(struct arena *a, const struct model *m, int service
 	if (live != NULL) {
 		rollout_progress(live, &done, &all);
 		return arena_printf(a, "%c %s > %s %d/%d", state_glyph(board_state(m, service, env)), tag,
-				    live->to.tag, done, all);
+		                    live->to.tag, done, all);
 	}
 	return arena_printf(a, "%c %s%s", state_glyph(board_state(m, service, env)), tag, badge);
 }
@@ -157,11 +157,11 @@ static void on_fresh(void *ctx)
 			if (s == STATE_OK || s == STATE_SKIPPED || s == STATE_NOT_STARTED)
 				continue;
 			command_line(run, "%c %s/%s  %s%s%s", state_glyph(s), m->setup->services[i].name,
-				     m->setup->envs[k].name, d->health_text,
-				     d->sources[PORT_DEPLOY].failing_since_us != 0 ? "; " : "",
-				     d->sources[PORT_DEPLOY].failing_since_us != 0
-					 ? d->sources[PORT_DEPLOY].last->text
-					 : "");
+			             m->setup->envs[k].name, d->health_text,
+			             d->sources[PORT_DEPLOY].failing_since_us != 0 ? "; " : "",
+			             d->sources[PORT_DEPLOY].failing_since_us != 0
+			                 ? d->sources[PORT_DEPLOY].last->text
+			                 : "");
 		}
 	command_done(run, EXIT_DONE, NULL);
 }
@@ -206,15 +206,15 @@ const struct command command_status = {
     .args = args,
     .exec = exec,
     .details =
-	"Reads every source and prints what runs where, its state, and the migrations that would run; "
-	"metrics are "
-	"read twice, a second apart, because rates need it. What is not well is explained below the table.",
+        "Reads every source and prints what runs where, its state, and the migrations that would run; "
+        "metrics are "
+        "read twice, a second apart, because rates need it. What is not well is explained below the table.",
     .json = "name, actor, at_us, environments[], services[].service, .owner, .deployments[]: env, present, "
-	    "state, "
-	    "health, text, tag, digest, revision, since_us, seen_us, stale, instances[] (name, state, "
-	    "digest, revision, "
-	    "tag, pid, text), migrations (state, pending, applied, failed, modified, missing, tool, "
-	    "revision, text), "
-	    "metrics, errors, rollout",
+            "state, "
+            "health, text, tag, digest, revision, since_us, seen_us, stale, instances[] (name, state, "
+            "digest, revision, "
+            "tag, pid, text), migrations (state, pending, applied, failed, modified, missing, tool, "
+            "revision, text), "
+            "metrics, errors, rollout",
     .example = "towpath status --json",
 };

@@ -46,7 +46,7 @@ static void tell(struct ask *k, const char *state)
 	jv_set_str(a, v, "tag", d != NULL ? d->release.tag : "");
 	jv_push(a, w->list, v);
 	command_line(w->run, "%-8s  %s/%s  %s", state, m->setup->services[k->service].name,
-		     m->setup->envs[k->env].name, d != NULL ? d->release.tag : "");
+	             m->setup->envs[k->env].name, d != NULL ? d->release.tag : "");
 }
 
 /* An environment has the revision when nothing of it is missing from what runs there. */
@@ -97,7 +97,7 @@ static void on_resolved(void *ctx, struct op *op, const struct outcome *o, void 
 		}
 		w->n_left++;
 		FORGE_OF(forge)->log(forge->priv, r->revision, d->release.revision,
-				     op_new(app_loop(w->app), REMOTE_TIMEOUT_MS * US_PER_MS, on_log, next));
+		                     op_new(app_loop(w->app), REMOTE_TIMEOUT_MS * US_PER_MS, on_log, next));
 	}
 	part_end(w);
 }

@@ -27,7 +27,7 @@ static void on_plan(void *ctx, struct plan *p, const struct outcome *why)
 		jv_set_int(a, v, "open_at_us", g->open_at_us);
 		jv_push(a, gates, v);
 		command_line(run, "  %-8s %-10s  %s%s%s", gate_verdict_name(g->verdict),
-			     gate_kind_name(g->kind), g->evidence, g->next[0] != '\0' ? "; " : "", g->next);
+		             gate_kind_name(g->kind), g->evidence, g->next[0] != '\0' ? "; " : "", g->next);
 	}
 	jv_set_str(a, command_value(run), "service", p->service);
 	jv_set_str(a, command_value(run), "env", p->env);
@@ -38,16 +38,16 @@ static void on_plan(void *ctx, struct plan *p, const struct outcome *why)
 		command_done(run, EXIT_DONE, "nothing blocks it");
 	else
 		command_done(run, EXIT_BLOCKED, "blocked by %s: %s", gate_kind_name(gate->kind),
-			     gate->evidence);
+		             gate->evidence);
 	plan_free(p);
 }
 
 static void exec(struct app *a, struct command_run *run)
 {
 	struct plan_want want = {.kind = PLAN_PROMOTE,
-				 .service = setup_service(app_setup(a), args_text(run, "service")),
-				 .env = setup_env(app_setup(a), args_text(run, "env")),
-				 .release = args_text(run, "release")};
+	                         .service = setup_service(app_setup(a), args_text(run, "service")),
+	                         .env = setup_env(app_setup(a), args_text(run, "env")),
+	                         .release = args_text(run, "release")};
 
 	planner_start(a, &want, on_plan, run);
 }
@@ -68,7 +68,7 @@ const struct command command_why = {
     .args = args,
     .exec = exec,
     .details = "Every gate of the environment with its evidence and what would open it. Ends with 3 when one "
-	       "is closed.",
+               "is closed.",
     .json = "service, env, plan, may_run, gates[] (gate, verdict, evidence, next, open_at_us)",
     .example = "towpath why web prod",
 };

@@ -126,8 +126,8 @@ static int check_value(const struct setup *s, const struct arg_desc *d, const ch
 	if (d->type == ARG_SERVICE && s != NULL && setup_service(s, v) < 0) {
 		error_set(e, ERR_NOT_FOUND, "no service is called %s", v);
 		error_hint(e, "services: %s%s%s%s", s->n_services > 0 ? s->services[0].name : "none",
-			   s->n_services > 1 ? ", " : "", s->n_services > 1 ? s->services[1].name : "",
-			   s->n_services > 2 ? ", ..." : "");
+		           s->n_services > 1 ? ", " : "", s->n_services > 1 ? s->services[1].name : "",
+		           s->n_services > 2 ? ", ..." : "");
 		return ERR_NOT_FOUND;
 	}
 	if (d->type == ARG_ENV && s != NULL && setup_env(s, v) < 0) {
@@ -196,7 +196,7 @@ static int parse(struct command_run *run, int argc, const char *const *argv, str
 	for (int i = 0; rc == 0 && c->args != NULL && c->args[i].name != NULL; i++)
 		if (c->args[i].required && run->values[i] == NULL)
 			rc = error_set(e, ERR_INVALID, "%s needs %s%s", c->name,
-				       c->args[i].option ? "--" : "", c->args[i].name);
+			               c->args[i].option ? "--" : "", c->args[i].name);
 	return rc;
 }
 
@@ -243,7 +243,7 @@ static void on_store_read(void *ctx)
 	}
 	if (m->store == NULL && (run->command->flags & COMMAND_MUTATES) != 0) {
 		command_done(run, EXIT_NOT_FOUND_OUT, "the store cannot be read: %s",
-			     m->store_source.last->text);
+		             m->store_source.last->text);
 		return;
 	}
 	run->command->exec(run->app, run);
@@ -262,7 +262,7 @@ static void begin(struct command_run *run)
 }
 
 struct command_run *command_start(struct app *a, command_list list, int argc, const char *const *argv,
-				  const struct command_sink *sink)
+                                  const struct command_sink *sink)
 {
 	struct command_run *run = calloc(1, sizeof(*run));
 	struct error e = {0};
@@ -281,7 +281,7 @@ struct command_run *command_start(struct app *a, command_list list, int argc, co
 	run->starting = true;
 	if (run->command == NULL) {
 		command_done(run, EXIT_USAGE, "no command is called %s (towpath help lists them)",
-			     argc > 0 ? argv[0] : "\"\"");
+		             argc > 0 ? argv[0] : "\"\"");
 	} else if (a == NULL && (run->command->flags & COMMAND_NO_SETUP) == 0) {
 		command_done(run, EXIT_USAGE, "%s needs a config", run->command->name);
 	} else {
@@ -295,7 +295,7 @@ struct command_run *command_start(struct app *a, command_list list, int argc, co
 		} else if (parse(run, argc - used, copy + used, &e) != 0) {
 			command_usage(run->command, usage, sizeof(usage));
 			command_done(run, EXIT_USAGE, "%s%s%s%s; %s", e.text, e.hint[0] != '\0' ? " (" : "",
-				     e.hint, e.hint[0] != '\0' ? ")" : "", usage);
+			             e.hint, e.hint[0] != '\0' ? ")" : "", usage);
 		} else {
 			begin(run);
 		}
@@ -309,7 +309,7 @@ struct command_run *command_start(struct app *a, command_list list, int argc, co
 }
 
 struct command_run *command_start_text(struct app *a, command_list list, const char *text,
-				       const struct command_sink *sink)
+                                       const struct command_sink *sink)
 {
 	const char *words[WORDS_MAX];
 	struct arena arena;
@@ -325,7 +325,7 @@ struct command_run *command_start_text(struct app *a, command_list list, const c
 		run = command_start(a, list, n, words, sink);
 	else
 		sink->done(sink->ctx, NULL, EXIT_USAGE,
-			   e.text[0] != '\0' ? e.text : "the command is too long", NULL);
+		           e.text[0] != '\0' ? e.text : "the command is too long", NULL);
 	arena_release(&arena);
 	return run;
 }

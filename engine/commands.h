@@ -18,7 +18,7 @@ struct command_sink {
 	void (*line)(void *ctx, const char *text);
 	void (*stream)(void *ctx, const struct jv *v);
 	void (*done)(void *ctx, const struct command *c, enum exit_code code, const char *text,
-		     const struct jv *value);
+	             const struct jv *value);
 };
 
 /*
@@ -26,10 +26,10 @@ struct command_sink {
  * command_cancel(), NULL when it has already ended. a may be NULL for COMMAND_NO_SETUP.
  */
 struct command_run *command_start(struct app *a, command_list list, int argc, const char *const *argv,
-				  const struct command_sink *sink);
+                                  const struct command_sink *sink);
 /* The same from one line of text, split like a shell's words with quotes (no expansion). */
 struct command_run *command_start_text(struct app *a, command_list list, const char *text,
-				       const struct command_sink *sink);
+                                       const struct command_sink *sink);
 void command_cancel(struct command_run *run);
 
 /* The app of a running command. */

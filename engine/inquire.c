@@ -92,7 +92,7 @@ static void ladder_read(void *ctx)
 		*r = (struct rung){l, k};
 		l->n_left++;
 		MIGRATE_OF(d)->inspect(d->priv, l->revision,
-				       op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, on_rung, r));
+		                       op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, on_rung, r));
 	}
 	ladder_end(l);
 }
@@ -154,14 +154,14 @@ static void on_answer(void *ctx, struct op *op, const struct outcome *o, void *r
 	UNUSED(result);
 	if (e != NULL && row != NULL) {
 		snprintf(row->name, sizeof(row->name), "%s %s%s%s%s%s", port_name(q->driver->port),
-			 q->driver->name, q->service >= 0 ? " " : "",
-			 q->service >= 0 ? s->services[q->service].name : "", q->env >= 0 ? "/" : "",
-			 q->env >= 0 ? s->envs[q->env].name : "");
+		         q->driver->name, q->service >= 0 ? " " : "",
+		         q->service >= 0 ? s->services[q->service].name : "", q->env >= 0 ? "/" : "",
+		         q->env >= 0 ? s->envs[q->env].name : "");
 		row->state = o->kind == OUTCOME_OK            ? STATE_OK
-			     : o->kind == OUTCOME_UNSUPPORTED ? STATE_SKIPPED
-							      : STATE_FAILED;
+		             : o->kind == OUTCOME_UNSUPPORTED ? STATE_SKIPPED
+		                                              : STATE_FAILED;
 		str_copy(row->text, sizeof(row->text),
-			 o->kind == OUTCOME_OK && o->text[0] == '\0' ? "reached" : o->text);
+		         o->kind == OUTCOME_OK && o->text[0] == '\0' ? "reached" : o->text);
 		str_copy(row->hint, sizeof(row->hint), o->hint);
 		row->took_us = loop_mono_us() - q->started_us;
 		e->doctor = row;
@@ -251,5 +251,5 @@ void app_history(struct app *a, int limit, void (*done)(void *ctx), void *ctx)
 	}
 	*h = (struct history){a, done, ctx};
 	STORE_OF(&a->store)->history(a->store.priv, 0, MIN(limit, HISTORY_MAX),
-				     op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, on_history, h));
+	                             op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, on_history, h));
 }

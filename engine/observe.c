@@ -72,7 +72,7 @@ static enum event_kind event_of(enum port p)
 	return p == PORT_DEPLOY    ? EV_DEPLOYED
 	       : p == PORT_MIGRATE ? EV_MIGRATIONS
 	       : p == PORT_METRICS ? EV_SAMPLES
-				   : EV_RELEASES;
+	                           : EV_RELEASES;
 }
 
 /* The disposable memory of what was seen last, so that the next start shows it at once. */
@@ -97,10 +97,10 @@ static void remember(struct slot *s, const struct deployed *d)
 	jv_set_int(&arena, v, "since", d->since_us);
 	jv_print(v, JV_COMPACT, &text);
 	snprintf(key, sizeof(key), "deploy/%s/%s", setup->services[s->service].name,
-		 setup->envs[s->env].name);
+	         setup->envs[s->env].name);
 	if (!arena_failed(&arena) && !text.failed)
 		STORE_OF(&a->store)->observe_put(a->store.priv, key, loop_wall_us(), str_text(&text),
-						 op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, NULL, NULL));
+		                                 op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, NULL, NULL));
 	str_release(&text);
 	arena_release(&arena);
 }
@@ -193,9 +193,9 @@ static void start(struct slot *s)
 		revision = migrations_revision(a, s->service, s->env);
 		if (revision == NULL)
 			op_done(op,
-				outcome_make(OUTCOME_ERRORED, "towpath",
-					     "waits until a deployed revision is known"),
-				NULL, NULL);
+			        outcome_make(OUTCOME_ERRORED, "towpath",
+			                     "waits until a deployed revision is known"),
+			        NULL, NULL);
 		else
 			MIGRATE_OF(d)->inspect(d->priv, revision, op);
 		return;
@@ -241,11 +241,11 @@ static void schedule(struct observer *o)
 static void add(struct observer *o, enum port port, int service, int env, int source, int64_t period_us)
 {
 	o->slots[o->n_slots++] = (struct slot){.owner = o,
-					       .port = port,
-					       .service = service,
-					       .env = env,
-					       .source = source,
-					       .period_us = period_us};
+	                                       .port = port,
+	                                       .service = service,
+	                                       .env = env,
+	                                       .source = source,
+	                                       .period_us = period_us};
 }
 
 static void make_slots(struct observer *o)
@@ -432,19 +432,19 @@ static void gather_start(struct app *a, const struct gather *want)
 void app_refresh_all(struct app *a, void (*done)(void *ctx), void *ctx)
 {
 	gather_start(a,
-		     &(struct gather){.service = -1,
-				      .env = -1,
-				      .ports = 1u << PORT_DEPLOY | 1u << PORT_METRICS | 1u << PORT_REGISTRY,
-				      .then_ports = 1u << PORT_MIGRATE,
-				      .store = true,
-				      .done = done,
-				      .ctx = ctx});
+	             &(struct gather){.service = -1,
+	                              .env = -1,
+	                              .ports = 1u << PORT_DEPLOY | 1u << PORT_METRICS | 1u << PORT_REGISTRY,
+	                              .then_ports = 1u << PORT_MIGRATE,
+	                              .store = true,
+	                              .done = done,
+	                              .ctx = ctx});
 }
 
 void app_refresh(struct app *a, int service, int env, enum port port, void (*done)(void *ctx), void *ctx)
 {
 	gather_start(a, &(struct gather){
-			    .service = service, .env = env, .ports = 1u << port, .done = done, .ctx = ctx});
+	                    .service = service, .env = env, .ports = 1u << port, .done = done, .ctx = ctx});
 }
 
 /* --- the last known board -------------------------------------------------------------------------- */
@@ -494,5 +494,5 @@ static void on_observations(void *ctx, struct op *op, const struct outcome *o, v
 void observer_restore(struct app *a)
 {
 	STORE_OF(&a->store)->observe_get(a->store.priv,
-					 op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, on_observations, a));
+	                                 op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, on_observations, a));
 }

@@ -245,13 +245,13 @@ static void take_commits(struct gather *g)
 			plan_add_risk(p, true, "%s and %s have no common history", p->from.tag, p->to.tag);
 		if (p->commits->backwards && p->kind == PLAN_PROMOTE)
 			plan_add_risk(p, true, "this goes back: %d commits leave",
-				      p->commits->n_items + p->commits->n_more);
+			              p->commits->n_items + p->commits->n_more);
 	} else if (x->asked) {
 		str_copy(p->commits_text, sizeof(p->commits_text), x->o.text);
 	} else {
 		str_copy(p->commits_text, sizeof(p->commits_text),
-			 p->to.revision[0] == '\0' ? "the release names no revision"
-						   : "no forge is configured");
+		         p->to.revision[0] == '\0' ? "the release names no revision"
+		                                   : "no forge is configured");
 	}
 }
 
@@ -291,7 +291,7 @@ static void take_migrations(struct gather *g)
 			plan_add_risk(p, true, "%.150s loses data: %.150s", m->name, m->text);
 		else if (m->destructive)
 			plan_add_risk(p, true, "%.150s breaks the release that runs now: %.150s", m->name,
-				      m->text);
+			              m->text);
 	}
 }
 
@@ -305,16 +305,16 @@ static void take_vars(struct gather *g)
 	if (here == NULL)
 		return;
 	p->vars = vars_compare(got(g, Q_VARS_BEFORE), here, file != NULL ? file->bytes : NULL,
-			       file != NULL ? file->n : 0);
+	                       file != NULL ? file->n : 0);
 	plan_set_vars(p, p->vars);
 	for (int i = 0; p->vars != NULL && i < p->vars->n_items; i++)
 		n_missing += p->vars->items[i].state == VAR_MISSING && !p->vars->items[i].required;
 	if (n_missing > 0)
 		plan_add_risk(p, false, "%d env key%s of %s %s not set here", n_missing,
-			      n_missing == 1 ? "" : "s", p->source_env, n_missing == 1 ? "is" : "are");
+		              n_missing == 1 ? "" : "s", p->source_env, n_missing == 1 ? "is" : "are");
 	if (g->answers[Q_TEMPLATE].asked && file == NULL)
 		plan_add_risk(p, false, "required env keys are not known: %.300s",
-			      g->answers[Q_TEMPLATE].o.text);
+		              g->answers[Q_TEMPLATE].o.text);
 }
 
 static void add_risks(struct gather *g)
@@ -328,17 +328,17 @@ static void add_risks(struct gather *g)
 		sick += here->instances[i].state != STATE_OK && here->instances[i].state != STATE_NOT_STARTED;
 	if (sick > 0)
 		plan_add_risk(p, false, "%d of %d instances are not healthy before it starts", sick,
-			      here->n_instances);
+		              here->n_instances);
 	if (here != NULL && here->drift)
 		plan_add_risk(p, false, "an instance runs other bytes than %s is set to", p->env);
 	if (p->from.digest[0] == '\0')
 		plan_add_risk(p, false, "the first deployment here: there is nothing to roll back to");
 	if (g->answers[Q_OLD_IMAGE].asked && g->answers[Q_OLD_IMAGE].o.kind == OUTCOME_FAILED)
 		plan_add_risk(p, true, "the image that runs now is gone: it could not be put back (%.200s)",
-			      g->answers[Q_OLD_IMAGE].o.text);
+		              g->answers[Q_OLD_IMAGE].o.text);
 	if (g->previous >= 0 && p->kind == PLAN_PROMOTE && got(g, Q_BEFORE) == NULL)
 		plan_add_risk(p, false, "%s could not be observed: %.250s", p->source_env,
-			      g->answers[Q_BEFORE].o.text);
+		              g->answers[Q_BEFORE].o.text);
 	for (int i = 0; s != NULL && i < s->n_deploys; i++)
 		if (s->deploys[i].bad && strcmp(s->deploys[i].service, p->service) == 0 &&
 		    strcmp(s->deploys[i].release.digest, p->to.digest) == 0) {
@@ -471,7 +471,7 @@ static struct outcome what_changed(const struct plan *old, const struct plan *no
 	if (strcmp(old->from.digest, now->from.digest) != 0)
 		what = "what runs there now";
 	else if (strcmp(old->to.digest, now->to.digest) != 0 ||
-		 strcmp(old->to.revision, now->to.revision) != 0)
+	         strcmp(old->to.revision, now->to.revision) != 0)
 		what = "the release";
 	else if (strcmp(old->setup_digest, now->setup_digest) != 0)
 		what = "the configuration of gates, instances or suite";
@@ -480,7 +480,7 @@ static struct outcome what_changed(const struct plan *old, const struct plan *no
 	else if (strcmp(old->vars_digest, now->vars_digest) != 0)
 		what = "the env keys";
 	return outcome_make(OUTCOME_FAILED, "planner", "the plan is not the same any more: %s changed since",
-			    what);
+	                    what);
 }
 
 static void build(struct gather *g)
@@ -546,7 +546,7 @@ static struct outcome find_release(const struct gather *g, const char *want, str
 			continue;
 		if (found != NULL && strcmp(found->digest, list->items[i].digest) != 0)
 			return outcome_make(OUTCOME_FAILED, "planner",
-					    "%s names several releases: say the digest", want);
+			                    "%s names several releases: say the digest", want);
 		found = &list->items[i];
 	}
 	for (int i = 0; i < 2 && found == NULL; i++)
@@ -561,7 +561,7 @@ static struct outcome find_release(const struct gather *g, const char *want, str
 		return g->answers[Q_RELEASES].o;
 	if (found == NULL)
 		return outcome_make(OUTCOME_FAILED, "planner", "no release of %s is called %s",
-				    service_name(g), want);
+		                    service_name(g), want);
 	*ret = *found;
 	return outcome_ok();
 }
@@ -582,8 +582,8 @@ static struct outcome last_good(const struct gather *g, const struct release *no
 		}
 	}
 	return outcome_make(OUTCOME_FAILED, "planner",
-			    "no earlier good release of %s in %s is known: name one with --release",
-			    service_name(g), env_name(g));
+	                    "no earlier good release of %s in %s is known: name one with --release",
+	                    service_name(g), env_name(g));
 }
 
 static struct outcome choose_release(struct gather *g, struct release *ret)
@@ -601,8 +601,8 @@ static struct outcome choose_release(struct gather *g, struct release *ret)
 			return g->answers[Q_BEFORE].o;
 		if (before->release.digest[0] == '\0')
 			return outcome_make(OUTCOME_FAILED, "planner",
-					    "nothing runs in %s that could be promoted",
-					    app_setup(g->app)->envs[g->previous].name);
+			                    "nothing runs in %s that could be promoted",
+			                    app_setup(g->app)->envs[g->previous].name);
 		*ret = before->release;
 		return outcome_ok();
 	}
@@ -611,7 +611,7 @@ static struct outcome choose_release(struct gather *g, struct release *ret)
 		return outcome_ok();
 	}
 	o = outcome_make(OUTCOME_FAILED, "planner", "%s is the first environment: name a release",
-			 env_name(g));
+	                 env_name(g));
 	return g->answers[Q_RELEASES].asked && list == NULL ? g->answers[Q_RELEASES].o : o;
 }
 
@@ -661,7 +661,7 @@ static void choose(struct gather *g)
 	if (p->to.digest[0] != '\0' && strcmp(p->from.digest, p->to.digest) == 0 && !here->drift &&
 	    g->old == NULL) {
 		o = outcome_make(OUTCOME_FAILED, "planner", "%s runs in %s already",
-				 p->to.tag[0] != '\0' ? p->to.tag : p->to.digest, env_name(g));
+		                 p->to.tag[0] != '\0' ? p->to.tag : p->to.digest, env_name(g));
 		finish(g, &o);
 		return;
 	}
@@ -689,7 +689,7 @@ static void ask_first(struct gather *g)
 	if (here == NULL) {
 		g->answers[Q_HERE].o =
 		    outcome_make(OUTCOME_UNSUPPORTED, "planner", "%s has no deploy driver in %s",
-				 service_name(g), env_name(g));
+		                 service_name(g), env_name(g));
 	} else if ((op = ask(g, Q_HERE, ASK_US, deployed_free)) != NULL) {
 		DEPLOY_OF(here)->observe(here->priv, op);
 	}
@@ -708,7 +708,7 @@ static void fail_later(void *ctx)
 }
 
 static void gather_start(struct app *a, const struct plan_want *want, const struct plan *old,
-			 plan_done_fn *done, void *ctx)
+                         plan_done_fn *done, void *ctx)
 {
 	const struct setup *s = app_setup(a);
 	struct gather *g = calloc(1, sizeof(*g));

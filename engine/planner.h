@@ -28,7 +28,7 @@ void planner_recheck(struct app *a, const struct plan *p, plan_done_fn *done, vo
  * NULL).
  */
 void planner_candidates(struct app *a, int service, int env,
-			void (*done)(void *ctx, const struct candidate *c, int n, const struct outcome *why),
-			void *ctx);
+                        void (*done)(void *ctx, const struct candidate *c, int n, const struct outcome *why),
+                        void *ctx);
 
 #endif

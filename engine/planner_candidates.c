@@ -52,8 +52,8 @@ static void on_answer(void *ctx, struct op *op, const struct outcome *o, void *r
 }
 
 static struct op *ask(struct search *s, int i, int64_t timeout_us,
-		      void (*take)(struct search *s, int i, struct op *op, const struct outcome *o,
-				   void *result))
+                      void (*take)(struct search *s, int i, struct op *op, const struct outcome *o,
+                                   void *result))
 {
 	struct ask *a = calloc(1, sizeof(*a));
 
@@ -152,7 +152,7 @@ static void take_now(struct search *s, int i, struct op *op, const struct outcom
 static void ask_about(struct search *s, int i)
 {
 	const struct opened *registry = app_registry(s->app, s->service),
-			    *migrate = app_migrate(s->app, s->service, s->env);
+	                    *migrate = app_migrate(s->app, s->service, s->env);
 	struct candidate *c = &s->found[i];
 	struct op *op;
 
@@ -245,8 +245,8 @@ static void take_here(struct search *s, int i, struct op *op, const struct outco
 }
 
 void planner_candidates(struct app *a, int service, int env,
-			void (*done)(void *ctx, const struct candidate *c, int n, const struct outcome *why),
-			void *ctx)
+                        void (*done)(void *ctx, const struct candidate *c, int n, const struct outcome *why),
+                        void *ctx)
 {
 	const struct opened *deploy = app_deploy(a, service, env), *store = app_store(a);
 	struct outcome o = outcome_make(OUTCOME_ERRORED, "planner", "out of memory");

@@ -37,7 +37,7 @@ enum exit_code exit_of_rollout(const struct rollout *r)
 void report_outcome(struct command_run *run, const struct outcome *o)
 {
 	command_done(run, exit_of(o->kind), "%s%s%s%s%s", o->text, o->hint[0] != '\0' ? " (" : "", o->hint,
-		     o->hint[0] != '\0' ? ")" : "", "");
+	             o->hint[0] != '\0' ? ")" : "", "");
 }
 
 /* --- tables ------------------------------------------------------------------------------------- */
@@ -99,19 +99,19 @@ static void plan_commits(struct command_run *run, const struct plan *p)
 {
 	if (p->commits == NULL) {
 		command_line(run, "commits     not known: %s",
-			     or_none(p->commits_text, "no forge is configured"));
+		             or_none(p->commits_text, "no forge is configured"));
 		return;
 	}
 	command_line(run, "commits     %d%s", p->commits->n_items + p->commits->n_more,
-		     p->commits->backwards ? " that leave" : "");
+	             p->commits->backwards ? " that leave" : "");
 	for (int k = 0; k < COMMIT_KIND_COUNT; k++)
 		for (int i = 0; i < p->commits->n_items; i++) {
 			const struct commit *c = &p->commits->items[i];
 
 			if (c->kind == (enum commit_kind)k)
 				command_line(run, "  %-8s  %.8s  %s%s%s%s%s", commit_kind_name(c->kind),
-					     c->revision, c->breaking ? "BREAKING " : "", c->scope,
-					     c->scope[0] != '\0' ? ": " : "", c->subject, "");
+				             c->revision, c->breaking ? "BREAKING " : "", c->scope,
+				             c->scope[0] != '\0' ? ": " : "", c->subject, "");
 		}
 }
 
@@ -125,7 +125,7 @@ static void plan_migrations(struct command_run *run, const struct plan *p)
 		const struct migration *m = &p->migrations[i];
 
 		command_line(run, "  %-8s  %s%s%s%s", migration_kind_name(m->kind), m->name,
-			     m->loses_data ? "  LOSES DATA" : "", m->text[0] != '\0' ? "  " : "", m->text);
+		             m->loses_data ? "  LOSES DATA" : "", m->text[0] != '\0' ? "  " : "", m->text);
 	}
 }
 
@@ -144,8 +144,8 @@ static void plan_vars(struct command_run *run, const struct plan *p)
 
 		if (v->state != VAR_SAME)
 			command_line(run, "  %-8s  %s%s%s%s%s%s", var_state_name(v->state), v->key,
-				     v->required ? " (required)" : "", v->from[0] != '\0' ? "  " : "",
-				     v->from, v->to[0] != '\0' ? " > " : "", v->to);
+			             v->required ? " (required)" : "", v->from[0] != '\0' ? "  " : "",
+			             v->from, v->to[0] != '\0' ? " > " : "", v->to);
 	}
 }
 
@@ -171,7 +171,7 @@ void report_plan(struct command_run *run, const struct plan *p)
 	if (command_wants_json(run))
 		return;
 	command_line(run, "plan %s  %s %s  %s > %s", plan_short(p, id), plan_kind_name(p->kind), p->service,
-		     or_none(p->source_env, or_none(p->to.tag, "release")), p->env);
+	             or_none(p->source_env, or_none(p->to.tag, "release")), p->env);
 	command_line(run, "release     %s > %s", or_none(p->from.tag, "nothing"), or_none(p->to.tag, "?"));
 	command_line(run, "image       %s", p->to.digest);
 	plan_commits(run, p);
@@ -183,8 +183,8 @@ void report_plan(struct command_run *run, const struct plan *p)
 
 		time_clock(when, sizeof(when), g->open_at_us);
 		command_line(run, "  %c %-10s  %s%s%s%s%s", gate_glyph(g->verdict), gate_kind_name(g->kind),
-			     g->evidence, g->next[0] != '\0' ? "; " : "", g->next,
-			     g->open_at_us != 0 ? ", opens " : "", g->open_at_us != 0 ? when : "");
+		             g->evidence, g->next[0] != '\0' ? "; " : "", g->next,
+		             g->open_at_us != 0 ? ", opens " : "", g->open_at_us != 0 ? when : "");
 	}
 	command_line(run, "steps");
 	for (int i = 0; i < p->n_steps; i++) {
@@ -193,9 +193,9 @@ void report_plan(struct command_run *run, const struct plan *p)
 		if (p->steps[i].expect_us > 0)
 			time_span(span, sizeof(span), p->steps[i].expect_us);
 		command_line(run, "  %d %-10s  %s%s%s", i + 1, step_kind_name(p->steps[i].kind),
-			     p->steps[i].target, span[0] != '\0' ? "  about " : "", span);
+		             p->steps[i].target, span[0] != '\0' ? "  about " : "", span);
 	}
 	for (int i = 0; i < p->n_risks; i++)
 		command_line(run, "%s  %s", p->risks[i].grave ? "RISK      " : "risk      ",
-			     p->risks[i].text);
+		             p->risks[i].text);
 }

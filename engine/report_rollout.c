@@ -27,25 +27,25 @@ static void print_step(struct command_run *run, const struct rollout *r, int i, 
 	if (s->started_us != 0)
 		time_span(span, sizeof(span), (s->ended_us != 0 ? s->ended_us : now_us) - s->started_us);
 	command_line(run, "  %2d %c %-10s %-14s %7s  %s", i + 1, step_glyph(s->state),
-		     step_kind_name(r->steps[i].kind), r->steps[i].target, span, s->text);
+	             step_kind_name(r->steps[i].kind), r->steps[i].target, span, s->text);
 }
 
 static void print_head(struct command_run *run, const struct rollout *r)
 {
 	command_line(run, "rollout %s  %s %s > %s  %s > %s  by %s", r->id, plan_kind_name(r->kind),
-		     r->service, r->env, r->from.tag[0] != '\0' ? r->from.tag : "nothing", r->to.tag,
-		     r->requester);
+	             r->service, r->env, r->from.tag[0] != '\0' ? r->from.tag : "nothing", r->to.tag,
+	             r->requester);
 }
 
 static void print_end(struct command_run *run, const struct rollout *r)
 {
 	if (r->state == ROLLOUT_ENDED)
 		command_line(run, "ended %s%s%s%s", outcome_name(r->outcome),
-			     r->rolled_back ? ", rolled back" : "", r->text[0] != '\0' ? ": " : "", r->text);
+		             r->rolled_back ? ", rolled back" : "", r->text[0] != '\0' ? ": " : "", r->text);
 	else
 		command_line(run, "%s%s%s%s", rollout_state_name(r->state),
-			     r->orphaned ? ", nobody drives it" : "", r->text[0] != '\0' ? ": " : "",
-			     r->text);
+		             r->orphaned ? ", nobody drives it" : "", r->text[0] != '\0' ? ": " : "",
+		             r->text);
 }
 
 void report_rollout(struct command_run *run, const struct rollout *r, int64_t now_us)
@@ -113,7 +113,7 @@ static bool print_changes(struct follow *f, const struct rollout *r, int64_t now
 	}
 	if (f->state != r->state && r->state == ROLLOUT_PAUSED)
 		command_line(f->run, "paused: %s  (towpath continue %s, or towpath abort %s)", r->text, r->id,
-			     r->id);
+		             r->id);
 	f->state = r->state;
 	return changed;
 }
@@ -129,7 +129,7 @@ static void on_read(void *ctx)
 	if (command_cancelled(f->run)) {
 		follow_end(f);
 		command_done(f->run, EXIT_CANCELLED,
-			     "no longer following; the rollout goes on: towpath rollout %s --follow", f->id);
+		             "no longer following; the rollout goes on: towpath rollout %s --follow", f->id);
 		return;
 	}
 	if (r == NULL) {
@@ -138,7 +138,7 @@ static void on_read(void *ctx)
 		if (now - f->missing_since_us > 10 * US_PER_S) {
 			follow_end(f);
 			command_done(f->run, EXIT_NOT_FOUND_OUT, "rollout %s cannot be read from the store",
-				     f->id);
+			             f->id);
 		}
 		return;
 	}
@@ -151,8 +151,8 @@ static void on_read(void *ctx)
 		follow_end(f);
 		jv_set(a, command_value(f->run), "rollout", rollout_to_jv(a, r));
 		command_done(f->run, exit_of_rollout(r), "%s > %s %s%s%s%s", r->service, r->env,
-			     outcome_name(r->outcome), r->rolled_back ? ", rolled back" : "",
-			     r->text[0] != '\0' ? ": " : "", r->text);
+		             outcome_name(r->outcome), r->rolled_back ? ", rolled back" : "",
+		             r->text[0] != '\0' ? ": " : "", r->text);
 		return;
 	}
 	if (f->again) {

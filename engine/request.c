@@ -100,7 +100,7 @@ static void spawn(struct request *q, const char *id)
 		error_format(&e, text, sizeof(text));
 		q->o = outcome_make(OUTCOME_ERRORED, "request", "%.390s", text);
 		snprintf(q->o.hint, sizeof(q->o.hint),
-			 "rollout %s is planned and nothing has happened: towpath take-over %s", id, id);
+		         "rollout %s is planned and nothing has happened: towpath take-over %s", id, id);
 	}
 }
 
@@ -152,11 +152,11 @@ static void on_plan_stored(void *ctx, struct op *op, const struct outcome *o, vo
 	str_copy(q->id, sizeof(q->id), id);
 	rollout_init(q->rollout, id, q->plan, app_model(q->app)->actor, loop_wall_us());
 	STORE_OF(store)->rollout_create(store->priv, q->rollout, app_model(q->app)->actor,
-					store_op(q, on_created));
+	                                store_op(q, on_created));
 }
 
 static void store_plan(struct app *a, const struct plan *p, const char *reason, bool store_only,
-		       request_done_fn *done, void *ctx)
+                       request_done_fn *done, void *ctx)
 {
 	const struct opened *store = app_store(a);
 	struct request *q = request_new(a, done, ctx);
@@ -172,7 +172,7 @@ static void store_plan(struct app *a, const struct plan *p, const char *reason, 
 	str_copy(q->id, sizeof(q->id), p->digest);
 	if (!store_only && !plan_may_run(p, &g)) {
 		q->o = outcome_make(OUTCOME_FAILED, "request", "gate %s is not open: %.300s",
-				    g != NULL ? gate_kind_name(g->kind) : "?", g != NULL ? g->evidence : "");
+		                    g != NULL ? gate_kind_name(g->kind) : "?", g != NULL ? g->evidence : "");
 		loop_defer(app_loop(a), finish_later, q);
 		return;
 	}
@@ -180,13 +180,13 @@ static void store_plan(struct app *a, const struct plan *p, const char *reason, 
 }
 
 void request_execute(struct app *a, const struct plan *p, const char *reason, request_done_fn *done,
-		     void *ctx)
+                     void *ctx)
 {
 	store_plan(a, p, reason, false, done, ctx);
 }
 
 void request_approval(struct app *a, const struct plan *p, const char *reason, request_done_fn *done,
-		      void *ctx)
+                      void *ctx)
 {
 	store_plan(a, p, reason, true, done, ctx);
 }
@@ -237,7 +237,7 @@ static bool fits(struct request *q, const struct rollout *r)
 		return refuse(q, "it is not held");
 	if (q->d.kind == DECISION_TAKE_OVER && !r->orphaned) {
 		snprintf(why, sizeof(why), "its executor %s is alive",
-			 r->holder[0] != '\0' ? r->holder : "is starting or");
+		         r->holder[0] != '\0' ? r->holder : "is starting or");
 		return refuse(q, why);
 	}
 	str_copy(q->d.service, sizeof(q->d.service), r->service);
@@ -327,8 +327,8 @@ static void on_resumable(void *ctx, struct op *op, const struct outcome *o, void
 	}
 	if (!rollout_is_live(r) || (!r->orphaned && r->holder[0] != '\0')) {
 		no = outcome_make(OUTCOME_FAILED, "request", "rollout %s %s%s", r->id,
-				  rollout_is_live(r) ? "is driven by " : "has ended",
-				  rollout_is_live(r) ? r->holder : "");
+		                  rollout_is_live(r) ? "is driven by " : "has ended",
+		                  rollout_is_live(r) ? r->holder : "");
 		finish(q, &no);
 		return;
 	}

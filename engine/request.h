@@ -11,11 +11,11 @@ typedef void request_done_fn(void *ctx, const struct outcome *o, const char *id)
  * rollout's.
  */
 void request_execute(struct app *a, const struct plan *p, const char *reason, request_done_fn *done,
-		     void *ctx);
+                     void *ctx);
 
 /* Stores the plan only, so that others can approve it. id is the plan's digest. */
 void request_approval(struct app *a, const struct plan *p, const char *reason, request_done_fn *done,
-		      void *ctx);
+                      void *ctx);
 
 /* Any decision; actor and host are filled here from identity. Refusals of rollout_cell() come back as FAILED. */
 void request_decide(struct app *a, const struct decision *d, request_done_fn *done, void *ctx);

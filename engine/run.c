@@ -114,7 +114,7 @@ static void on_renew(void *ctx)
 	*n = (struct renewal){x, boot_us()};
 	x->renewing = true;
 	STORE_OF(x->store)->lease_renew(x->store->priv, x->key, x->epoch,
-					op_new(x->loop, STORE_US, on_renewed, n));
+	                                op_new(x->loop, STORE_US, on_renewed, n));
 }
 
 bool lease_allows(struct run *x)
@@ -186,7 +186,7 @@ enum entry { ENTRY_INTENT, ENTRY_RESULT, ENTRY_STATE };
  * there is no hurry: nothing has happened yet.
  */
 static struct outcome journal(struct run *x, enum entry entry, const struct rollout *r, int step,
-			      const struct outcome *said)
+                              const struct outcome *said)
 {
 	int64_t until = loop_mono_us() + KEEP_TRYING_US;
 	const struct store_driver *s = STORE_OF(x->store);
@@ -226,7 +226,7 @@ struct outcome run_intent(struct run *x) { return journal(x, ENTRY_INTENT, x->r,
  * intent is written.
  */
 static struct outcome write_result(struct run *x, int step, const struct reaction *rx,
-				   const struct outcome *said)
+                                   const struct outcome *said)
 {
 	struct rollout *copy;
 	struct outcome o;
@@ -258,7 +258,7 @@ static bool event_of(const struct run *x, const struct decision *d, enum rollout
 		return false;
 	*ret = d->kind == DECISION_HOLD       ? ROLLOUT_EV_HOLD
 	       : d->kind == DECISION_CONTINUE ? ROLLOUT_EV_CONTINUE
-					      : ROLLOUT_EV_ABORT;
+	                                      : ROLLOUT_EV_ABORT;
 	return d->kind == DECISION_HOLD || d->kind == DECISION_CONTINUE || d->kind == DECISION_ABORT;
 }
 
@@ -282,7 +282,7 @@ struct reaction run_decisions(struct run *x)
 			continue;
 		x->r->seen_seq = d->seq;
 		run_say(x, "%s says %s%s%s", d->actor, decision_kind_name(d->kind),
-			d->reason[0] != '\0' ? ": " : "", d->reason);
+		        d->reason[0] != '\0' ? ": " : "", d->reason);
 		last = rollout_next(x->r, e, NULL, loop_wall_us());
 	}
 	store_snapshot_free(s);
@@ -337,7 +337,7 @@ static struct reaction conclude(struct run *x, int step, const struct outcome *o
 	struct reaction rx;
 
 	run_say(x, "%s %s: %s%s%s", step_kind_name(x->r->steps[step].kind), x->r->steps[step].target,
-		outcome_name(o->kind), o->text[0] != '\0' ? ", " : "", o->text);
+	        outcome_name(o->kind), o->text[0] != '\0' ? ", " : "", o->text);
 	run_decisions(x);
 	rx = rollout_next(x->r, event_of_outcome(o->kind), o, loop_wall_us());
 	if (fault_point("run.before_result"))
@@ -381,7 +381,7 @@ static struct reaction probe_step(struct run *x)
 	if (!lease_allows(x) || run_write(x).kind != OUTCOME_OK)
 		return stopped();
 	run_say(x, "asks whether %s %s happened", step_kind_name(x->r->steps[step].kind),
-		x->r->steps[step].target);
+	        x->r->steps[step].target);
 	o = step_probe(x);
 	return conclude(x, step, &o);
 }
@@ -440,7 +440,7 @@ static int drive(struct run *x, struct reaction rx)
 			if (run_write(x).kind != OUTCOME_OK)
 				return x->lost ? EXIT_CONFLICT : EXIT_NOT_FOUND_OUT;
 			run_say(x, "ended: %s%s%s", outcome_name(x->r->outcome),
-				x->r->text[0] != '\0' ? ", " : "", x->r->text);
+			        x->r->text[0] != '\0' ? ", " : "", x->r->text);
 			return exit_of(x->r);
 		case EFFECT_STOP: return x->lost ? EXIT_CONFLICT : EXIT_NOT_FOUND_OUT;
 		}
@@ -493,7 +493,7 @@ static struct outcome load(struct run *x, const char *id)
 	x->env = setup_env(s, x->r->env);
 	if (x->service < 0 || x->env < 0 || !setup_deployment(s, x->service, x->env)->present)
 		return outcome_make(OUTCOME_FAILED, "config", "%s in %s is not in the configuration",
-				    x->r->service, x->r->env);
+		                    x->r->service, x->r->env);
 	snprintf(x->key, sizeof(x->key), "%s/%s", x->r->service, x->r->env);
 	if (run_log_path(s, id, x->log_path, sizeof(x->log_path), &e) != 0 ||
 	    run_dir(s, "images", x->images, sizeof(x->images), &e) != 0)

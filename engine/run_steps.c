@@ -41,11 +41,11 @@ static void on_recheck(void *ctx, struct plan *plan, const struct outcome *why)
 		/* A gate that cannot be judged is asked again; one that says no is an answer. */
 		c->o =
 		    outcome_make(g == NULL || g->verdict == GATE_UNKNOWN ? OUTCOME_ERRORED : OUTCOME_FAILED,
-				 "gate", "gate %s: %.300s", g != NULL ? gate_kind_name(g->kind) : "?",
-				 g != NULL ? g->evidence : "");
+		                 "gate", "gate %s: %.300s", g != NULL ? gate_kind_name(g->kind) : "?",
+		                 g != NULL ? g->evidence : "");
 	} else if (plan != NULL) {
 		c->o = outcome_make(OUTCOME_OK, "gate", "%d gates are open, the plan is the same",
-				    plan->n_gates);
+		                    plan->n_gates);
 	}
 	plan_free(plan);
 	c->done = true;
@@ -77,7 +77,7 @@ static struct outcome fetch(struct run *x, const struct release *release, char d
 	    PATH_LEN)
 		return outcome_make(OUTCOME_FAILED, "state", "the path of the images' folder is too long");
 	REGISTRY_OF(registry)->fetch(registry->priv, release->digest, dst,
-				     wait_op(x, &w, step_now(x)->timeout_us));
+	                             wait_op(x, &w, step_now(x)->timeout_us));
 	wait_for(x, &w);
 	free(w.result);
 	return w.o;
@@ -97,8 +97,8 @@ static struct outcome stage(struct run *x, const struct release *release)
 {
 	const struct opened *deploy = app_deploy(x->app, x->service, x->env);
 	struct deploy_req req = {.release = *release,
-				 .log_path = x->log_path,
-				 .rollback = x->r->kind == PLAN_ROLLBACK || x->r->state == ROLLOUT_REVERTING};
+	                         .log_path = x->log_path,
+	                         .rollback = x->r->kind == PLAN_ROLLBACK || x->r->state == ROLLOUT_REVERTING};
 	char dir[PATH_LEN];
 	struct outcome o;
 
@@ -132,7 +132,7 @@ static struct outcome look(struct run *x, const char *instance, const struct rel
 	const struct opened *deploy = app_deploy(x->app, x->service, x->env);
 	const struct deployed *d;
 	struct outcome o = outcome_make(OUTCOME_FAILED, "deploy", "instance %s is not there",
-					instance != NULL ? instance : "");
+	                                instance != NULL ? instance : "");
 	struct wait w;
 	int n_good = 0;
 
@@ -151,10 +151,10 @@ static struct outcome look(struct run *x, const char *instance, const struct rel
 		} else if (in->state != STATE_OK && (in->state != STATE_DRIFT || in->digest[0] == '\0')) {
 			/* Drift is against what the place is set to: while it rolls, the release counts. */
 			o = outcome_make(OUTCOME_FAILED, "deploy", "%s is %s%s%.250s", in->name,
-					 state_name(in->state), in->text[0] != '\0' ? ": " : "", in->text);
+			                 state_name(in->state), in->text[0] != '\0' ? ": " : "", in->text);
 		} else if (release->digest[0] != '\0' && in->digest[0] == '\0') {
 			o = outcome_make(OUTCOME_FAILED, "deploy", "%s does not say which release it runs",
-					 in->name);
+			                 in->name);
 		} else {
 			n_good++;
 			continue;
@@ -164,7 +164,7 @@ static struct outcome look(struct run *x, const char *instance, const struct rel
 	}
 	if (n_good > 0 && (instance != NULL || n_good == d->n_instances))
 		o = outcome_make(OUTCOME_OK, "deploy", "%d of %d healthy", n_good,
-				 instance != NULL ? 1 : d->n_instances);
+		                 instance != NULL ? 1 : d->n_instances);
 	deployed_free(w.result);
 	return o;
 }
@@ -200,7 +200,7 @@ static struct outcome look_metrics(struct run *x, const char *instance)
 		if (w.o.kind != OUTCOME_OK || set == NULL)
 			continue;
 		o = outcome_make(OUTCOME_FAILED, m->driver->name, "%.350s",
-				 set->text[0] != '\0' ? set->text : "past its limit");
+		                 set->text[0] != '\0' ? set->text : "past its limit");
 		bad = (set->down & bits_of(x, instance)) != 0 ||
 		      (instance == NULL && set->state == STATE_FAILED);
 		sample_set_free(w.result);
@@ -215,7 +215,7 @@ static struct outcome look_metrics(struct run *x, const char *instance)
  * last; ERRORED when nobody could be asked to the end.
  */
 static struct outcome become_healthy(struct run *x, const char *instance, const struct release *release,
-				     int64_t within_us)
+                                     int64_t within_us)
 {
 	int64_t until = loop_mono_us() + MAX(within_us, VERIFY_MIN_US);
 	struct outcome o;
@@ -248,9 +248,9 @@ static struct outcome apply(struct run *x, const char *instance, const struct re
 {
 	const struct opened *deploy = app_deploy(x->app, x->service, x->env);
 	struct deploy_req req = {.release = *release,
-				 .instance = instance,
-				 .log_path = x->log_path,
-				 .rollback = x->r->kind == PLAN_ROLLBACK || x->r->state == ROLLOUT_REVERTING};
+	                         .instance = instance,
+	                         .log_path = x->log_path,
+	                         .rollback = x->r->kind == PLAN_ROLLBACK || x->r->state == ROLLOUT_REVERTING};
 	struct wait w;
 
 	req.rollback = x->r->kind == PLAN_ROLLBACK || strcmp(release->digest, x->r->to.digest) != 0;
@@ -286,7 +286,7 @@ static struct outcome healthy_after(struct run *x, const char *instance, const s
 		o.kind = OUTCOME_UNKNOWN;
 	if (o.kind == OUTCOME_OK)
 		o = outcome_make(OUTCOME_OK, "deploy", "%s runs %s", instance,
-				 release->tag[0] != '\0' ? release->tag : release->digest);
+		                 release->tag[0] != '\0' ? release->tag : release->digest);
 	return o;
 }
 
@@ -387,9 +387,9 @@ static struct outcome migrated(struct run *x, const struct outcome *ran)
 		o = outcome_make(OUTCOME_FAILED, set->tool, "a migration failed: see the log");
 	else if (set->n_pending > 0 || set->n_running > 0)
 		o = ran != NULL && ran->kind == OUTCOME_OK
-			? outcome_make(OUTCOME_FAILED, set->tool,
-				       "the command ended well, but %d are still pending", set->n_pending)
-			: outcome_make(OUTCOME_FAILED, set->tool, "%d are pending", set->n_pending);
+		        ? outcome_make(OUTCOME_FAILED, set->tool,
+		                       "the command ended well, but %d are still pending", set->n_pending)
+		        : outcome_make(OUTCOME_FAILED, set->tool, "%d are pending", set->n_pending);
 	else
 		o = outcome_make(OUTCOME_OK, set->tool, "%d applied, none pending", set->n_applied);
 	if (o.kind == OUTCOME_OK)
@@ -402,11 +402,11 @@ static struct outcome migrated(struct run *x, const struct outcome *ran)
 static struct outcome run_command(struct run *x, const struct migrate_command *cmd, const char *dir)
 {
 	struct proc_spec spec = {.argv = (const char *const *)cmd->argv,
-				 .env = (const char *const *)cmd->env,
-				 .cwd = cmd->cwd != NULL ? cmd->cwd : dir,
-				 .output_path = x->log_path,
-				 .timeout_us = step_now(x)->timeout_us,
-				 .own_session = true};
+	                         .env = (const char *const *)cmd->env,
+	                         .cwd = cmd->cwd != NULL ? cmd->cwd : dir,
+	                         .output_path = x->log_path,
+	                         .timeout_us = step_now(x)->timeout_us,
+	                         .own_session = true};
 	struct child c = {.done = false};
 	struct proc *p = proc_start(x->loop, &spec, on_child, &c);
 	char boot[64], tail[TEXT_LEN / 2];
@@ -415,7 +415,7 @@ static struct outcome run_command(struct run *x, const struct migrate_command *c
 	if (pid > 0) {
 		proc_boot_id(boot);
 		snprintf(x->r->child, sizeof(x->r->child), "%d %lld %s", pid, (long long)proc_start_time(pid),
-			 boot);
+		         boot);
 		run_intent(x);
 	}
 	while (!c.done && !x->lost) {
@@ -431,7 +431,7 @@ static struct outcome run_command(struct run *x, const struct migrate_command *c
 	if (c.o.kind == OUTCOME_FAILED) {
 		last_line(x->log_path, tail, sizeof(tail));
 		return outcome_make(OUTCOME_FAILED, "migrate", "%.60s ended with %d: %.180s", cmd->argv[0],
-				    c.exit_code, tail);
+		                    c.exit_code, tail);
 	}
 	return c.o;
 }
@@ -510,7 +510,7 @@ static void on_smoke_step(void *ctx, const struct smoke_step_result *s, int done
 	run->progress = done;
 	run->progress_of = all;
 	run_say(x, "smoke %s: %s%s%s", s->name, smoke_state_name(s->state), s->text[0] != '\0' ? ", " : "",
-		s->text);
+	        s->text);
 }
 
 /* The two callbacks of smoke_start() share one context. */
@@ -548,13 +548,13 @@ static struct outcome do_smoke(struct run *x)
 	for (int i = 0; i < r->n_steps; i++)
 		passed += r->steps[i].state == SMOKE_PASSED;
 	o = outcome_make(r->state == SMOKE_PASSED   ? OUTCOME_OK
-			 : r->state == SMOKE_FAILED ? OUTCOME_FAILED
-						    : OUTCOME_ERRORED,
-			 "smoke", "%s %d/%d passed", r->suite, passed, r->n_steps);
+	                 : r->state == SMOKE_FAILED ? OUTCOME_FAILED
+	                                            : OUTCOME_ERRORED,
+	                 "smoke", "%s %d/%d passed", r->suite, passed, r->n_steps);
 	for (int i = 0; i < r->n_steps; i++)
 		if (r->steps[i].state != SMOKE_PASSED && r->steps[i].state != SMOKE_SKIPPED) {
 			o = outcome_make(o.kind, "smoke", "%s %d/%d passed, %s: %.250s", r->suite, passed,
-					 r->n_steps, r->steps[i].name, r->steps[i].text);
+			                 r->n_steps, r->steps[i].name, r->steps[i].text);
 			break;
 		}
 	STORE_OF(x->store)->smoke_put(x->store->priv, r, wait_op(x, &w, ASK_US));
@@ -645,7 +645,7 @@ struct outcome step_do(struct run *x)
 	switch (step_now(x)->kind) {
 	case STEP_LOCK:
 		return outcome_make(OUTCOME_OK, "store", "holds %s, epoch %lld", place(x, name),
-				    (long long)x->epoch);
+		                    (long long)x->epoch);
 	case STEP_PREFLIGHT: note_before(x); return do_preflight(x);
 	case STEP_MIGRATE: return do_migrate(x);
 	case STEP_STAGE: return stage(x, &x->r->to);

@@ -139,7 +139,7 @@ static bool comes_after(const struct smoke_run *r, int i, int k)
 			return true;
 	return i != k && other->capture_name != NULL &&
 	       (uses(c->url, other->capture_name) || uses(c->body, other->capture_name) ||
-		list_uses(c->headers, other->capture_name) || list_uses(c->argv, other->capture_name));
+	        list_uses(c->headers, other->capture_name) || list_uses(c->argv, other->capture_name));
 }
 
 /* --- ends ------------------------------------------------------------------------------------- */
@@ -316,7 +316,7 @@ static bool capture(struct slot *s, const char *json, size_t n, const char *path
 }
 
 static enum smoke_state check_json(const struct smoke_step_conf *c, const struct http_reply *reply, char *why,
-				   size_t cap)
+                                   size_t cap)
 {
 	struct str found;
 	bool there;
@@ -329,7 +329,7 @@ static enum smoke_state check_json(const struct smoke_step_conf *c, const struct
 		state = SMOKE_FAILED;
 	} else if (c->json_equals != NULL && strcmp(str_text(&found), c->json_equals) != 0) {
 		snprintf(why, cap, "%s is %.120s, not %.120s", c->json_path, str_text(&found),
-			 c->json_equals);
+		         c->json_equals);
 		state = SMOKE_FAILED;
 	}
 	str_release(&found);
@@ -337,7 +337,7 @@ static enum smoke_state check_json(const struct smoke_step_conf *c, const struct
 }
 
 static enum smoke_state check_regex(const struct smoke_step_conf *c, const struct http_reply *reply,
-				    char *why, size_t cap)
+                                    char *why, size_t cap)
 {
 	enum smoke_state state = SMOKE_PASSED;
 	struct match *m;
@@ -366,8 +366,8 @@ static enum smoke_state judge(struct slot *s, const struct http_reply *reply, ch
 {
 	const struct smoke_step_conf *c = &s->run->suite->steps[s->i];
 	long min = c->status_min > 0 ? c->status_min : 200, max = c->status_max > 0   ? c->status_max
-								  : c->status_min > 0 ? min
-										      : 299;
+	                                                          : c->status_min > 0 ? min
+	                                                                              : 299;
 	enum smoke_state state = SMOKE_PASSED;
 	char took[16], limit[16];
 
@@ -399,7 +399,7 @@ static enum smoke_state judge(struct slot *s, const struct http_reply *reply, ch
 	}
 	if (state == SMOKE_PASSED)
 		snprintf(why, cap, "%ld in %lld ms", reply->status,
-			 (long long)(reply->times.total_us / US_PER_MS));
+		         (long long)(reply->times.total_us / US_PER_MS));
 	return state;
 }
 
@@ -557,7 +557,7 @@ static void on_exit_code(void *ctx, const struct proc_result *p)
 			snprintf(why, sizeof(why), "exit 0");
 		else
 			snprintf(why, sizeof(why), "%.150s%s%.*s", p->outcome.text, end > line ? ": " : "",
-				 (int)MIN(end - line, 200), line);
+			         (int)MIN(end - line, 200), line);
 	}
 	step_end(s, state, why);
 }
@@ -567,8 +567,8 @@ static void command_step(struct slot *s, const struct smoke_step_conf *c)
 	struct str words[ARGS_MAX];
 	const char *argv[ARGS_MAX + 1] = {NULL};
 	struct proc_spec spec = {.argv = argv,
-				 .timeout_us = c->timeout_us > 0 ? c->timeout_us : US_PER_MIN,
-				 .cwd = app_setup(s->run->app)->dir};
+	                         .timeout_us = c->timeout_us > 0 ? c->timeout_us : US_PER_MIN,
+	                         .cwd = app_setup(s->run->app)->dir};
 	bool failed = false;
 	int n = 0;
 
@@ -682,7 +682,7 @@ static void begin_later(void *ctx)
 }
 
 struct smoke_run *smoke_start(struct app *a, int service, int env, const struct smoke_suite_conf *suite,
-			      smoke_step_fn *on_step, smoke_done_fn *done, void *ctx)
+                              smoke_step_fn *on_step, smoke_done_fn *done, void *ctx)
 {
 	const struct setup *s = app_setup(a);
 	const struct deployment_conf *dep = setup_deployment(s, service, env);

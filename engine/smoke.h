@@ -11,7 +11,7 @@ typedef void smoke_done_fn(void *ctx, struct smoke_result *result, const struct 
 struct smoke_run;
 /* Steps run as soon as those they come after have passed, at most 8 at once. The result is not stored here. */
 struct smoke_run *smoke_start(struct app *a, int service, int env, const struct smoke_suite_conf *suite,
-			      smoke_step_fn *on_step, smoke_done_fn *done, void *ctx);
+                              smoke_step_fn *on_step, smoke_done_fn *done, void *ctx);
 /* No callback any more. Not after done was called. */
 void smoke_cancel(struct smoke_run *r);
 

@@ -254,7 +254,7 @@ int file_remove_tree(const char *root, const char *path, struct error *e)
 		r = realpath(i == 0 ? root : dir, NULL);
 		if (r == NULL)
 			return i == 1 && errno == ENOENT ? 0
-							 : error_of(e, i == 0 ? root : dir, "cannot resolve");
+			                                 : error_of(e, i == 0 ? root : dir, "cannot resolve");
 		if (!str_copy(i == 0 ? real_root : real_dir, PATH_LEN, r)) {
 			free(r);
 			return too_long(e, path);
@@ -295,7 +295,7 @@ int file_join(char *dst, size_t cap, const char *dir, const char *path)
 		n = snprintf(dst, cap, "%s/%s", here, path);
 	else
 		n = snprintf(dst, cap, "%s%s%s/%s", here, here[0] != '\0' ? "/" : "",
-			     strcmp(dir, "/") == 0 ? "" : dir, path);
+		             strcmp(dir, "/") == 0 ? "" : dir, path);
 	if (n < 0 || (size_t)n >= cap) {
 		if (cap > 0)
 			dst[0] = '\0';
@@ -319,7 +319,7 @@ int file_check_mode(const char *path, bool secret, struct error *e)
 	}
 	if ((st.st_mode & bad) != 0) {
 		error_set(e, ERR_DENIED, "others may %s it (mode %04o)", secret ? "read" : "write",
-			  (unsigned)(st.st_mode & 07777));
+		          (unsigned)(st.st_mode & 07777));
 		error_at(e, path, 0, 0);
 		error_hint(e, "chmod %s %.300s", secret ? "600" : "go-w", path);
 		return ERR_DENIED;
@@ -418,10 +418,10 @@ static int tree_entry(struct tree *t, int fd, const char *name, const char *rel,
 			return rc;
 	}
 	snprintf(line, sizeof(line), "%s%c%c%c%lld%c%s\n", rel, 1,
-		 S_ISLNK(st->st_mode)           ? 'l'
-		 : (st->st_mode & S_IXUSR) != 0 ? 'x'
-						: '-',
-		 1, (long long)size, 1, hex);
+	         S_ISLNK(st->st_mode)           ? 'l'
+	         : (st->st_mode & S_IXUSR) != 0 ? 'x'
+	                                        : '-',
+	         1, (long long)size, 1, hex);
 	return tree_add(t, line);
 }
 
@@ -446,7 +446,7 @@ static int tree_walk(struct tree *t, int fd, const char *rel, const char *skip, 
 		if (skip != NULL && strcmp(d->d_name, skip) == 0)
 			continue;
 		if ((size_t)snprintf(path, sizeof(path), "%s%s%s", rel, rel[0] != '\0' ? "/" : "",
-				     d->d_name) >= sizeof(path)) {
+		                     d->d_name) >= sizeof(path)) {
 			rc = too_long(t->e, rel);
 		} else if (fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
 			rc = error_of(t->e, path, "cannot look at");
@@ -455,7 +455,7 @@ static int tree_walk(struct tree *t, int fd, const char *rel, const char *skip, 
 			    openat(dirfd(dir), d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 			rc = sub < 0 ? error_of(t->e, path, "cannot open the folder")
-				     : tree_walk(t, sub, path, NULL, depth + 1);
+			             : tree_walk(t, sub, path, NULL, depth + 1);
 		} else if (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)) {
 			rc = tree_entry(t, dirfd(dir), d->d_name, path, &st);
 		}

@@ -108,11 +108,11 @@ static struct outcome outcome_timeout(struct http_call *c, enum outcome_kind kin
 	curl_easy_getinfo(c->easy, CURLINFO_PRETRANSFER_TIME_T, &ready);
 	connecting = ready == 0;
 	time_span(span, sizeof(span),
-		  connecting ? MIN(c->timeout_us, CONNECT_TIMEOUT_MS * US_PER_MS) : c->timeout_us);
+	          connecting ? MIN(c->timeout_us, CONNECT_TIMEOUT_MS * US_PER_MS) : c->timeout_us);
 	o = outcome_make(kind, c->place, "%s: no %s within %s", c->place,
-			 connecting ? "connection" : "whole reply", span);
+	                 connecting ? "connection" : "whole reply", span);
 	outcome_hint(&o, connecting ? "is the host up, and does a firewall let this through?"
-				    : "it accepts connections but answers too slowly: see its log");
+	                            : "it accepts connections but answers too slowly: see its log");
 	return o;
 }
 
@@ -132,7 +132,7 @@ static struct outcome outcome_of(struct http_call *c, CURLcode code)
 	if (c->cut || code == CURLE_FILESIZE_EXCEEDED) {
 		c->cut = true;
 		o = outcome_make(kind, c->place, "%s: the reply is larger than %zu bytes", c->place,
-				 c->max_body);
+		                 c->max_body);
 		outcome_hint(&o, "ask for less, or see whether the address is the right one");
 		return o;
 	}
@@ -146,17 +146,17 @@ static struct outcome outcome_of(struct http_call *c, CURLcode code)
 			curl_easy_getinfo(c->easy, CURLINFO_OS_ERRNO, &err);
 			if (code == CURLE_PEER_FAILED_VERIFICATION && detail[0] != '\0')
 				o = outcome_make(kind, c->place, "%s: %s (%.200s)", c->place,
-						 meanings[i].text, detail);
+				                 meanings[i].text, detail);
 			else if (err != 0 && code == CURLE_COULDNT_CONNECT)
 				o = outcome_make(kind, c->place, "%s: %s (%s)", c->place, meanings[i].text,
-						 strerror((int)err));
+				                 strerror((int)err));
 			else
 				o = outcome_make(kind, c->place, "%s: %s", c->place, meanings[i].text);
 			outcome_hint(&o, meanings[i].hint);
 			return o;
 		}
 	return outcome_make(kind, c->place, "%s: %.300s", c->place,
-			    detail[0] != '\0' ? detail : curl_easy_strerror(code));
+	                    detail[0] != '\0' ? detail : curl_easy_strerror(code));
 }
 
 /* --- completion ----------------------------------------------------------------------------------------- */
@@ -194,7 +194,7 @@ static void call_complete(struct http_call *c, CURLcode code)
 	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &r.status);
 	if (code == CURLE_OK && c->body.failed)
 		r.outcome = outcome_make(c->effect ? OUTCOME_UNKNOWN : OUTCOME_ERRORED, c->place,
-					 "%s: no memory for the reply", c->place);
+		                         "%s: no memory for the reply", c->place);
 	if (r.outcome.kind == OUTCOME_OK) {
 		r.body = str_text(&c->body);
 		r.n_body = c->body.len;
@@ -456,9 +456,9 @@ static bool method_set(struct http_call *c, const struct http_req *req)
 	c->effect = strcmp(method, "GET") != 0;
 	if (req->body != NULL || strcmp(method, "POST") == 0) {
 		ok = curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->n_body) ==
-			 CURLE_OK &&
+		         CURLE_OK &&
 		     curl_easy_setopt(c->easy, CURLOPT_COPYPOSTFIELDS, req->body != NULL ? req->body : "") ==
-			 CURLE_OK;
+		         CURLE_OK;
 	}
 	if (strcmp(method, "GET") != 0 || req->body != NULL)
 		ok = ok && curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK;

@@ -310,7 +310,7 @@ static void on_timer(uv_timer_t *h)
 }
 
 struct timer *loop_timer(struct loop *l, int64_t delay_us, int64_t repeat_us, void (*fn)(void *ctx),
-			 void *ctx)
+                         void *ctx)
 {
 	struct timer *t = calloc(1, sizeof(*t));
 
@@ -330,7 +330,7 @@ struct timer *loop_timer(struct loop *l, int64_t delay_us, int64_t repeat_us, vo
 	t->uv.data = t;
 	uv_update_time(&l->uv); /* the cached time may be old after a long callback */
 	uv_timer_start(&t->uv, on_timer, (uint64_t)((MAX(delay_us, 0) + 999) / 1000),
-		       (uint64_t)((MAX(repeat_us, 0) + 999) / 1000));
+	               (uint64_t)((MAX(repeat_us, 0) + 999) / 1000));
 	return t;
 }
 
@@ -384,7 +384,7 @@ static void on_fd(uv_poll_t *h, int status, int events)
 }
 
 struct watch *loop_watch_fd(struct loop *l, int fd, int events, void (*fn)(void *ctx, int events, int status),
-			    void *ctx)
+                            void *ctx)
 {
 	struct watch *w = watch_new(l, ctx);
 
@@ -422,7 +422,7 @@ static void on_path(uv_fs_event_t *h, const char *name, int events, int status)
 }
 
 struct watch *loop_watch_path(struct loop *l, const char *path, void (*fn)(void *ctx, const char *name),
-			      void *ctx)
+                              void *ctx)
 {
 	struct watch *w = watch_new(l, ctx);
 

@@ -39,12 +39,12 @@ void loop_defer(struct loop *l, void (*fn)(void *ctx), void *ctx);
 
 /* Calls fn after delay_us, then every repeat_us (0: once). The timer belongs to the loop until timer_stop(). */
 struct timer *loop_timer(struct loop *l, int64_t delay_us, int64_t repeat_us, void (*fn)(void *ctx),
-			 void *ctx);
+                         void *ctx);
 void timer_stop(struct timer *t); /* accepts NULL; not after a once-timer has fired */
 
 /* Readiness of a descriptor; events is UV_READABLE | UV_WRITABLE. NULL where it cannot be watched (a plain file). */
 struct watch *loop_watch_fd(struct loop *l, int fd, int events, void (*fn)(void *ctx, int events, int status),
-			    void *ctx);
+                            void *ctx);
 void watch_events(struct watch *w, int events);
 void watch_stop(struct watch *w); /* accepts NULL; stops at once, frees later */
 
@@ -53,7 +53,7 @@ void watch_stop(struct watch *w); /* accepts NULL; stops at once, frees later */
  * never the truth: NULL where the path cannot be watched, so ask again by timer as well.
  */
 struct watch *loop_watch_path(struct loop *l, const char *path, void (*fn)(void *ctx, const char *name),
-			      void *ctx);
+                              void *ctx);
 
 /* A signal as a call. */
 struct watch *loop_watch_signal(struct loop *l, int signum, void (*fn)(void *ctx, int signum), void *ctx);

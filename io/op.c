@@ -138,7 +138,7 @@ static void on_timeout(void *ctx)
 	op->decided = true;
 	op->outcome = outcome_make(OUTCOME_ERRORED, "", "timed out after %s", span);
 	snprintf(op->outcome.hint, sizeof(op->outcome.hint),
-		 "see whether the other side can be reached: towpath check");
+	         "see whether the other side can be reached: towpath check");
 	atomic_store(&op->cancelled, true);
 	turn_later(op);
 }

@@ -120,7 +120,7 @@ void pg_place(const char *url, char *dst, size_t cap)
 	port = option_of(o, "port");
 	db = option_of(o, "dbname");
 	snprintf(buf, sizeof(buf), "%s:%s/%s", host != NULL ? host : "localhost",
-		 port != NULL ? port : "5432", db != NULL ? db : "");
+	         port != NULL ? port : "5432", db != NULL ? db : "");
 	text_cleanz(dst, cap, buf);
 	PQconninfoFree(o);
 }
@@ -152,7 +152,7 @@ static void resolve_run(void *job)
 			int at = r->n_addresses;
 
 			r->error = getnameinfo(a->ai_addr, a->ai_addrlen, r->addresses[at].text, ADDRESS_LEN,
-					       NULL, 0, NI_NUMERICHOST);
+			                       NULL, 0, NI_NUMERICHOST);
 			r->addresses[at].host = i;
 			if (r->error == 0)
 				r->n_addresses++;
@@ -334,11 +334,11 @@ static void on_deadline(void *ctx)
 	c->deadline = NULL;
 	time_span(span, sizeof(span), c->timeout_us);
 	o = outcome_make(c->sent && !c->read_only ? OUTCOME_UNKNOWN : OUTCOME_ERRORED, c->place,
-			 c->connected ? "%s: no answer within %s" : "%s: no connection within %s", c->place,
-			 span);
+	                 c->connected ? "%s: no answer within %s" : "%s: no connection within %s", c->place,
+	                 span);
 	snprintf(o.hint, sizeof(o.hint), "%s",
-		 c->connected ? "the server hangs or is overloaded: see pg_stat_activity"
-			      : "is the host up, and does a firewall let this through?");
+	         c->connected ? "the server hangs or is overloaded: see pg_stat_activity"
+	                      : "is the host up, and does a firewall let this through?");
 	server_cancel(c);
 	finish(c, o);
 }
@@ -403,7 +403,7 @@ static void set_sql(struct pg_call *c, char *sql, size_t cap)
 		snprintf(sql, cap, "SET LOCAL statement_timeout = %lld", (long long)MAX(ms, 1));
 	else
 		snprintf(sql, cap, "SET LOCAL lock_timeout = %lld",
-			 (long long)MAX(MIN(ms, (int64_t)PG_LOCK_TIMEOUT_MS), 1));
+		         (long long)MAX(MIN(ms, (int64_t)PG_LOCK_TIMEOUT_MS), 1));
 }
 
 static void step_start(struct pg_call *c)
@@ -419,7 +419,7 @@ static void step_start(struct pg_call *c)
 	case STEP_SAVEPOINT: send_query(c, "SAVEPOINT towpath", 0, NULL); return;
 	case STEP_QUERY:
 		send_query(c, c->queries[c->at].sql, c->queries[c->at].n_params,
-			   (const char *const *)c->queries[c->at].params);
+		           (const char *const *)c->queries[c->at].params);
 		return;
 	case STEP_RELEASE: send_query(c, "RELEASE SAVEPOINT towpath", 0, NULL); return;
 	case STEP_ROLLBACK: send_query(c, "ROLLBACK TO SAVEPOINT towpath", 0, NULL); return;
@@ -523,7 +523,7 @@ static bool statement_failed(struct pg_call *c, const PGresult *res)
 	if (state == NULL || strncmp(state, "57P", 3) == 0) {
 		/* The connection goes with it: nothing can follow, whatever may fail. */
 		o = outcome_make(c->sent && !c->read_only ? OUTCOME_UNKNOWN : OUTCOME_ERRORED, c->place,
-				 "%s: the connection broke: %.280s", c->place, r->text);
+		                 "%s: the connection broke: %.280s", c->place, r->text);
 		hint_set(&o);
 		finish(c, o);
 		return false;
@@ -533,7 +533,7 @@ static bool statement_failed(struct pg_call *c, const PGresult *res)
 		return true;
 	}
 	o = outcome_make(c->read_only ? OUTCOME_ERRORED : OUTCOME_FAILED, c->place, "%s: %.280s (%s)",
-			 c->place, r->text, r->sqlstate);
+	                 c->place, r->text, r->sqlstate);
 	if (strcmp(state, "42501") == 0)
 		snprintf(o.hint, sizeof(o.hint), "grant this user the right to read it");
 	else if (strcmp(state, "55P03") == 0)
@@ -555,8 +555,8 @@ static bool result_take(struct pg_call *c, const PGresult *res)
 			return true;
 		server_cancel(c);
 		finish(c, outcome_make(c->read_only ? OUTCOME_ERRORED : OUTCOME_UNKNOWN, c->place,
-				       "%s: the result is larger than %d rows or %d bytes", c->place,
-				       PG_ROWS_MAX, PG_BYTES_MAX));
+		                       "%s: the result is larger than %d rows or %d bytes", c->place,
+		                       PG_ROWS_MAX, PG_BYTES_MAX));
 		return false;
 	case PGRES_COMMAND_OK:
 	case PGRES_EMPTY_QUERY: return true;
@@ -742,7 +742,7 @@ static void resolve_done(void *job)
 	if (r->error != 0) {
 		struct outcome o =
 		    outcome_make(OUTCOME_ERRORED, c->place, "%s: the name does not resolve: %s", c->place,
-				 gai_strerror(r->error));
+		                 gai_strerror(r->error));
 
 		snprintf(o.hint, sizeof(o.hint), "check the name, and DNS on this machine");
 		free(r);
@@ -790,7 +790,7 @@ static void call_begin(void *ctx)
 		    outcome_make(OUTCOME_ERRORED, c->place, "the database address cannot be read");
 
 		snprintf(bad.hint, sizeof(bad.hint),
-			 "it must look like postgresql://user:password@host:5432/name");
+		         "it must look like postgresql://user:password@host:5432/name");
 		finish(c, bad);
 		return;
 	}
@@ -827,7 +827,7 @@ static void query_copy(struct query *dst, const struct pg_query *src)
 }
 
 struct pg_call *pg_run(struct loop *l, const char *url, bool read_only, const struct pg_query *queries, int n,
-		       int64_t timeout_us, pg_done_fn *done, void *ctx)
+                       int64_t timeout_us, pg_done_fn *done, void *ctx)
 {
 	struct pg_call *c = need(calloc(1, sizeof(*c)));
 	struct pgs *all = pgs_of(l);

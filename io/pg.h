@@ -44,7 +44,7 @@ typedef void pg_done_fn(void *ctx, const struct pg_reply *reply);
  * all of it. Everything is copied.
  */
 struct pg_call *pg_run(struct loop *l, const char *url, bool read_only, const struct pg_query *queries, int n,
-		       int64_t timeout_us, pg_done_fn *done, void *ctx);
+                       int64_t timeout_us, pg_done_fn *done, void *ctx);
 void pg_cancel(struct pg_call *c); /* no callback; a running query is cancelled from a thread */
 
 /* "host:port/database" for messages, without user or password. */

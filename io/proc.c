@@ -121,10 +121,10 @@ static struct outcome outcome_of(const struct proc *p)
 	}
 	if (p->term_signal != 0)
 		return outcome_make(OUTCOME_UNKNOWN, p->name, "%s: ended by signal %d (%s)", p->name,
-				    p->term_signal, strsignal(p->term_signal));
+		                    p->term_signal, strsignal(p->term_signal));
 	if (p->exit_status != 0)
 		return outcome_make(OUTCOME_FAILED, p->name, "%s: exit code %d", p->name,
-				    (int)p->exit_status);
+		                    (int)p->exit_status);
 	return outcome_ok();
 }
 
@@ -306,7 +306,7 @@ static int output_open(struct proc *p, const struct proc_spec *spec, int *ret_fd
 
 	if (spec->output_path != NULL) {
 		*ret_fd = open(spec->output_path,
-			       O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+		               O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
 		return *ret_fd < 0 ? -errno : 0;
 	}
 	if (pipe2(ends, O_CLOEXEC) != 0)
@@ -397,7 +397,7 @@ struct proc *proc_start(struct loop *l, const struct proc_spec *spec, proc_done_
 	rc = output_open(p, spec, &fd);
 	if (rc != 0) {
 		p->early = outcome_make(OUTCOME_ERRORED, p->name, "%s: cannot open its output: %s", p->name,
-					strerror(-rc));
+		                        strerror(-rc));
 		loop_defer(l, on_early, p);
 		return p;
 	}

@@ -44,14 +44,14 @@ static void see(enum vision vision, double v[3])
 	static const double m[VISION_COUNT][3][3] = {
 	    [VISION_NORMAL] = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}},
 	    [VISION_DEUTERANOPIA] = {{0.367322, 0.860646, -0.227968},
-				     {0.280085, 0.672501, 0.047413},
-				     {-0.011820, 0.042940, 0.968881}},
+	                             {0.280085, 0.672501, 0.047413},
+	                             {-0.011820, 0.042940, 0.968881}},
 	    [VISION_PROTANOPIA] = {{0.152286, 1.052583, -0.204868},
-				   {0.114503, 0.786281, 0.099216},
-				   {-0.003882, -0.048116, 1.051998}},
+	                           {0.114503, 0.786281, 0.099216},
+	                           {-0.003882, -0.048116, 1.051998}},
 	    [VISION_TRITANOPIA] = {{1.255528, -0.076749, -0.178779},
-				   {-0.078411, 0.930809, 0.147602},
-				   {0.004733, 0.691367, 0.303900}},
+	                           {-0.078411, 0.930809, 0.147602},
+	                           {0.004733, 0.691367, 0.303900}},
 	};
 	double out[3];
 
@@ -110,7 +110,7 @@ static int check_contrast(const struct theme *t, struct str *out)
 			if (c >= CONTRAST_MIN)
 				continue;
 			str_addf(out, "%s: contrast %.1f:1 on #%06X, at least %.1f:1\n",
-				 role_name((enum role)i), c, (unsigned)back, CONTRAST_MIN);
+			         role_name((enum role)i), c, (unsigned)back, CONTRAST_MIN);
 			n++;
 			if (s->bg >= 0)
 				break;
@@ -123,13 +123,13 @@ static int check_distance(const struct theme *t, struct str *out)
 {
 	static const enum role status[] = {ROLE_OK, ROLE_WARN, ROLE_ERR};
 	static const char *const names[VISION_COUNT] = {"normal vision", "deuteranopia", "protanopia",
-							"tritanopia"};
+	                                                "tritanopia"};
 	int n = 0;
 
 	for (size_t i = 0; i < 3; i++) {
 		for (size_t k = i + 1; k < 3; k++) {
 			const struct style *a = &t->style[DEPTH_RGB][status[i]],
-					   *b = &t->style[DEPTH_RGB][status[k]];
+			                   *b = &t->style[DEPTH_RGB][status[k]];
 
 			for (int v = 0; v < VISION_COUNT && a->fg >= 0 && b->fg >= 0; v++) {
 				double d = colour_distance((uint32_t)a->fg, (uint32_t)b->fg, (enum vision)v);
@@ -137,8 +137,8 @@ static int check_distance(const struct theme *t, struct str *out)
 				if (d >= DISTANCE_MIN)
 					continue;
 				str_addf(out, "%s and %s: %.0f apart with %s, at least %.0f\n",
-					 role_name(status[i]), role_name(status[k]), d, names[v],
-					 DISTANCE_MIN);
+				         role_name(status[i]), role_name(status[k]), d, names[v],
+				         DISTANCE_MIN);
 				n++;
 			}
 		}
@@ -159,7 +159,7 @@ static int check_stripped(const struct theme *t, struct str *out)
 			    role_carrier(states[i])[0] != '\0')
 				continue;
 			str_addf(out, "%s and %s: nothing but colour tells them apart\n",
-				 role_name(states[i]), role_name(states[k]));
+			         role_name(states[i]), role_name(states[k]));
 			n++;
 		}
 	if (t->style[DEPTH_MONO][lines[0]].attrs == t->style[DEPTH_MONO][lines[1]].attrs) {

@@ -30,14 +30,14 @@ static const char *const colour_words[16] = {
 
 /* The usual RGB of the 16; terminals may show others. */
 static const uint32_t colour_rgb[16] = {0x000000, 0xcd0000, 0x00cd00, 0xcdcd00, 0x0000ee, 0xcd00cd,
-					0x00cdcd, 0xe5e5e5, 0x7f7f7f, 0xff0000, 0x00ff00, 0xffff00,
-					0x5c5cff, 0xff00ff, 0x00ffff, 0xffffff};
+                                        0x00cdcd, 0xe5e5e5, 0x7f7f7f, 0xff0000, 0x00ff00, 0xffff00,
+                                        0x5c5cff, 0xff00ff, 0x00ffff, 0xffffff};
 
 static const struct {
 	const char *word;
 	unsigned attr;
 } attr_words[] = {{"bold", ATTR_BOLD},       {"dim", ATTR_DIM},       {"underline", ATTR_UNDERLINE},
-		  {"reverse", ATTR_REVERSE}, {"italic", ATTR_ITALIC}, {"plain", 0}};
+                  {"reverse", ATTR_REVERSE}, {"italic", ATTR_ITALIC}, {"plain", 0}};
 
 const char *role_name(enum role r) { return (unsigned)r < ROLE_COUNT ? roles[r].name : "?"; }
 
@@ -120,7 +120,7 @@ struct reader {
 };
 
 static int refuse(struct reader *r, const struct yaml *y, const char *hint, const char *what,
-		  const char *word)
+                  const char *word)
 {
 	yaml_error(y, r->name, r->e, "%s %.60s", what, word);
 	error_hint(r->e, "%s", hint);
@@ -143,7 +143,7 @@ static bool parse_colour(const char *w, enum depth d, int32_t *ret)
 			return false;
 		*ret = d == DEPTH_RGB   ? (int32_t)v
 		       : d == DEPTH_256 ? nearest_256((int32_t)v)
-					: nearest_16((int32_t)v);
+		                        : nearest_16((int32_t)v);
 		return true;
 	}
 	for (int i = 0; i < 16; i++) {
@@ -190,7 +190,7 @@ static int parse_style(struct reader *r, const struct yaml *y, enum depth d, str
 		}
 		if (d == DEPTH_MONO)
 			return refuse(r, y, "only bold, dim, underline, reverse, italic, plain",
-				      "mono has no", w);
+			              "mono has no", w);
 		if (!parse_colour(w, d, &colour) || (coloured && !back))
 			return refuse(r, y, hint, "no colour or attribute:", w);
 		if (back)
@@ -219,9 +219,9 @@ static int read_role(struct reader *r, int role, const struct yaml *y)
 	}
 	if (y->type != YAML_MAP)
 		return refuse(r, y,
-			      "such as \"#6EACED\" or {rgb: \"#6EACED\", \"256\": \"75\", \"16\": "
-			      "bright-blue, mono: plain}",
-			      "no style for the role", role_name((enum role)role));
+		              "such as \"#6EACED\" or {rgb: \"#6EACED\", \"256\": \"75\", \"16\": "
+		              "bright-blue, mono: plain}",
+		              "no style for the role", role_name((enum role)role));
 	for (int i = 0; i < y->n; i++) {
 		int d = 0;
 
@@ -229,7 +229,7 @@ static int read_role(struct reader *r, int role, const struct yaml *y)
 			d++;
 		if (d == DEPTH_COUNT)
 			return refuse(r, y->key_at[i], "one of rgb, \"256\", \"16\", mono",
-				      "no colour depth:", y->keys[i]);
+			              "no colour depth:", y->keys[i]);
 	}
 	if (yaml_get(y, "rgb") != NULL) {
 		const struct yaml *rgb = yaml_get(y, "rgb");
@@ -257,7 +257,7 @@ static int read_roles(struct reader *r, const struct yaml *y)
 
 		if (role < 0)
 			return refuse(r, y->key_at[i], "towpath-theme(5) lists all roles",
-				      "no role is called", y->keys[i]);
+			              "no role is called", y->keys[i]);
 		rc = read_role(r, role, y->items[i]);
 	}
 	return rc;
@@ -272,7 +272,7 @@ static void theme_defaults(struct theme *t)
 }
 
 static int parse_at(const char *name, const char *bytes, size_t n, int depth, struct theme *ret,
-		    struct error *e);
+                    struct error *e);
 
 static int read_inherits(struct reader *r, const struct yaml *y, int depth)
 {
@@ -282,14 +282,14 @@ static int read_inherits(struct reader *r, const struct yaml *y, int depth)
 
 	if (y->type != YAML_SCALAR)
 		return refuse(r, y, "one of dark, light, mono, classic", "inherits must be",
-			      "the name of a theme");
+		              "the name of a theme");
 	snprintf(path, sizeof(path), "themes/%.40s.theme", y->text);
 	b = baked_find(path);
 	if (b == NULL)
 		return refuse(r, y, "one of dark, light, mono, classic", "no theme is called", y->text);
 	if (depth >= INHERIT_MAX)
 		return refuse(r, y, "name a theme that does not inherit",
-			      "too many themes inherit:", y->text);
+		              "too many themes inherit:", y->text);
 	rc = parse_at(path, (const char *)b->bytes, b->n, depth + 1, r->t, r->e);
 	return rc;
 }
@@ -311,7 +311,7 @@ static int read_top(struct reader *r, const struct yaml *y, int depth)
 
 	if (y->type != YAML_MAP)
 		return refuse(r, y, "it has name, inherits, background and roles", "a theme must be",
-			      "a mapping");
+		              "a mapping");
 	for (int i = 0; i < y->n; i++) {
 		size_t k = 0;
 
@@ -319,7 +319,7 @@ static int read_top(struct reader *r, const struct yaml *y, int depth)
 			k++;
 		if (k == ARRAY_LEN(keys))
 			return refuse(r, y->key_at[i], "one of name, inherits, background, roles",
-				      "no such key:", y->keys[i]);
+			              "no such key:", y->keys[i]);
 	}
 	v = yaml_get(y, "inherits");
 	if (v != NULL)
@@ -338,7 +338,7 @@ static int read_top(struct reader *r, const struct yaml *y, int depth)
 }
 
 static int parse_at(const char *name, const char *bytes, size_t n, int depth, struct theme *ret,
-		    struct error *e)
+                    struct error *e)
 {
 	struct arena a;
 	struct theme t;

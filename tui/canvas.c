@@ -94,7 +94,7 @@ static void grapheme_copy(struct canvas_cell *cell, const char *s, size_t n)
 }
 
 int area_textn(struct area a, int row, int col, int max_cells, enum role role, unsigned attrs,
-	       const char *text)
+               const char *text)
 {
 	int end = max_cells < 0 || max_cells > a.cols ? a.cols : MIN(a.cols, col + max_cells);
 	if (row < 0 || row >= a.rows)

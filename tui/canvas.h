@@ -49,7 +49,7 @@ struct area area_part(struct area a, int row, int col, int rows, int cols);
 /* Draws a text, clipped at the area's right edge. Returns the column behind it. */
 int area_text(struct area a, int row, int col, enum role role, const char *text);
 int area_textn(struct area a, int row, int col, int max_cells, enum role role, unsigned attrs,
-	       const char *text);
+               const char *text);
 int area_printf(struct area a, int row, int col, enum role role, const char *fmt, ...) PRINTF_LIKE(5, 6);
 /* Right-aligned so that it ends before col_end. Returns its first column. */
 int area_right(struct area a, int row, int col_end, enum role role, const char *text);

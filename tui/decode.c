@@ -51,13 +51,13 @@ static void ground(struct decode *d, uint8_t b, decode_emit_fn *emit, void *ctx)
 			if (d->n_utf8 < d->want_utf8)
 				return;
 			uint32_t cp = d->want_utf8 == 2   ? d->utf8[0] & 0x1fu
-				      : d->want_utf8 == 3 ? d->utf8[0] & 0x0fu
-							  : d->utf8[0] & 0x07u;
+			              : d->want_utf8 == 3 ? d->utf8[0] & 0x0fu
+			                                  : d->utf8[0] & 0x07u;
 			for (int i = 1; i < d->want_utf8; i++)
 				cp = cp << 6 | (d->utf8[i] & 0x3fu);
 			static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
 			bool bad = cp < least[d->want_utf8] || cp > 0x10ffff ||
-				   (cp >= 0xd800 && cp < 0xe000) || cp < 0xa0;
+			           (cp >= 0xd800 && cp < 0xe000) || cp < 0xa0;
 			d->want_utf8 = d->n_utf8 = 0;
 			put_code(d, bad ? 0xfffd : cp, emit, ctx);
 			return;
@@ -263,7 +263,10 @@ static void escaped(struct decode *d, uint8_t b, decode_emit_fn *emit, void *ctx
 	} else if (b == ']') {
 		start_string(d, true);
 	} else if (b == 'P' || b == '_' || b == '^') {
-		/* ESC P may be a fast Esc and then P: only a string that goes on is one; silence decides (decode_timeout). */
+		/*
+		 * ESC P may be a fast Esc and then P: only a string that goes on is one; silence decides
+		 * (decode_timeout).
+		 */
 		start_string(d, false);
 		d->held[d->n_held++] = b;
 	} else if (b == 0x1b) {

@@ -56,7 +56,7 @@ static void asked_free(struct asked *a)
 }
 
 struct effects *effects_new(struct app *a, command_list list,
-			    void (*report)(void *ctx, const struct ui_event *e), void *ctx)
+                            void (*report)(void *ctx, const struct ui_event *e), void *ctx)
 {
 	struct effects *f = calloc(1, sizeof *f);
 	if (!f)
@@ -80,7 +80,7 @@ void effects_free(struct effects *f)
 }
 
 static void tell(struct effects *f, enum ui_event_kind kind, enum message_kind mk, const char *text,
-		 const char *rollout)
+                 const char *rollout)
 {
 	struct ui_event e = {.kind = kind, .message_kind = mk, .text = text, .rollout = rollout};
 	if (!f->gone)
@@ -98,7 +98,7 @@ static void say_outcome(const struct outcome *o, const char *done, char *dst, si
 		(void)snprintf(dst, cap, "%s", done);
 	else
 		(void)snprintf(dst, cap, "%s%s%s%s", o->text, o->hint[0] ? " (" : "", o->hint,
-			       o->hint[0] ? ")" : "");
+		               o->hint[0] ? ")" : "");
 }
 
 /* --- plans ------------------------------------------------------------------------------------ */
@@ -137,9 +137,9 @@ static void plan_start(struct effects *f, const struct ui_effect *e)
 	a->serial = ++f->plan_serial;
 	str_copy(a->text, sizeof a->text, e->release);
 	struct plan_want want = {.kind = e->plan_kind,
-				 .service = e->service,
-				 .env = e->env,
-				 .release = a->text[0] ? a->text : NULL};
+	                         .service = e->service,
+	                         .env = e->env,
+	                         .release = a->text[0] ? a->text : NULL};
 	planner_start(f->app, &want, plan_done, a);
 }
 
@@ -193,7 +193,7 @@ static void executed(void *ctx, const struct outcome *o, const char *id)
 	struct asked *a = ctx;
 	char text[TEXT_LEN * 2 + 8], done[TEXT_LEN];
 	(void)snprintf(done, sizeof done, "rollout %s has started; it goes on without this terminal",
-		       id ? id : "");
+	               id ? id : "");
 	say_outcome(o, done, text, sizeof text);
 	tell(a->f, UI_DONE, kind_of(o), text, o->kind == OUTCOME_OK ? id : NULL);
 	asked_free(a);
@@ -261,7 +261,7 @@ static void resume(struct effects *f, const struct ui_effect *e)
 static void command_text(void *ctx, const char *text) { tell(ctx, UI_OUTPUT, MESSAGE_INFO, text, NULL); }
 
 static void command_ended(void *ctx, const struct command *c, enum exit_code code, const char *text,
-			  const struct jv *value)
+                          const struct jv *value)
 {
 	struct effects *f = ctx;
 	char line[TEXT_LEN * 2];
@@ -269,9 +269,9 @@ static void command_ended(void *ctx, const struct command *c, enum exit_code cod
 	UNUSED(value);
 	f->run = NULL;
 	(void)snprintf(line, sizeof line, "%s%s%s", code == EXIT_DONE ? "+ " : "X ", text ? text : "",
-		       text && *text       ? ""
-		       : code == EXIT_DONE ? "done"
-					   : "ended");
+	               text && *text       ? ""
+	               : code == EXIT_DONE ? "done"
+	                                   : "ended");
 	tell(f, UI_OUTPUT_END, MESSAGE_INFO, line, NULL);
 	release(f);
 }

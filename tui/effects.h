@@ -10,7 +10,7 @@ struct effects;
 
 /* report is called on the loop, never from inside effects_perform(). */
 struct effects *effects_new(struct app *a, command_list list,
-			    void (*report)(void *ctx, const struct ui_event *e), void *ctx);
+                            void (*report)(void *ctx, const struct ui_event *e), void *ctx);
 /* Answers that are still under way come to nobody. */
 void effects_free(struct effects *f);
 void effects_perform(struct effects *f, const struct ui_effect *e);

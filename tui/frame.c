@@ -37,8 +37,8 @@ static void header(const struct model *m, const struct ui *u, struct area a)
 	for (int i = 0; m->store && i < m->store->n_plans; i++)
 		inbox += !m->store->plans[i].used;
 	(void)snprintf(trail, sizeof trail, "%s > %s%s%s%s%s", m->setup ? m->setup->name : "towpath",
-		       on_board ? "" : u->service, on_board || !u->service[0] ? "" : " > ",
-		       on_board ? "" : u->env, on_board || !u->env[0] ? "" : " > ", views[u->screen]->title);
+	               on_board ? "" : u->service, on_board || !u->service[0] ? "" : " > ",
+	               on_board ? "" : u->env, on_board || !u->env[0] ? "" : " > ", views[u->screen]->title);
 	/* From the right: counts never leave. */
 	int end = a.cols;
 	(void)snprintf(text, sizeof text, "X%d !%d ?%d", failed, degraded, unknown);
@@ -66,10 +66,10 @@ static void header(const struct model *m, const struct ui *u, struct area a)
 	    trail_cells + (has_who ? who : 0) + text_width(store_text) + 2 <= end || store->failing_since_us;
 	if (has_store)
 		end = area_right(a, 0, end,
-				 store->failing_since_us ? ROLE_ERR
-				 : m->store              ? ROLE_DIM
-							 : ROLE_UNKNOWN,
-				 store_text) -
+		                 store->failing_since_us ? ROLE_ERR
+		                 : m->store              ? ROLE_DIM
+		                                         : ROLE_UNKNOWN,
+		                 store_text) -
 		      2;
 	if (has_who)
 		end = area_right(a, 0, end, m->read_only ? ROLE_WARN : ROLE_DIM, text) - 2;
@@ -104,8 +104,8 @@ static void filter_bar(const struct model *m, const struct ui *u, struct area a,
 		const struct logbuf *b = model_deployment(m, service, env)->logs;
 		if (b && l->filter)
 			(void)snprintf(text, sizeof text, "%zu of %llu%s", ui_log_count(u, b),
-				       (unsigned long long)(logbuf_end(b) - logbuf_first(b)),
-				       u->log.scan_left ? " .." : "");
+			               (unsigned long long)(logbuf_end(b) - logbuf_first(b)),
+			               u->log.scan_left ? " .." : "");
 	} else if (views[u->screen]->rows && l->n_all != u->n_rows) {
 		(void)snprintf(text, sizeof text, "%d of %d shown", u->n_rows, l->n_all);
 	} else if (u->screen == SCREEN_BOARD) {
@@ -128,9 +128,9 @@ static void filter_bar(const struct model *m, const struct ui *u, struct area a,
 static void status(const struct model *m, const struct ui *u, struct area a, int row)
 {
 	static const enum role roles[] = {[MESSAGE_INFO] = ROLE_TEXT,
-					  [MESSAGE_OK] = ROLE_OK,
-					  [MESSAGE_WARN] = ROLE_WARN,
-					  [MESSAGE_ERROR] = ROLE_ERR};
+	                                  [MESSAGE_OK] = ROLE_OK,
+	                                  [MESSAGE_WARN] = ROLE_WARN,
+	                                  [MESSAGE_ERROR] = ROLE_ERR};
 	static const char *const marks[] = {
 	    [MESSAGE_INFO] = "", [MESSAGE_OK] = "+ ", [MESSAGE_WARN] = "! ", [MESSAGE_ERROR] = "X "};
 	if (u->typing.kind == TYPE_REASON || u->typing.kind == TYPE_TIME) {
@@ -172,8 +172,8 @@ static void status(const struct model *m, const struct ui *u, struct area a, int
 		rollout_progress(r, &done, &all);
 		int col = area_printf(a, row, 1, ROLE_RUN, "%% rollout %s", r->id);
 		col = area_printf(a, row, col + 1, ROLE_TEXT, "%s %s > %s  step %d/%d %s", r->service,
-				  release_text(&r->to, tag, sizeof tag), r->env, done, all,
-				  r->at_step < r->n_steps ? step_kind_name(r->steps[r->at_step].kind) : "");
+		                  release_text(&r->to, tag, sizeof tag), r->env, done, all,
+		                  r->at_step < r->n_steps ? step_kind_name(r->steps[r->at_step].kind) : "");
 		area_printf(a, row, col + 2, ROLE_DIM, "%s", r->requester);
 		return;
 	}
@@ -303,7 +303,7 @@ static void ask_prompt(const struct ui *u, struct area in, int row)
 		col = key_hint(in, row, 0, "x", "do it");
 	} else {
 		col = q->first_key ? key_hint(in, row, 0, "y", "do it")
-				   : key_hint(in, row, 0, "x", "then y does it");
+		                   : key_hint(in, row, 0, "x", "then y does it");
 	}
 	(void)key_hint(in, row, col, "Esc", "leave, nothing is sent");
 }
@@ -347,12 +347,12 @@ static void draw_palette(const struct model *m, const struct ui *u, struct area 
 		if (r->command) {
 			area_textn(in, y, 2, 14, role, 0, r->command->name);
 			area_textn(in, y, 17, in.cols - 17, ROLE_DIM, 0,
-				   r->off[0] ? r->off : r->command->summary);
+			           r->off[0] ? r->off : r->command->summary);
 		} else {
 			area_textn(in, y, 2, 30, role, 0, r->binding->note);
 			area_textn(in, y, 33, 9, ROLE_KEY, 0, r->binding->keys);
 			area_textn(in, y, 43, in.cols - 43, ROLE_DIM, 0,
-				   r->off[0] ? r->off : r->binding->action);
+			           r->off[0] ? r->off : r->binding->action);
 		}
 		if (here)
 			area_paint(in, y, 0, in.cols, -1, ATTR_REVERSE);

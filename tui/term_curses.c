@@ -284,12 +284,12 @@ static void curses_free(struct terminal *term)
 }
 
 static const struct term_ops curses_ops = {curses_draw,  curses_resize, curses_redraw,
-					   curses_theme, curses_leave,  curses_free};
+                                           curses_theme, curses_leave,  curses_free};
 
 static int too_simple(const char *name, struct error *e)
 {
 	error_set(e, ERR_UNSUPPORTED, "the terminal \"%s\" is not known here or cannot place its cursor",
-		  name);
+	          name);
 	error_hint(
 	    e, "set TERM to one that is (such as xterm-256color or vt100), or use towpath status --plain");
 	return ERR_UNSUPPORTED;
@@ -413,7 +413,7 @@ int term_choose_depth(const char *want, const char *no_color, const char *colort
 		const char *word;
 		enum depth depth;
 	} words[] = {{"truecolor", DEPTH_RGB}, {"rgb", DEPTH_RGB}, {"256", DEPTH_256},
-		     {"16", DEPTH_16},         {"8", DEPTH_16},    {"mono", DEPTH_MONO}};
+	             {"16", DEPTH_16},         {"8", DEPTH_16},    {"mono", DEPTH_MONO}};
 	for (size_t i = 0; want && i < ARRAY_LEN(words); i++)
 		if (strcmp(want, words[i].word) == 0)
 			return (int)words[i].depth;

@@ -46,7 +46,7 @@ static void memory_free(struct terminal *t)
 }
 
 static const struct term_ops memory_ops = {memory_draw,  memory_resize, memory_redraw,
-					   memory_theme, memory_redraw, memory_free};
+                                           memory_theme, memory_redraw, memory_free};
 
 struct terminal *term_memory_new(int rows, int cols)
 {

@@ -197,7 +197,7 @@ static void perform(struct tui *t)
 			term_redraw(t->term);
 		else if (e->want == DO_MOUSE)
 			term_push(t->term, u->mouse ? "\033[?1000h\033[?1006h" : "\033[?1000l\033[?1006l",
-				  16);
+			          16);
 		else if (e->want == DO_COPY)
 			effects_copy(t->term, e->text, getenv("TMUX") != NULL);
 		else
@@ -235,7 +235,7 @@ static void on_change(void *ctx, unsigned topics)
 	}
 	perform(t);
 	if (topics & (views[t->ui->screen]->topics | TOPIC_SETUP | TOPIC_TIME | TOPIC_MESSAGE |
-		      TOPIC_ROLLOUTS | TOPIC_PLAN))
+	              TOPIC_ROLLOUTS | TOPIC_PLAN))
 		want_frame(t, (topics & (TOPIC_PLAN | TOPIC_SETUP)) != 0);
 }
 
@@ -378,7 +378,7 @@ static void on_tty(void *ctx, int events, int status)
 	}
 	if (decode_pending(&t->decode))
 		t->esc = loop_timer(t->loop, (t->decode.in_paste ? PASTE_WAIT_MS : ESC_WAIT_MS) * US_PER_MS,
-				    0, esc_timer, t);
+		                    0, esc_timer, t);
 }
 
 static void resized(void *ctx)
@@ -433,7 +433,7 @@ static int open_tty(struct tui *t)
 	}
 	if (t->fd < 0 || tcgetattr(t->fd, &t->saved) != 0) {
 		fprintf(stderr,
-			"towpath: the console needs a terminal (towpath status --plain works without one)\n");
+		        "towpath: the console needs a terminal (towpath status --plain works without one)\n");
 		return EXIT_USAGE;
 	}
 	return 0;
@@ -470,7 +470,7 @@ static int start_terminal(struct tui *t, const struct tui_options *o, bool utf8,
 	int depth = term_choose_depth(o->colors, getenv("NO_COLOR"), getenv("COLORTERM"), name);
 	if (depth < 0)
 		return error_set(e, ERR_INVALID, "unknown --colors %s: auto, truecolor, 256, 16, 8 or mono",
-				 o->colors);
+		                 o->colors);
 	const char *theme = o->theme ? o->theme : s && s->theme ? s->theme : "auto";
 	t->theme_auto = strcmp(theme, "auto") == 0;
 	/* Until the terminal says what its background is, if it ever does: "15;0" is white on black. */

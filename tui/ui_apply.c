@@ -252,7 +252,7 @@ static void act_problem(struct ui *u, const struct model *m, const char *how)
 static void act_screen(struct ui *u, const struct model *m, const char *which)
 {
 	static const char *const names[] = {"board",     "logs",       "metrics", "rollouts",
-					    "approvals", "migrations", "history", "doctor"};
+	                                    "approvals", "migrations", "history", "doctor"};
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (strcmp(which, names[i]) == 0) {
 			ui_show(u, m, (enum screen)i);
@@ -501,8 +501,8 @@ static void act_columns(struct ui *u, const struct model *m, const char *arg)
 	}
 	u->plain_columns = !u->plain_columns;
 	ui_notice(u, MESSAGE_INFO,
-		  u->plain_columns ? "columns: environments only"
-				   : "columns: owner, graphs and next as well");
+	          u->plain_columns ? "columns: environments only"
+	                           : "columns: owner, graphs and next as well");
 }
 
 static void act_time(struct ui *u, const struct model *m, const char *arg)
@@ -565,13 +565,13 @@ static void act_copy(struct ui *u, const struct model *m, const char *what)
 	} else if (strcmp(what, "rollout") == 0) {
 		const struct rollout *r = e->service >= 0 ? model_live_rollout(m, e->service, e->env) : NULL;
 		str_add(&s, u->screen == SCREEN_ROLLOUTS ? u->lists[SCREEN_ROLLOUTS].cursor
-			    : r                          ? r->id
-							 : u->rollout);
+		            : r                          ? r->id
+		                                         : u->rollout);
 	} else if (strcmp(what, "command") == 0) {
 		if (u->screen == SCREEN_PLAN && m->plan)
 			str_addf(&s, "towpath %s %s%s%s",
-				 m->plan->kind == PLAN_ROLLBACK ? "rollback" : "promote", m->plan->service,
-				 m->plan->kind == PLAN_ROLLBACK ? " " : " --to ", m->plan->env);
+			         m->plan->kind == PLAN_ROLLBACK ? "rollback" : "promote", m->plan->service,
+			         m->plan->kind == PLAN_ROLLBACK ? " " : " --to ", m->plan->env);
 		else if (u->screen == SCREEN_LOGS)
 			str_addf(&s, "towpath logs %s %s", u->service, u->env);
 		else if (u->screen == SCREEN_ROLLOUT)

@@ -120,10 +120,10 @@ static void plan_command(const struct model *m, char *dst, size_t cap)
 	char tag[TAG_LEN];
 	if (p->kind == PLAN_ROLLBACK)
 		(void)snprintf(dst, cap, "towpath rollback %s %s --release %s", p->service, p->env,
-			       release_text(&p->to, tag, sizeof tag));
+		               release_text(&p->to, tag, sizeof tag));
 	else
 		(void)snprintf(dst, cap, "towpath promote %s --to %s --release %s", p->service, p->env,
-			       release_text(&p->to, tag, sizeof tag));
+		               release_text(&p->to, tag, sizeof tag));
 	size_t n = strlen(dst);
 	if (p->tier >= TIER_T3)
 		(void)snprintf(dst + n, cap - n, " --confirm %s/%s", env_short(m, p->env), p->service);
@@ -135,8 +135,8 @@ static void ask_execute(struct ui *u, const struct model *m, const char *reason)
 	char from[TAG_LEN], to[TAG_LEN], id[16];
 	struct ask *a = open_ask(u, m, ASK_EXECUTE, p->tier == TIER_T2 ? FRICTION_TWO_KEYS : FRICTION_TOKEN);
 	(void)snprintf(a->title, sizeof a->title, "%s  %s > %s   plan %s",
-		       p->kind == PLAN_ROLLBACK ? "ROLL BACK" : "PROMOTE", p->service, p->env,
-		       plan_short(p, id));
+	               p->kind == PLAN_ROLLBACK ? "ROLL BACK" : "PROMOTE", p->service, p->env,
+	               plan_short(p, id));
 	say(a, "%s > %s, %d steps, %d migrations", release_text(&p->from, from, sizeof from),
 	    release_text(&p->to, to, sizeof to), p->n_steps, p->n_migrations);
 	for (int i = 0; i < p->n_risks && a->n_lines < 5; i++)
@@ -173,7 +173,7 @@ void ui_ask_execute(struct ui *u, const struct model *m)
 	}
 	if (!plan_may_run(m->plan, &gate)) {
 		ui_notice(u, MESSAGE_WARN, "blocked by %s: %s", gate_kind_name(gate->kind),
-			  gate->next[0] ? gate->next : gate->evidence);
+		          gate->next[0] ? gate->next : gate->evidence);
 		return;
 	}
 	if (ui_selected(u, m, &service, &env) && m->plan->tier >= TIER_T3 &&
@@ -192,13 +192,13 @@ void ui_ask_execute(struct ui *u, const struct model *m)
 }
 
 static int approvals_given(const struct model *m, const struct plan *p, bool *ret_rejected, char *names,
-			   size_t cap)
+                           size_t cap)
 {
 	names[0] = '\0';
 	if (!m->store)
 		return 0;
 	return approvals_count(m->store->decisions, m->store->n_decisions, p->digest, p->requester,
-			       p->policy.approval_valid_us, m->now_us, ret_rejected, names, cap);
+	                       p->policy.approval_valid_us, m->now_us, ret_rejected, names, cap);
 }
 
 static const struct plan_row *stored_plan(const struct model *m, const char *digest)
@@ -236,23 +236,23 @@ void ui_ask_gate(struct ui *u, const struct model *m)
 	if (!row) {
 		struct ask *a = open_ask(u, m, ASK_DECIDE, FRICTION_KEY);
 		(void)snprintf(a->title, sizeof a->title, "ASK FOR APPROVAL  %s > %s   plan %s", p->service,
-			       p->env, plan_short(p, id));
+		               p->env, plan_short(p, id));
 		say(a, "stores the plan, so that others can approve it: %d of them", p->policy.approvals);
 		str_copy(a->plan, sizeof a->plan, p->digest);
 		a->decision.kind = DECISION_KIND_COUNT; /* no decision: the request itself */
 		(void)snprintf(a->command, sizeof a->command, "towpath promote %s --to %s --release %s",
-			       p->service, p->env, release_text(&p->to, tag, sizeof tag));
+		               p->service, p->env, release_text(&p->to, tag, sizeof tag));
 		return;
 	}
 	if (strcmp(requester, m->actor) == 0) {
 		ui_notice(u, MESSAGE_INFO,
-			  "you asked for this one: somebody else must approve it (screen 5 of theirs)");
+		          "you asked for this one: somebody else must approve it (screen 5 of theirs)");
 		return;
 	}
 	int given = approvals_given(m, p, &rejected, names, sizeof names);
 	struct ask *a = open_ask(u, m, ASK_DECIDE, FRICTION_TOKEN);
 	(void)snprintf(a->title, sizeof a->title, "APPROVE  %s > %s   plan %s", p->service, p->env,
-		       plan_short(p, id));
+	               plan_short(p, id));
 	say(a, "asked by %s    you: %s@%s", requester, m->actor, m->host);
 	say(a, "exactly: %s, %d migrations, %d steps", release_text(&p->to, tag, sizeof tag), p->n_migrations,
 	    p->n_steps);
@@ -294,7 +294,7 @@ static const struct rollout *rollout_here(const struct ui *u, const struct model
 }
 
 static struct ask *ask_rollout(struct ui *u, const struct model *m, const struct rollout *r,
-			       enum decision_kind kind, enum friction friction, const char *verb)
+                               enum decision_kind kind, enum friction friction, const char *verb)
 {
 	char tag[TAG_LEN];
 	struct ask *a = open_ask(u, m, ASK_DECIDE, friction);
@@ -333,7 +333,7 @@ void ui_ask_hold(struct ui *u, const struct model *m)
 		return;
 	}
 	struct ask *a = ask_rollout(u, m, r, DECISION_CONTINUE,
-				    env_is_grave(m, r->env) ? FRICTION_TOKEN : FRICTION_KEY, "CONTINUE");
+	                            env_is_grave(m, r->env) ? FRICTION_TOKEN : FRICTION_KEY, "CONTINUE");
 	if (r->text[0])
 		say(a, "it paused: %s", r->text);
 	(void)snprintf(a->command, sizeof a->command, "towpath continue %s", r->id);
@@ -351,8 +351,8 @@ void ui_ask_abort(struct ui *u, const struct model *m)
 	say(a, "before it ran: %s", release_text(&r->from, tag, sizeof tag));
 	say(a, "%s",
 	    r->at_step < r->n_steps && r->at_step > 0 && !r->steps[r->at_step - 1].safe_to_abort
-		? "steps done so far are not undone by themselves; R rolls back"
-		: "what it has done so far leaves a whole world");
+	        ? "steps done so far are not undone by themselves; R rolls back"
+	        : "what it has done so far leaves a whole world");
 	(void)snprintf(a->command, sizeof a->command, "towpath abort %s", r->id);
 }
 
@@ -365,11 +365,11 @@ void ui_ask_takeover(struct ui *u, const struct model *m)
 	}
 	if (!r->orphaned) {
 		ui_notice(u, MESSAGE_INFO, "%s runs it and is alive; K is for one that nobody holds",
-			  r->holder);
+		          r->holder);
 		return;
 	}
 	struct ask *a = ask_rollout(u, m, r, DECISION_TAKE_OVER,
-				    env_is_grave(m, r->env) ? FRICTION_TOKEN : FRICTION_KEY, "TAKE OVER");
+	                            env_is_grave(m, r->env) ? FRICTION_TOKEN : FRICTION_KEY, "TAKE OVER");
 	a->kind = ASK_RESUME;
 	say(a, "nobody holds it: a new process goes on where the journal ends, and probes what is unknown");
 	(void)snprintf(a->command, sizeof a->command, "towpath takeover %s", r->id);
@@ -378,8 +378,8 @@ void ui_ask_takeover(struct ui *u, const struct model *m)
 void ui_ask_freeze(struct ui *u, const struct model *m)
 {
 	const struct decision *f = m->store ? freeze_active(m->store->decisions, m->store->n_decisions,
-							    u->service, u->env, m->now_us)
-					    : NULL;
+	                                                    u->service, u->env, m->now_us)
+	                                    : NULL;
 	if (!f) {
 		ui_type(u, TYPE_REASON, "");
 		u->typing.why = REASON_FREEZE;
@@ -387,14 +387,14 @@ void ui_ask_freeze(struct ui *u, const struct model *m)
 	}
 	struct ask *a = open_ask(u, m, ASK_DECIDE, is_production(u, m) ? FRICTION_TOKEN : FRICTION_KEY);
 	(void)snprintf(a->title, sizeof a->title, "UNFREEZE  %s%s%s", f->service, f->service[0] ? " / " : "",
-		       f->env);
+	               f->env);
 	say(a, "frozen by %s: %s", f->actor, f->reason);
 	a->decision.kind = DECISION_UNFREEZE;
 	str_copy(a->decision.service, sizeof a->decision.service, f->service);
 	str_copy(a->decision.env, sizeof a->decision.env, f->env);
 	(void)snprintf(a->token, sizeof a->token, "%s/%s", env_short(m, u->env), u->service);
 	(void)snprintf(a->command, sizeof a->command, "towpath unfreeze %s%s%s", f->env,
-		       f->service[0] ? " --service " : "", f->service);
+	               f->service[0] ? " --service " : "", f->service);
 }
 
 void ui_ask_note(struct ui *u, const struct model *m)
@@ -407,9 +407,9 @@ void ui_ask_note(struct ui *u, const struct model *m)
 void ui_ask_command(struct ui *u, const struct model *m, const struct command *c, const char *text)
 {
 	struct ask *a = open_ask(u, m, ASK_COMMAND,
-				 c->tier >= TIER_T3   ? FRICTION_TOKEN
-				 : c->tier == TIER_T2 ? FRICTION_TWO_KEYS
-						      : FRICTION_KEY);
+	                         c->tier >= TIER_T3   ? FRICTION_TOKEN
+	                         : c->tier == TIER_T2 ? FRICTION_TWO_KEYS
+	                                              : FRICTION_KEY);
 	(void)snprintf(a->title, sizeof a->title, "RUN  %s", c->name);
 	say(a, "%s", c->summary);
 	(void)snprintf(a->command, sizeof a->command, "towpath %s", text);
@@ -417,7 +417,7 @@ void ui_ask_command(struct ui *u, const struct model *m, const struct command *c
 }
 
 static void ask_with_reason(struct ui *u, const struct model *m, enum decision_kind kind, const char *title,
-			    const char *what, const char *reason)
+                            const char *what, const char *reason)
 {
 	struct ask *a = open_ask(u, m, ASK_DECIDE, FRICTION_KEY);
 	(void)snprintf(a->title, sizeof a->title, "%s  %s / %s", title, u->service, u->env);
@@ -442,18 +442,18 @@ void ui_ask_reason(struct ui *u, const struct model *m, enum reason_for why, con
 		ask_execute(u, m, text);
 	} else if (why == REASON_FREEZE) {
 		ask_with_reason(u, m, DECISION_FREEZE, "FREEZE",
-				"no promotion may run there until it is lifted", text);
+		                "no promotion may run there until it is lifted", text);
 		(void)snprintf(a->command, sizeof a->command, "towpath freeze %s --service %s --reason '%s'",
-			       u->env, u->service, text);
+		               u->env, u->service, text);
 	} else if (why == REASON_NOTE) {
 		ask_with_reason(u, m, DECISION_NOTE, "NOTE", "everybody sees it beside this deployment",
-				text);
+		                text);
 	} else if (why == REASON_REJECT && plan_of_selection(u, m)) {
 		ask_with_reason(u, m, DECISION_REJECT, "REJECT", "this plan cannot run any more", text);
 		str_copy(a->decision.plan, sizeof a->decision.plan, m->plan->digest);
 		str_copy(a->plan, sizeof a->plan, m->plan->digest);
 		(void)snprintf(a->command, sizeof a->command, "towpath reject %s --reason '%s'",
-			       m->plan->digest, text);
+		               m->plan->digest, text);
 	}
 }
 
@@ -545,7 +545,7 @@ void ui_ask_input(struct ui *u, const struct model *m, const struct input *in)
 			a->first_key = true;
 			a->first_us = u->mono_us;
 		} else if (a->first_key && in->kind == INPUT_CHAR && in->cp == 'y' &&
-			   u->mono_us - a->first_us >= SECOND_KEY_US) {
+		           u->mono_us - a->first_us >= SECOND_KEY_US) {
 			act(u, m);
 		} else if (in->kind == INPUT_CHAR && in->cp == 'q') {
 			ui_ask_close(u, NULL);

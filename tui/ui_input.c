@@ -93,7 +93,7 @@ static void input(struct ui *u, const struct model *m, const struct input *in)
 		u->prefix[0] = '\0';
 		if (!was_burst)
 			ui_notice(u, MESSAGE_WARN,
-				  "keys came faster than fingers: taken for a paste, the rest dropped");
+			          "keys came faster than fingers: taken for a paste, the rest dropped");
 		return;
 	}
 	if (in->kind == INPUT_WHEEL_UP || in->kind == INPUT_WHEEL_DOWN) {
@@ -149,7 +149,7 @@ static void check_chain(struct ui *u, const struct model *m)
 		char hash[DIGEST_LEN];
 		audit_hash(r, hash);
 		bool follows = i == 0 || (m->history->rows[i - 1].seq == r->seq + 1 &&
-					  strcmp(m->history->rows[i - 1].prev, r->hash) == 0);
+		                          strcmp(m->history->rows[i - 1].prev, r->hash) == 0);
 		if (strcmp(hash, r->hash) != 0 || !follows)
 			u->chain_bad_seq = r->seq;
 		u->chain_rows++;
@@ -273,7 +273,7 @@ static void choose_deployment(struct ui *u, const struct model *m)
 				continue;
 			enum state st = board_state(m, i / s->n_envs, i % s->n_envs);
 			bool worse = (st == STATE_FAILED && best != STATE_FAILED) ||
-				     (st == STATE_DEGRADED && best != STATE_FAILED && best != STATE_DEGRADED);
+			             (st == STATE_DEGRADED && best != STATE_FAILED && best != STATE_DEGRADED);
 			if (!worse)
 				continue;
 			best = st;

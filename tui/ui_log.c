@@ -89,10 +89,10 @@ static bool passes(const struct ui *u, const struct model *m, const struct deplo
 		return true; /* a hole is never hidden */
 	struct line_row row = {&line, d};
 	struct filter_row f = {.row = &row,
-			       .now_us = m->now_us,
-			       .time_us = line.time_us,
-			       .text = line_text,
-			       .field = line_field};
+	                       .now_us = m->now_us,
+	                       .time_us = line.time_us,
+	                       .text = line_text,
+	                       .field = line_field};
 	return filter_passes(u->lists[SCREEN_LOGS].filter, &f);
 }
 
@@ -178,7 +178,7 @@ void ui_log_move(struct ui *u, const struct model *m, int64_t delta)
 	int64_t at =
 	    u->log.following ? (int64_t)n - 1 : (int64_t)MIN(ui_log_index(u, b, u->log.cursor), n - 1);
 	int64_t to = delta < 0 ? MAX(0, at + MAX(delta, -(int64_t)n))
-			       : MIN((int64_t)n - 1, at + MIN(delta, (int64_t)n));
+	                       : MIN((int64_t)n - 1, at + MIN(delta, (int64_t)n));
 	u->log.cursor = ui_log_at(u, b, (size_t)to);
 	u->log.following = to == (int64_t)n - 1 && delta > 0;
 }

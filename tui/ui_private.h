@@ -6,7 +6,10 @@
 #include "tui/view.h"
 
 void ui_notice(struct ui *u, enum message_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
-/* A fresh effect about the selected deployment; the caller fills the rest. Never NULL (the last one is reused when full). */
+/*
+ * A fresh effect about the selected deployment; the caller fills the rest. Never NULL (the last one is
+ * reused when full).
+ */
 struct ui_effect *ui_effect_add(struct ui *u, const struct model *m, enum effect_want want);
 void ui_show(struct ui *u, const struct model *m, enum screen s);
 void ui_back(struct ui *u, const struct model *m);

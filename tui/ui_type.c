@@ -66,10 +66,10 @@ static void why_off(const struct ui *u, const struct model *m, struct palette_ro
 	else if ((acts || (r->command && (r->command->flags & COMMAND_MUTATES))) && m->read_only)
 		str_copy(r->off, sizeof r->off, "read only");
 	else if (selected &&
-		 (strcmp(action, "hold") == 0 || strcmp(action, "abort") == 0 ||
-		  strcmp(action, "takeover") == 0) &&
-		 !model_live_rollout(m, service, env) && u->screen != SCREEN_ROLLOUT &&
-		 u->screen != SCREEN_ROLLOUTS)
+	         (strcmp(action, "hold") == 0 || strcmp(action, "abort") == 0 ||
+	          strcmp(action, "takeover") == 0) &&
+	         !model_live_rollout(m, service, env) && u->screen != SCREEN_ROLLOUT &&
+	         u->screen != SCREEN_ROLLOUTS)
 		str_copy(r->off, sizeof r->off, "no rollout runs here");
 	else if (selected && strcmp(action, "smoke") == 0 && !m->setup->services[service].smoke)
 		str_copy(r->off, sizeof r->off, "has no smoke suite");
@@ -124,9 +124,9 @@ static bool command_template(const struct ui *u, const struct command *c, char *
 	size_t n = (size_t)snprintf(dst, cap, "%s", c->name);
 	for (const struct arg_desc *d = c->args; d && d->name; d++) {
 		const char *value = d->type == ARG_SERVICE   ? u->service
-				    : d->type == ARG_ENV     ? u->env
-				    : d->type == ARG_ROLLOUT ? u->rollout
-							     : "";
+		                    : d->type == ARG_ENV     ? u->env
+		                    : d->type == ARG_ROLLOUT ? u->rollout
+		                                             : "";
 		if (!d->required || n >= cap)
 			continue;
 		whole = whole && *value;
@@ -244,11 +244,11 @@ static void jump_to_time(struct ui *u, const struct model *m, const char *text)
 	if (time_parse_duration(text, &span) == 0)
 		at = m->now_us - span;
 	else if (time_parse_iso(text, strlen(text), &at) != 0 &&
-		 sscanf(text, "%2d:%2d:%2d", &h, &min, &s) >= 2)
+	         sscanf(text, "%2d:%2d:%2d", &h, &min, &s) >= 2)
 		at = m->now_us - m->now_us % US_PER_DAY + ((int64_t)h * 3600 + min * 60 + s) * US_PER_S;
 	if (at <= 0 || !b) {
 		ui_notice(u, MESSAGE_WARN,
-			  "a time is 02:40, 2026-10-27T02:40:00Z, or 10m for ten minutes ago");
+		          "a time is 02:40, 2026-10-27T02:40:00Z, or 10m for ten minutes ago");
 		return;
 	}
 	struct log_line line;
@@ -365,7 +365,7 @@ void ui_type_input(struct ui *u, const struct model *m, const struct input *in)
 	case INPUT_TAB:
 		if (u->typing.kind == TYPE_PALETTE && u->n_palette > 0 && u->palette[u->typing.at].command) {
 			(void)command_template(u, u->palette[u->typing.at].command, u->typing.text,
-					       sizeof u->typing.text);
+			                       sizeof u->typing.text);
 			changed(u, m);
 		}
 		return;

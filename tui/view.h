@@ -14,11 +14,14 @@ struct view {
 	/* Answers the filter for one row. NULL: cannot be filtered. */
 	const char *(*text)(const struct model *m, const struct row *r, char *dst, size_t cap);
 	const char *(*field)(const struct model *m, const struct row *r, const char *key, char *dst,
-			     size_t cap);
+	                     size_t cap);
 	/* Lines that fit for the list in an area of these sizes: what paging moves by. */
 	int (*page)(const struct model *m, const struct ui *u, int rows, int cols);
 	void (*draw)(const struct model *m, const struct ui *u, struct area a);
-	/* Screens that are one long text: draws it from first_row (0 or negative) on, returns the row behind its end. */
+	/*
+	 * Screens that are one long text: draws it from first_row (0 or negative) on, returns the row
+	 * behind its end.
+	 */
 	int (*flow)(const struct model *m, const struct ui *u, struct area a, int first_row);
 };
 

@@ -82,10 +82,10 @@ static struct outcome run_failed(const struct run *run, const struct proc_result
 	const struct outcome *o = &r->outcome;
 	bool words = !run->logged && r->n_out > 0;
 	struct outcome ret = answer_make(kind, SOURCE, "%s: %.150s%s%.200s", run->what, o->text,
-					 words ? ": " : "", words ? r->out : "");
+	                                 words ? ": " : "", words ? r->out : "");
 
 	answer_hint(&ret, run->logged ? "see the rollout's log" : "run the %s command by hand to see why",
-		    run->what);
+	            run->what);
 	return ret;
 }
 
@@ -105,7 +105,7 @@ static void on_cancel(void *arg)
 }
 
 static int argv_fill(const struct priv *priv, const struct jv *words, const struct deploy_req *req,
-		     struct arena *a, const char *argv[ARGV_MAX], struct error *e)
+                     struct arena *a, const char *argv[ARGV_MAX], struct error *e)
 {
 	const char *instance = req != NULL && req->instance != NULL ? req->instance : "";
 	const struct template_var vars[] = {
@@ -125,7 +125,7 @@ static int argv_fill(const struct priv *priv, const struct jv *words, const stru
 }
 
 static void env_fill(const struct priv *priv, const struct deploy_req *req, struct arena *a,
-		     const char *env[ENV_VARS])
+                     const char *env[ENV_VARS])
 {
 	int n = 0;
 
@@ -141,8 +141,8 @@ static void env_fill(const struct priv *priv, const struct deploy_req *req, stru
 }
 
 static void run_start(struct priv *priv, const char *what, const struct jv *words,
-		      const struct deploy_req *req, bool to_log,
-		      void (*then)(struct run *, const struct proc_result *), struct op *op)
+                      const struct deploy_req *req, bool to_log,
+                      void (*then)(struct run *, const struct proc_result *), struct op *op)
 {
 	const char *argv[ARGV_MAX], *env[ENV_VARS];
 	struct run *run = calloc(1, sizeof(*run));
@@ -162,18 +162,18 @@ static void run_start(struct priv *priv, const char *what, const struct jv *word
 	} else {
 		/* Its end must be known before the op gives up. */
 		struct proc_spec spec = {.argv = argv,
-					 .env = env,
-					 .cwd = priv->dir,
-					 .output_path = to_log && req != NULL ? req->log_path : NULL,
-					 .timeout_us = op_remaining_us(op) - op_remaining_us(op) / 8,
-					 .own_session = to_log};
+		                         .env = env,
+		                         .cwd = priv->dir,
+		                         .output_path = to_log && req != NULL ? req->log_path : NULL,
+		                         .timeout_us = op_remaining_us(op) - op_remaining_us(op) / 8,
+		                         .own_session = to_log};
 
 		*run = (struct run){.priv = priv, .op = op, .what = what, .then = then};
 		run->logged = spec.output_path != NULL;
 		if (req != NULL) {
 			run->want = req->release;
 			str_copy(run->instance, sizeof(run->instance),
-				 req->instance != NULL ? req->instance : "");
+			         req->instance != NULL ? req->instance : "");
 		}
 		op_on_cancel(op, on_cancel, run);
 		run->proc = proc_start(priv->loop, &spec, on_ended, run);
@@ -227,7 +227,7 @@ static int instance_read(const struct jv *v, const struct deployed *d, struct in
 		return error_set(e, ERR_INVALID, "an instance has no name");
 	if (!state_parse(jv_get_text(v, "state", ""), &ret->state)) {
 		error_set(e, ERR_INVALID, "instance %s: \"%.40s\" is no state", ret->name,
-			  jv_get_text(v, "state", ""));
+		          jv_get_text(v, "state", ""));
 		error_hint(e, "states are ok, degraded, failed, in-progress, unknown, not-started");
 		return ERR_INVALID;
 	}
@@ -235,8 +235,8 @@ static int instance_read(const struct jv *v, const struct deployed *d, struct in
 	    strcmp(ret->digest, d->release.digest) != 0) {
 		ret->state = STATE_DRIFT;
 		snprintf(ret->text, sizeof(ret->text), "runs %s, wanted is %s",
-			 ret->tag[0] != '\0' ? ret->tag : ret->digest,
-			 d->release.tag[0] != '\0' ? d->release.tag : d->release.digest);
+		         ret->tag[0] != '\0' ? ret->tag : ret->digest,
+		         d->release.tag[0] != '\0' ? d->release.tag : d->release.digest);
 	}
 	return ERR_OK;
 }
@@ -244,7 +244,7 @@ static int instance_read(const struct jv *v, const struct deployed *d, struct in
 static int deployed_read(const struct jv *v, struct deployed **ret, struct error *e)
 {
 	static const char *const known[] = {"digest", "revision",  "version", "since",
-					    "text",   "instances", NULL};
+	                                    "text",   "instances", NULL};
 	const struct jv *list = jv_get(v, "instances");
 	const char *since = jv_get_text(v, "since", "");
 	struct deployed *d;
@@ -282,7 +282,7 @@ static void addresses_fill(const struct priv *priv, struct deployed *d)
 			if (strcmp(d->instances[i].name, priv->dep->instances[k].name) == 0 &&
 			    priv->dep->instances[k].url != NULL)
 				text_cleanz(d->instances[i].address, sizeof(d->instances[i].address),
-					    priv->dep->instances[k].url);
+				            priv->dep->instances[k].url);
 }
 
 /* The result of an observe command; NULL with *o set. */
@@ -296,16 +296,16 @@ static struct deployed *observed(struct run *run, const struct proc_result *r, s
 	/* It only looks: whatever ended it, nothing happened. */
 	if (r->outcome.kind != OUTCOME_OK || r->cut) {
 		*o = run_failed(run, r,
-				r->outcome.kind == OUTCOME_CANCELLED ? OUTCOME_CANCELLED : OUTCOME_ERRORED);
+		                r->outcome.kind == OUTCOME_CANCELLED ? OUTCOME_CANCELLED : OUTCOME_ERRORED);
 		return NULL;
 	}
 	arena_init(&a, ARENA_DEFAULT_MAX);
 	if (jv_parse(&a, r->out, r->n_out, &v, &e) != ERR_OK || deployed_read(v, &d, &e) != ERR_OK) {
 		*o = answer_make(OUTCOME_ERRORED, SOURCE, "observe printed something else than it should: %s",
-				 e.text);
+		                 e.text);
 		answer_hint(o, "%s",
-			    e.hint[0] != '\0' ? e.hint
-					      : "see towpath.yaml(5), deploy command, for the JSON to print");
+		            e.hint[0] != '\0' ? e.hint
+		                              : "see towpath.yaml(5), deploy command, for the JSON to print");
 	} else {
 		*o = outcome_ok();
 		addresses_fill(run->priv, d);
@@ -342,7 +342,7 @@ static void command_stage(void *p, const struct deploy_req *req, struct op *op)
 static void apply_then(struct run *run, const struct proc_result *r)
 {
 	run_end(run, r->outcome.kind == OUTCOME_OK ? outcome_ok() : run_failed(run, r, r->outcome.kind), NULL,
-		NULL);
+	        NULL);
 }
 
 static void command_apply(void *p, const struct deploy_req *req, struct op *op)
@@ -351,7 +351,7 @@ static void command_apply(void *p, const struct deploy_req *req, struct op *op)
 	bool back = req->rollback && jv_len(priv->rollback) > 0;
 
 	run_start(priv, back ? "rollback" : "deploy", back ? priv->rollback : priv->deploy, req, true,
-		  apply_then, op);
+	          apply_then, op);
 }
 
 /* OK or FAILED only on a digest that observe gave; else nobody can tell. */
@@ -374,11 +374,11 @@ static void probe_then(struct run *run, const struct proc_result *r)
 		}
 	if (!found || have[0] == '\0') {
 		o = answer_make(OUTCOME_ERRORED, SOURCE, "observe does not tell which image %s runs",
-				run->instance[0] != '\0' ? run->instance : "the service");
+		                run->instance[0] != '\0' ? run->instance : "the service");
 		answer_hint(&o, "let the observe command print each instance's digest");
 	} else if (strcmp(have, run->want.digest) != 0) {
 		o = answer_make(OUTCOME_FAILED, SOURCE, "%s runs %s",
-				run->instance[0] != '\0' ? run->instance : "it", have);
+		                run->instance[0] != '\0' ? run->instance : "it", have);
 	}
 	deployed_free(d);
 	run_end(run, o, NULL, NULL);
@@ -411,15 +411,15 @@ static const struct option_desc options[] = {
 
 const struct deploy_driver deploy_command = {
     .base =
-	{
-	    .port = PORT_DEPLOY,
-	    .name = "command",
-	    .summary = "the site's own commands observe, deploy and roll back",
-	    .options = options,
-	    .priv_size = sizeof(struct priv),
-	    .open = command_open,
-	    .check = command_observe,
-	},
+        {
+            .port = PORT_DEPLOY,
+            .name = "command",
+            .summary = "the site's own commands observe, deploy and roll back",
+            .options = options,
+            .priv_size = sizeof(struct priv),
+            .open = command_open,
+            .check = command_observe,
+        },
     .apply_class = STEP_PROBED,
     .observe = command_observe,
     .stage = command_stage,

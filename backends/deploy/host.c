@@ -159,7 +159,7 @@ static void reply_judge(const struct http_reply *reply, const struct place *plac
 		ret->state = expected ? STATE_NOT_STARTED : STATE_FAILED;
 		snprintf(ret->text, sizeof(ret->text), "no answer: ");
 		text_cleanz(ret->text + strlen(ret->text), sizeof(ret->text) - strlen(ret->text),
-			    reply->outcome.text);
+		            reply->outcome.text);
 	} else if (reply->status != 200) {
 		ret->state = STATE_FAILED;
 		snprintf(ret->text, sizeof(ret->text), "its version page answered %ld", reply->status);
@@ -176,14 +176,14 @@ static void on_reply(void *ctx, const struct http_reply *reply);
 
 /* Starts the question; false when the instance has no address, which is then in its text. */
 static bool instance_ask(struct look *look, const struct instance_conf *conf, struct asking *ask,
-			 struct instance *ret)
+                         struct instance *ret)
 {
 	struct priv *priv = look->priv;
 	const struct template_var vars[] = {{"url", conf->url},
-					    {"instance", conf->name},
-					    {"env", priv->env},
-					    {"service", priv->service},
-					    {NULL, NULL}};
+	                                    {"instance", conf->name},
+	                                    {"env", priv->env},
+	                                    {"service", priv->service},
+	                                    {NULL, NULL}};
 	char url[URL_LEN];
 	struct error e;
 	int64_t left = op_remaining_us(look->op);
@@ -309,8 +309,8 @@ static void probe_end(struct look *look)
 		answer_hint(&o, "see its log: it may still be starting, or have ended at once");
 	} else if (strcmp(i->digest, want->digest) != 0) {
 		o = answer_make(OUTCOME_FAILED, SOURCE, "%s runs %s, not %s", look->instance,
-				i->tag[0] != '\0' ? i->tag : i->digest,
-				want->tag[0] != '\0' ? want->tag : want->digest);
+		                i->tag[0] != '\0' ? i->tag : i->digest,
+		                want->tag[0] != '\0' ? want->tag : want->digest);
 	} else if (i->state == STATE_DRIFT) {
 		o = answer_make(OUTCOME_FAILED, SOURCE, "%s %s", look->instance, i->text);
 	} else {
@@ -342,9 +342,9 @@ static bool instance_known(struct priv *priv, const struct deploy_req *req, stru
 	if (instance_find(priv, name) != NULL)
 		return true;
 	op_done(op,
-		answer_make(OUTCOME_FAILED, SOURCE, "%s in %s has no instance \"%s\"", priv->service,
-			    priv->env, name),
-		NULL, NULL);
+	        answer_make(OUTCOME_FAILED, SOURCE, "%s in %s has no instance \"%s\"", priv->service,
+	                    priv->env, name),
+	        NULL, NULL);
 	return false;
 }
 
@@ -376,8 +376,8 @@ static void check_then(struct look *look)
 		return;
 	}
 	look_end(look, look->place.text[0] != '\0'
-			   ? answer_make(OUTCOME_FAILED, SOURCE, "%s", look->place.text)
-			   : outcome_ok());
+	                   ? answer_make(OUTCOME_FAILED, SOURCE, "%s", look->place.text)
+	                   : outcome_ok());
 }
 
 static void host_check(void *p, struct op *op) { look_start(p, check_then, op); }
@@ -448,10 +448,10 @@ static void apply_done(void *ctx, const struct proc_result *r)
 
 		str_copy(what, sizeof(what), o.text);
 		o = answer_make(o.kind, SOURCE, "restart of %s: %s%s%.200s", a->instance, what,
-				!a->logged && r->n_out > 0 ? ": " : "",
-				!a->logged && r->n_out > 0 ? r->out : "");
+		                !a->logged && r->n_out > 0 ? ": " : "",
+		                !a->logged && r->n_out > 0 ? r->out : "");
 		answer_hint(&o, a->logged ? "see the rollout's log"
-					  : "run the restart command by hand to see why");
+		                          : "run the restart command by hand to see why");
 	}
 	op_done(a->op, o, NULL, NULL);
 	free(a);
@@ -467,7 +467,7 @@ static void apply_cancel(void *arg)
 
 /* The restart command with its places filled; the strings live in a. */
 static int apply_argv(const struct priv *priv, const struct template_var *vars, struct arena *a,
-		      const char *argv[ARGV_MAX], struct error *e)
+                      const char *argv[ARGV_MAX], struct error *e)
 {
 	char arg[ARG_MAX_LEN];
 	int n = (int)jv_len(priv->restart);
@@ -503,8 +503,8 @@ static void host_apply(void *p, const struct deploy_req *req, struct op *op)
 	if (rc == ERR_OK) {
 		snprintf(release_dir, sizeof(release_dir), "%s/releases/%s", priv->root, folder);
 		const struct template_var vars[] = {{"url", conf->url},           {"instance", conf->name},
-						    {"env", priv->env},           {"service", priv->service},
-						    {"release_dir", release_dir}, {NULL, NULL}};
+		                                    {"env", priv->env},           {"service", priv->service},
+		                                    {"release_dir", release_dir}, {NULL, NULL}};
 		rc = apply_argv(priv, vars, &a, argv, &e);
 	}
 	env[0] = arena_printf(&a, "TOWPATH_SERVICE=%s", priv->service);
@@ -520,16 +520,16 @@ static void host_apply(void *p, const struct deploy_req *req, struct op *op)
 	}
 	if (rc != ERR_OK) {
 		op_done(op, answer_error(rc == ERR_NOMEM ? OUTCOME_ERRORED : OUTCOME_FAILED, SOURCE, &e),
-			NULL, NULL);
+		        NULL, NULL);
 		free(applying);
 	} else {
 		struct proc_spec spec = {.argv = argv,
-					 .env = env,
-					 .cwd = priv->root,
-					 .output_path = req->log_path,
-					 /* Its end must be known before the op gives up. */
-					 .timeout_us = op_remaining_us(op) - op_remaining_us(op) / 8,
-					 .own_session = true};
+		                         .env = env,
+		                         .cwd = priv->root,
+		                         .output_path = req->log_path,
+		                         /* Its end must be known before the op gives up. */
+		                         .timeout_us = op_remaining_us(op) - op_remaining_us(op) / 8,
+		                         .own_session = true};
 
 		applying->op = op;
 		applying->logged = req->log_path != NULL;
@@ -550,7 +550,7 @@ static const struct option_desc options[] = {
      .type = OPTION_ARGV,
      .required = true,
      .text = "Command that makes one instance run current; {env} {service} {instance} {url} {release_dir} "
-	     "are filled.",
+             "are filled.",
      .example = "[systemctl, restart, \"{service}@{instance}\"]"},
     {.name = "version_url",
      .type = OPTION_STRING,
@@ -576,15 +576,15 @@ static const struct option_desc options[] = {
 
 const struct deploy_driver deploy_host = {
     .base =
-	{
-	    .port = PORT_DEPLOY,
-	    .name = "host",
-	    .summary = "release folders, a link, a restart command per instance",
-	    .options = options,
-	    .priv_size = sizeof(struct priv),
-	    .open = host_open,
-	    .check = host_check,
-	},
+        {
+            .port = PORT_DEPLOY,
+            .name = "host",
+            .summary = "release folders, a link, a restart command per instance",
+            .options = options,
+            .priv_size = sizeof(struct priv),
+            .open = host_open,
+            .check = host_check,
+        },
     .apply_class = STEP_PROBED,
     .observe = host_observe,
     .stage = host_stage,

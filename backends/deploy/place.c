@@ -65,8 +65,8 @@ static int manifest_read(const char *root, const char *name, struct place_releas
 	struct str bytes;
 	struct jv *v = NULL;
 	int rc = snprintf(path, sizeof(path), "%s/releases/%s/" PLACE_MANIFEST, root, name) < PATH_LEN
-		     ? ERR_OK
-		     : error_set(e, ERR_NOMEM, "the path of the host's root is too long");
+	             ? ERR_OK
+	             : error_set(e, ERR_NOMEM, "the path of the host's root is too long");
 
 	memset(ret, 0, sizeof(*ret));
 	arena_init(&a, 1024 * 1024);
@@ -78,7 +78,7 @@ static int manifest_read(const char *root, const char *name, struct place_releas
 	if (rc == ERR_OK) {
 		text_cleanz(ret->release.digest, sizeof(ret->release.digest), jv_get_text(v, "digest", ""));
 		text_cleanz(ret->release.revision, sizeof(ret->release.revision),
-			    jv_get_text(v, "revision", ""));
+		            jv_get_text(v, "revision", ""));
 		text_cleanz(ret->release.tag, sizeof(ret->release.tag), jv_get_text(v, "tag", ""));
 		text_cleanz(ret->files, sizeof(ret->files), jv_get_text(v, "files", ""));
 		time_field(v, "built", &ret->release.built_us);
@@ -88,7 +88,7 @@ static int manifest_read(const char *root, const char *name, struct place_releas
 		if (place_folder(ret->release.digest, folder, e) != ERR_OK || strcmp(folder, name) != 0 ||
 		    ret->files[0] == '\0')
 			rc = error_set(e, ERR_CORRUPT,
-				       PLACE_MANIFEST " of releases/%s does not belong to that folder", name);
+			               PLACE_MANIFEST " of releases/%s does not belong to that folder", name);
 	}
 	str_release(&bytes);
 	arena_release(&a);
@@ -173,9 +173,9 @@ static int tree_look(int fd, uint64_t seen[2], int depth)
 		seen[1] ^= h * UINT64_C(0x9e3779b97f4a7c15);
 		if (S_ISDIR(st.st_mode)) {
 			int sub = depth > TREE_DEPTH_MAX
-				      ? -1
-				      : openat(dirfd(d), ent->d_name,
-					       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+			              ? -1
+			              : openat(dirfd(d), ent->d_name,
+			                       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 			rc = sub < 0 ? -1 : tree_look(sub, seen, depth + 1);
 		}
@@ -226,7 +226,7 @@ static int known_read(const char *root, struct place *p, struct error *e)
 
 /* The name below releases/ that a link points at; "" where it is no link of ours. */
 static int link_read(const char *root, const char *link, char target[PATH_LEN], int64_t *ret_us,
-		     struct error *e)
+                     struct error *e)
 {
 	char path[PATH_LEN];
 	struct stat st;
@@ -333,8 +333,8 @@ static int file_copy(int from_dir, int to_dir, const char *name, mode_t mode, ch
 {
 	int from = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	int to = from < 0 ? -1
-			  : openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-				   (mode & 0111) != 0 ? 0755 : 0644);
+	                  : openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	                           (mode & 0111) != 0 ? 0755 : 0644);
 	ssize_t n = to < 0 ? -1 : 1;
 
 	while (n > 0) {
@@ -393,8 +393,8 @@ static int tree_copy(int from, int to, char *buf, int depth)
 			int sub_from =
 			    openat(dirfd(d), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 			int sub_to = mkdirat(to, name, 0755) != 0
-					 ? -1
-					 : openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+			                 ? -1
+			                 : openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 			if (sub_from >= 0 && sub_to >= 0) {
 				rc = tree_copy(sub_from, sub_to, buf, depth + 1);
@@ -460,7 +460,7 @@ static int folder_copy(const char *image_dir, const char *tmp, struct error *e)
 }
 
 static int release_make(const char *root, const char *name, const char *dir, const struct release *release,
-			const char *image_dir, int64_t now_us, struct error *e)
+                        const char *image_dir, int64_t now_us, struct error *e)
 {
 	struct place_release p = {.release = *release, .staged_us = now_us};
 	char tmp[PATH_LEN], tmp_name[64], tree[80];
@@ -468,14 +468,14 @@ static int release_make(const char *root, const char *name, const char *dir, con
 
 	if (image_dir == NULL || image_dir[0] == '\0') {
 		error_set(e, ERR_NOT_FOUND, "release %s is not on the host and no image was fetched",
-			  release->tag[0] != '\0' ? release->tag : name);
+		          release->tag[0] != '\0' ? release->tag : name);
 		error_hint(e, "give the service a registry that has the image");
 		return ERR_NOT_FOUND;
 	}
 	if (snprintf(tmp, sizeof(tmp), "%s/" PLACE_MANIFEST, image_dir) < PATH_LEN && file_exists(tmp)) {
 		error_set(e, ERR_INVALID,
-			  "the image has a " PLACE_MANIFEST
-			  " at its top, which is where the host keeps its own");
+		          "the image has a " PLACE_MANIFEST
+		          " at its top, which is where the host keeps its own");
 		error_hint(e, "move that file into a folder of the image");
 		return ERR_INVALID;
 	}
@@ -543,7 +543,7 @@ static int link_swap(const char *root, const char *name, char previous[PATH_LEN]
 		return link_read(root, "previous", previous, NULL, e);
 	str_copy(previous, PATH_LEN, now);
 	if (now[0] != '\0' && ((rc = path_make(link, root, "previous", "", e)) != ERR_OK ||
-			       (rc = file_symlink(now, link, e)) != ERR_OK))
+	                       (rc = file_symlink(now, link, e)) != ERR_OK))
 		return rc;
 	if (fault_point("stage-before-link"))
 		return error_set(e, ERR_IO, "failpoint");
@@ -553,7 +553,7 @@ static int link_swap(const char *root, const char *name, char previous[PATH_LEN]
 }
 
 static int stage_locked(const char *root, const struct release *release, const char *image_dir, int keep,
-			int64_t now_us, struct error *e)
+                        int64_t now_us, struct error *e)
 {
 	char name[32], dir[PATH_LEN], previous[PATH_LEN] = "";
 	struct place_release there;
@@ -575,7 +575,7 @@ static int stage_locked(const char *root, const struct release *release, const c
 }
 
 int place_stage(const char *root, const struct release *release, const char *image_dir, int keep,
-		int64_t now_us, struct error *e)
+                int64_t now_us, struct error *e)
 {
 	char path[PATH_LEN];
 	int lock, rc;

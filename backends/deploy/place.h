@@ -54,6 +54,6 @@ int place_folder(const char *digest, char dst[32], struct error *e) MUST_CHECK;
  * and removes all but the keep newest releases, never current and previous. Twice is once.
  */
 int place_stage(const char *root, const struct release *release, const char *image_dir, int keep,
-		int64_t now_us, struct error *e) MUST_CHECK;
+                int64_t now_us, struct error *e) MUST_CHECK;
 
 #endif

@@ -37,10 +37,10 @@ int version_parse(const char *body, size_t n, struct version *ret, struct error 
 	} else if (jv_type(v) != JV_OBJ) {
 		rc = error_set(e, ERR_INVALID, "not a JSON object");
 	} else if ((rc = string_member(v, "digest", ret->digest, sizeof(ret->digest), e)) == ERR_OK &&
-		   (rc = string_member(v, "files", ret->files, sizeof(ret->files), e)) == ERR_OK &&
-		   (rc = string_member(v, "revision", ret->revision, sizeof(ret->revision), e)) == ERR_OK &&
-		   (rc = string_member(v, "version", ret->tag, sizeof(ret->tag), e)) == ERR_OK &&
-		   (rc = string_member(v, "started", started, sizeof(started), e)) == ERR_OK) {
+	           (rc = string_member(v, "files", ret->files, sizeof(ret->files), e)) == ERR_OK &&
+	           (rc = string_member(v, "revision", ret->revision, sizeof(ret->revision), e)) == ERR_OK &&
+	           (rc = string_member(v, "version", ret->tag, sizeof(ret->tag), e)) == ERR_OK &&
+	           (rc = string_member(v, "started", started, sizeof(started), e)) == ERR_OK) {
 		int64_t pid = jv_get_num(v, "pid", 0);
 
 		if (ret->digest[0] == '\0')
@@ -73,21 +73,21 @@ void version_judge(const struct version *v, const struct place *place, struct in
 	if (from == NULL && v->files[0] != '\0') {
 		ret->state = STATE_DRIFT;
 		snprintf(ret->text, sizeof(ret->text), "runs bytes of no image that was put here: files %s",
-			 v->files);
+		         v->files);
 	} else if (from == NULL) {
 		ret->state = STATE_DRIFT;
 		snprintf(ret->text, sizeof(ret->text), "runs %s, which this place does not know",
-			 shown(v->tag, v->digest));
+		         shown(v->tag, v->digest));
 	} else if (v->files[0] != '\0' && strcmp(v->files, from->files) != 0) {
 		ret->state = STATE_DRIFT;
 		snprintf(ret->text, sizeof(ret->text), "runs other bytes than image %s", v->digest);
 	} else if (current == NULL) {
 		ret->state = STATE_DRIFT;
 		snprintf(ret->text, sizeof(ret->text), "runs %s, there is no current release",
-			 shown(v->tag, v->digest));
+		         shown(v->tag, v->digest));
 	} else if (from != current) {
 		ret->state = STATE_DRIFT;
 		snprintf(ret->text, sizeof(ret->text), "runs %s, current is %s", shown(v->tag, v->digest),
-			 shown(current->release.tag, current->release.digest));
+		         shown(current->release.tag, current->release.digest));
 	}
 }

@@ -74,7 +74,7 @@ static int fail(struct job *job, enum err code, const char *what)
 	char clean[TEXT_LEN / 2];
 
 	text_cleanz(clean, sizeof(clean),
-		    why != NULL && why->message != NULL ? why->message : "no reason given");
+	            why != NULL && why->message != NULL ? why->message : "no reason given");
 	return error_set(&job->e, code, "%s: %s", what, clean);
 }
 
@@ -109,7 +109,7 @@ static bool name_is_plain(const char *s)
 }
 
 static bool ref_commit(git_repository *repo, git_oid *ret, const char *fmt_prefix, const char *middle,
-		       const char *name)
+                       const char *name)
 {
 	char ref[NAME_MAX_LEN * 3];
 	git_reference *r = NULL;
@@ -171,7 +171,7 @@ static int name_resolve(struct job *job, const char *name, git_oid *ret)
 
 		text_cleanz(clean, sizeof(clean), name);
 		return error_set(&job->e, ERR_INVALID, "\"%s\" is not the name of a revision, tag or branch",
-				 clean);
+		                 clean);
 	}
 	/* A whole id is never anything else. */
 	if (strlen(name) == GIT_OID_HEXSZ && (rc = id_commit(job, name, ret)) != ERR_NOT_FOUND)
@@ -257,7 +257,7 @@ static void commit_fill(git_commit *c, struct commit *ret)
 
 	git_oid_tostr(ret->revision, sizeof(ret->revision), git_commit_id(c));
 	text_cleanz(ret->author, sizeof(ret->author),
-		    author != NULL && author->name != NULL ? author->name : "");
+	            author != NULL && author->name != NULL ? author->name : "");
 	ret->time_us = git_commit_time(c) * US_PER_S;
 	commit_parse(message != NULL ? message : "", message != NULL ? strlen(message) : 0, ret);
 }
@@ -546,7 +546,7 @@ static int read_make(struct job *job)
 
 	if (!file_is_plain(job->file))
 		return error_set(&job->e, ERR_INVALID,
-				 "the path of a file in git is relative and without \"..\"");
+		                 "the path of a file in git is relative and without \"..\"");
 	rc = repo_open(job);
 	if (rc == ERR_OK)
 		rc = name_resolve(job, job->to, &oid);
@@ -577,7 +577,7 @@ static void resolve_run(void *arg) { job_end(arg, resolve_make(arg)); }
 static void read_run(void *arg) { job_end(arg, read_make(arg)); }
 
 static void start(struct priv *priv, void (*run)(void *), const char *from, const char *to, const char *file,
-		  struct op *op)
+                  struct op *op)
 {
 	struct job *job = calloc(1, sizeof(*job));
 
@@ -591,7 +591,7 @@ static void start(struct priv *priv, void (*run)(void *), const char *from, cons
 	    !str_copy(job->file, sizeof(job->file), file)) {
 		free(job);
 		op_done(op, answer_make(OUTCOME_FAILED, SOURCE, "the name of a revision or file is too long"),
-			NULL, NULL);
+		        NULL, NULL);
 		return;
 	}
 	answer_run(priv->loop, &job->base);
@@ -631,15 +631,15 @@ static const struct option_desc options[] = {
 
 const struct forge_driver forge_git = {
     .base =
-	{
-	    .port = PORT_FORGE,
-	    .name = "git",
-	    .summary = "a git repository on disk: tags, commits, files of a revision",
-	    .options = options,
-	    .priv_size = sizeof(struct priv),
-	    .open = git_open,
-	    .check = git_check,
-	},
+        {
+            .port = PORT_FORGE,
+            .name = "git",
+            .summary = "a git repository on disk: tags, commits, files of a revision",
+            .options = options,
+            .priv_size = sizeof(struct priv),
+            .open = git_open,
+            .check = git_check,
+        },
     .log = git_log,
     .tags = git_tags,
     .resolve = git_resolve,

@@ -115,7 +115,7 @@ static void set_why(struct tail *t, int err)
 
 	text_cleanz(clean, sizeof(clean), t->path);
 	snprintf(t->why, sizeof(t->why), "%.250s: %s", clean,
-		 err == 0 ? "not a regular file" : strerror(err));
+	         err == 0 ? "not a regular file" : strerror(err));
 	if (err == EACCES || err == EPERM)
 		snprintf(t->hint, sizeof(t->hint), "let this user read the file and enter its folder");
 	else if (err == ENOENT || err == ENOTDIR)
@@ -455,7 +455,7 @@ static int logs_follow(void *priv, const struct logs_sink *sink, size_t tail_byt
 	g->paused = false;
 	g->said[0] = '\0';
 	g->look = g->tails != NULL && g->slice != NULL ? loop_timer(g->ctx.loop, LOOK_US, LOOK_US, on_look, g)
-						       : NULL;
+	                                               : NULL;
 	if (g->look == NULL) {
 		logs_unfollow(g);
 		return error_set(e, ERR_NOMEM, "out of memory");
@@ -510,13 +510,13 @@ static void logs_check(void *priv, struct op *op)
 
 const struct logs_driver logs_file = {
     .base = {.port = PORT_LOGS,
-	     .name = "file",
-	     .summary = "log files of instances on this machine",
-	     .options = options,
-	     .priv_size = sizeof(struct logs),
-	     .open = logs_open,
-	     .close = logs_close,
-	     .check = logs_check},
+             .name = "file",
+             .summary = "log files of instances on this machine",
+             .options = options,
+             .priv_size = sizeof(struct logs),
+             .open = logs_open,
+             .close = logs_close,
+             .check = logs_check},
     .follow = logs_follow,
     .unfollow = logs_unfollow,
     .pause = logs_pause,

@@ -307,12 +307,12 @@ static void probe_check(void *priv, struct op *op)
 
 const struct metrics_driver metrics_probe = {
     .base = {.port = PORT_METRICS,
-	     .name = "probe",
-	     .summary = "health of each instance by HTTP, with times",
-	     .options = options,
-	     .priv_size = sizeof(struct probe),
-	     .open = probe_open,
-	     .close = probe_close,
-	     .check = probe_check},
+             .name = "probe",
+             .summary = "health of each instance by HTTP, with times",
+             .options = options,
+             .priv_size = sizeof(struct probe),
+             .open = probe_open,
+             .close = probe_close,
+             .check = probe_check},
     .sample = probe_sample,
 };

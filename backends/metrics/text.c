@@ -157,7 +157,7 @@ static void count_bucket(struct counters *now, const struct exposition_sample *s
 
 	if (label != NULL)
 		bucket_add(now->buckets, &now->n_buckets,
-			   strcmp(label, "+Inf") == 0 ? (double)INFINITY : strtod(label, NULL), s->v);
+		           strcmp(label, "+Inf") == 0 ? (double)INFINITY : strtod(label, NULL), s->v);
 }
 
 /* One sample into the counters of its instance, or straight into the sums of gauges. */
@@ -230,7 +230,7 @@ static void note_bad(struct reading *g, int instance, const char *why)
 		return;
 	text_cleanz(name, sizeof(name), g->t->fanout.instances[instance].name);
 	snprintf(g->text + have, sizeof(g->text) - have, "%smetrics of %s: %s", have > 0 ? "; " : "", name,
-		 why);
+	         why);
 }
 
 static void on_reply(void *user, int instance, const struct http_reply *r)
@@ -401,12 +401,12 @@ static void text_check(void *priv, struct op *op)
 
 const struct metrics_driver metrics_text = {
     .base = {.port = PORT_METRICS,
-	     .name = "text",
-	     .summary = "Prometheus or OpenMetrics text of each instance",
-	     .options = options,
-	     .priv_size = sizeof(struct text),
-	     .open = text_open,
-	     .close = text_close,
-	     .check = text_check},
+             .name = "text",
+             .summary = "Prometheus or OpenMetrics text of each instance",
+             .options = options,
+             .priv_size = sizeof(struct text),
+             .open = text_open,
+             .close = text_close,
+             .check = text_check},
     .sample = text_sample,
 };

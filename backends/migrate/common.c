@@ -112,26 +112,26 @@ static void finish_error(struct migrate_run *r)
 static bool is_libpq_param(const char *s, size_t n)
 {
 	static const char *const known[] = {"sslmode",
-					    "sslcert",
-					    "sslkey",
-					    "sslrootcert",
-					    "sslcrl",
-					    "sslsni",
-					    "host",
-					    "hostaddr",
-					    "port",
-					    "dbname",
-					    "user",
-					    "password",
-					    "connect_timeout",
-					    "application_name",
-					    "options",
-					    "target_session_attrs",
-					    "passfile",
-					    "channel_binding",
-					    "client_encoding",
-					    "keepalives",
-					    "requirepeer"};
+	                                    "sslcert",
+	                                    "sslkey",
+	                                    "sslrootcert",
+	                                    "sslcrl",
+	                                    "sslsni",
+	                                    "host",
+	                                    "hostaddr",
+	                                    "port",
+	                                    "dbname",
+	                                    "user",
+	                                    "password",
+	                                    "connect_timeout",
+	                                    "application_name",
+	                                    "options",
+	                                    "target_session_attrs",
+	                                    "passfile",
+	                                    "channel_binding",
+	                                    "client_encoding",
+	                                    "keepalives",
+	                                    "requirepeer"};
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		if (strlen(known[i]) == n && memcmp(known[i], s, n) == 0)
@@ -179,7 +179,7 @@ static int read_url(struct migrate_run *r)
 	if (r->given_url.len == 0) {
 		error_set(&r->error, ERR_INVALID, "the database URL is empty");
 		error_hint(&r->error,
-			   "put postgresql://user:password@host/database where `database` points to");
+		           "put postgresql://user:password@host/database where `database` points to");
 		return ERR_INVALID;
 	}
 	clean_url(r);
@@ -291,7 +291,7 @@ static int locate(struct migrate_run *r, const struct pg_rows *found)
 		text_cleanz(a, sizeof(a), schema);
 		text_cleanz(b, sizeof(b), found->cell(found, 1, 0));
 		error_set(&r->error, ERR_CONFLICT, "more than one table of %s: in schema %s and in %s",
-			  r->priv->tool->title, a, b);
+		          r->priv->tool->title, a, b);
 		error_hint(&r->error, "set `schema`");
 		return ERR_CONFLICT;
 	}
@@ -309,7 +309,7 @@ static int copy_rows(struct migrate_run *r, const struct pg_rows *from)
 
 	if (from->n_rows > MIGRATIONS_MAX * 4)
 		return error_set(&r->error, ERR_NOMEM, "the migration table has more than %d rows",
-				 MIGRATIONS_MAX * 4);
+		                 MIGRATIONS_MAX * 4);
 	cells = arena_alloc(a, (size_t)MAX(1, from->n_rows * from->n_cols) * sizeof(*cells));
 	for (int i = 0; cells != NULL && i < from->n_rows * from->n_cols; i++) {
 		const char *cell = from->cell(from, i / from->n_cols, i % from->n_cols);
@@ -330,9 +330,9 @@ static void name_session(const struct pg_rows *rows, char *dst, size_t cap)
 	char raw[TEXT_LEN];
 
 	snprintf(raw, sizeof(raw), "%.100s%s%s%.80s at %.60s, pid %.12s%s", app != NULL ? app : "",
-		 app != NULL && app[0] != '\0' ? " (" : "", user != NULL && user[0] != '\0' ? "user " : "",
-		 user != NULL ? user : "", rows->cell(rows, 0, 4), rows->cell(rows, 0, 0),
-		 app != NULL && app[0] != '\0' ? ")" : "");
+	         app != NULL && app[0] != '\0' ? " (" : "", user != NULL && user[0] != '\0' ? "user " : "",
+	         user != NULL ? user : "", rows->cell(rows, 0, 4), rows->cell(rows, 0, 0),
+	         app != NULL && app[0] != '\0' ? ")" : "");
 	text_cleanz(dst, cap, raw);
 }
 
@@ -344,7 +344,7 @@ static void read_locks(struct migrate_run *r, const struct pg_rows *lock, const 
 		name_session(lock, who, sizeof(who));
 		r->job.works = true;
 		snprintf(r->job.lock_text, sizeof(r->job.lock_text), "%s holds %s's lock", who,
-			 r->priv->tool->title);
+		         r->priv->tool->title);
 	} else if (work->n_rows > 0) {
 		name_session(work, who, sizeof(who));
 		r->job.works = true;
@@ -463,7 +463,7 @@ static void judge_work(void *job)
 	r->set = r->priv->tool->judge(&r->job);
 	if (r->set == NULL || arena_failed(&r->job.arena)) {
 		error_set(&r->error, ERR_NOMEM, "more migrations than fit (%d), or out of memory",
-			  MIGRATIONS_MAX);
+		          MIGRATIONS_MAX);
 		return;
 	}
 	str_copy(r->set->lock_text, sizeof(r->set->lock_text), r->job.lock_text);
@@ -493,7 +493,7 @@ static void tree_work(void *job)
 		rc = tree_check(repo, &r->error);
 	else
 		rc = tree_read(&r->job.tree, &r->job.arena, repo, r->revision,
-			       jv_get_text(options, "path", tool->path), tool->want, &r->error);
+		               jv_get_text(options, "path", tool->path), tool->want, &r->error);
 	if (rc == 0 && !r->only_check)
 		rc = tool->read(&r->job, &r->error);
 	if (rc == 0 && arena_failed(&r->job.arena))
@@ -596,7 +596,7 @@ static void command_work(void *arg)
 	arena_init(&c->arena, CONFIG_BYTES_MAX);
 	fill_argv(c, jv_get(options, "command"), r->priv->tool->command);
 	c->env[0] = arena_printf(&c->arena, "%s=%s", jv_get_text(options, "env", "DATABASE_URL"),
-				 str_text(&r->given_url));
+	                         str_text(&r->given_url));
 	/* The folder it runs in was verified by digest: it must not grow __pycache__. */
 	c->env[1] = arena_strdup(&c->arena, "PYTHONDONTWRITEBYTECODE=1");
 	if (j->dir[0] != '\0')

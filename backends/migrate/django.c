@@ -64,8 +64,8 @@ static enum tree_want django_want(const char *path, bool is_dir)
 
 	if (is_dir)
 		return base[0] == '.' || strcmp(base, "node_modules") == 0 || strcmp(base, "__pycache__") == 0
-			   ? TREE_SKIP
-			   : TREE_LIST;
+		           ? TREE_SKIP
+		           : TREE_LIST;
 	if (!ends_with(base, ".py"))
 		return TREE_SKIP;
 	if (is_below(path, "migrations", &at_top) && !at_top)
@@ -134,14 +134,14 @@ static const char *user_app(struct migrate_job *j)
 		const struct tree_file *f = &j->tree.files[i];
 
 		if (f->bytes != NULL && (strncmp(base_name(f->path), "settings", 8) == 0 ||
-					 is_below(f->path, "settings", &at_top)))
+		                         is_below(f->path, "settings", &at_top)))
 			found = django_read_user_app(&j->arena, f->bytes, f->n);
 	}
 	return found != NULL ? found : "";
 }
 
 static void read_one(struct migrate_job *j, struct django_tree *code, const struct tree_file *f,
-		     const char *label, const char *user)
+                     const char *label, const char *user)
 {
 	struct django_file *d = &code->files[code->n];
 	const char *base = base_name(f->path);
@@ -257,7 +257,7 @@ static int64_t applied_at(const struct migrate_rows *rows, const struct django_f
 
 	for (int i = 0; i < rows->n_rows; i++) {
 		const struct django_key key = {migrate_cell(rows, i, COL_APP),
-					       migrate_cell(rows, i, COL_NAME)};
+		                               migrate_cell(rows, i, COL_NAME)};
 
 		if (django_key_cmp(&key, &f->key) == 0)
 			return migrate_cell_num(rows, i, COL_APPLIED);
@@ -275,14 +275,14 @@ static int add_orphans(struct migrate_job *j, const struct django_tree *code, st
 
 	for (int i = 0; i < j->rows.n_rows; i++) {
 		const struct django_key key = {migrate_cell(&j->rows, i, COL_APP),
-					       migrate_cell(&j->rows, i, COL_NAME)};
+		                               migrate_cell(&j->rows, i, COL_NAME)};
 		struct ladder_row *row = &rows[n];
 
 		if (is_known(code, &key))
 			continue;
 		*row = (struct ladder_row){.name = full_name(&j->arena, &key),
-					   .state = LADDER_DONE,
-					   .at_us = migrate_cell_num(&j->rows, i, COL_APPLIED)};
+		                           .state = LADDER_DONE,
+		                           .at_us = migrate_cell_num(&j->rows, i, COL_APPLIED)};
 		if (!app_in_tree(code, key.app)) {
 			row->external = true;
 		} else if (is_leftover(code, &key)) {
@@ -303,10 +303,10 @@ static struct migration_set *django_judge(struct migrate_job *j)
 	struct ladder_file *files = arena_alloc(&j->arena, (size_t)MAX(code->n, 1) * sizeof(*files));
 	struct ladder_row *rows = arena_alloc(&j->arena, (size_t)(n_rows + code->n + 1) * sizeof(*rows));
 	struct ladder in = {.tool = j->tool->name,
-			    .revision = j->tree.revision,
-			    .files = files,
-			    .rows = rows,
-			    .works = j->works};
+	                    .revision = j->tree.revision,
+	                    .files = files,
+	                    .rows = rows,
+	                    .works = j->works};
 	struct django_plan plan;
 	struct migration_set *set;
 
@@ -314,7 +314,7 @@ static struct migration_set *django_judge(struct migrate_job *j)
 		return NULL;
 	for (int i = 0; i < n_rows; i++)
 		keys[i] = (struct django_key){migrate_cell(&j->rows, i, COL_APP),
-					      migrate_cell(&j->rows, i, COL_NAME)};
+		                              migrate_cell(&j->rows, i, COL_NAME)};
 	if (!django_plan(&j->arena, code->files, code->n, keys, n_rows, &plan))
 		return NULL;
 	for (int i = 0; i < plan.n; i++) {
@@ -352,7 +352,7 @@ static const struct migrate_tool django = {
     .shape = "id,app,name,applied",
     .shape_columns = 4,
     .select =
-	"SELECT app, name, (extract(epoch FROM applied) * 1000000)::bigint FROM %s ORDER BY id LIMIT 20000",
+        "SELECT app, name, (extract(epoch FROM applied) * 1000000)::bigint FROM %s ORDER BY id LIMIT 20000",
     .want = django_want,
     .read = django_read,
     .judge = django_judge,
@@ -379,12 +379,12 @@ static void django_command(void *priv, const char *revision, const char *release
 
 const struct migrate_driver migrate_django = {
     .base = {.port = PORT_MIGRATE,
-	     .name = "django",
-	     .summary = "Django migrations on PostgreSQL",
-	     .options = options,
-	     .priv_size = sizeof(struct migrate_priv),
-	     .open = django_open,
-	     .check = django_check},
+             .name = "django",
+             .summary = "Django migrations on PostgreSQL",
+             .options = options,
+             .priv_size = sizeof(struct migrate_priv),
+             .open = django_open,
+             .check = django_check},
     .inspect = django_inspect,
     .command = django_command,
 };

@@ -32,7 +32,7 @@ struct django_file {
  * the swappable user model, "" where it is outside the tree.
  */
 void django_read_migration(struct arena *a, const char *src, size_t n, const char *user_app,
-			   struct django_file *f);
+                           struct django_file *f);
 
 /* The label that an apps.py gives its app, or otherwise (the folder's name). */
 const char *django_read_label(struct arena *a, const char *src, size_t n, const char *otherwise);
@@ -51,7 +51,7 @@ struct django_plan {
 
 /* False without memory. applied has n_applied keys. */
 bool django_plan(struct arena *a, const struct django_file *files, int n, const struct django_key *applied,
-		 int n_applied, struct django_plan *ret);
+                 int n_applied, struct django_plan *ret);
 
 int django_key_cmp(const struct django_key *a, const struct django_key *b);
 

@@ -339,7 +339,7 @@ static void visit(struct graph *g, int start, bool *seen, int *order, int *n_ord
 			if (stack.n + p->n + 1 > stack.cap) {
 				stack.cap = (stack.n + p->n + 1) * 2;
 				stack.items = arena_grow(g->a, stack.items, (size_t)stack.n,
-							 (size_t)stack.cap, sizeof(*stack.items));
+				                         (size_t)stack.cap, sizeof(*stack.items));
 			}
 			if (stack.items == NULL)
 				return;
@@ -444,7 +444,7 @@ static bool graph_init(struct graph *g, const struct django_key *applied)
 }
 
 bool django_plan(struct arena *a, const struct django_file *files, int n, const struct django_key *applied,
-		 int n_applied, struct django_plan *ret)
+                 int n_applied, struct django_plan *ret)
 {
 	struct graph g = {.a = a, .files = files, .n_files = n, .n_applied = n_applied};
 	bool *is_done = arena_alloc(a, (size_t)MAX(n, 1) * sizeof(*is_done)), *seen;

@@ -50,7 +50,7 @@ static int find_class(const struct py_token *t, int n, const char *name, const c
 			continue;
 		for (i += 2; i < n && !(t[i].depth == 0 && py_op(&t[i], ':')) && t[i].kind != PY_NEWLINE; i++)
 			fits |= base != NULL && t[i].kind == PY_NAME && t[i].n >= strlen(base) &&
-				memcmp(t[i].s + t[i].n - strlen(base), base, strlen(base)) == 0;
+			        memcmp(t[i].s + t[i].n - strlen(base), base, strlen(base)) == 0;
 		while (i < n && (py_op(&t[i], ':') || t[i].kind == PY_NEWLINE))
 			i++;
 		if (fits && i < n)
@@ -190,7 +190,7 @@ static bool is_graph_attribute(const struct py_token *t)
 static bool is_compound(const struct py_token *t)
 {
 	static const char *const words[] = {"if",   "for",  "while",  "try",    "with",
-					    "else", "elif", "except", "finally"};
+	                                    "else", "elif", "except", "finally"};
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (py_is(t, words[i]))
@@ -199,7 +199,7 @@ static bool is_compound(const struct py_token *t)
 }
 
 void django_read_migration(struct arena *a, const char *src, size_t n, const char *user_app,
-			   struct django_file *f)
+                           struct django_file *f)
 {
 	struct py_token *tokens = NULL;
 	struct source s = {.a = a, .user_app = user_app, .f = f};
@@ -264,7 +264,7 @@ const char *django_read_label(struct arena *a, const char *src, size_t n, const 
 			dot = strrchr(value, '.');
 			if (is_label || label[0] == '\0')
 				snprintf(label, sizeof(label), "%s",
-					 is_label || dot == NULL ? value : dot + 1);
+				         is_label || dot == NULL ? value : dot + 1);
 			if (is_label)
 				break;
 		}
@@ -384,14 +384,14 @@ static void add_field(const struct call *c)
 	text_argument(c, "name", 1, name, sizeof(name));
 	if (at < 0 || !read_call(c->s, at, &field))
 		lint_add(l, LINT_OPAQUE, false, false, "adds field %s.%s of a kind that cannot be read",
-			 model, name);
+		         model, name);
 	else if (call_is(&field, "ManyToManyField") || call_is(&field, "GenericForeignKey") ||
-		 call_is(&field, "GeneratedField") || argument_is(&field, "null", "True") ||
-		 argument(&field, "db_default", -1) >= 0 || call_ends(&field, "AutoField"))
+	         call_is(&field, "GeneratedField") || argument_is(&field, "null", "True") ||
+	         argument(&field, "db_default", -1) >= 0 || call_ends(&field, "AutoField"))
 		lint_add(l, LINT_EXPAND, false, false, "%s", "");
 	else
 		lint_add(l, LINT_CONTRACT, false, true,
-			 "adds required field %s.%s: rows that older code inserts will lack it", model, name);
+		         "adds required field %s.%s: rows that older code inserts will lack it", model, name);
 }
 
 static bool is_empty_literal(const struct py_token *t, int i)
@@ -451,7 +451,7 @@ static void field_operation(const struct call *c)
 		lint_add(l, LINT_CONTRACT, false, true, "renames field %s.%s", model, name);
 	else
 		lint_add(l, LINT_OPAQUE, false, false,
-			 "alters field %s.%s: cannot tell whether older code still fits", model, name);
+		         "alters field %s.%s: cannot tell whether older code still fits", model, name);
 }
 
 static void model_operation(const struct call *c)
@@ -477,24 +477,24 @@ static void model_operation(const struct call *c)
 static void operation(const struct call *c)
 {
 	static const char *const additive[] = {"CreateModel",
-					       "AddIndex",
-					       "AddIndexConcurrently",
-					       "RemoveIndex",
-					       "RemoveIndexConcurrently",
-					       "RenameIndex",
-					       "RemoveConstraint",
-					       "ValidateConstraint",
-					       "AddConstraintNotValid",
-					       "AlterIndexTogether",
-					       "AlterModelOptions",
-					       "AlterModelManagers",
-					       "AlterModelTableComment",
-					       "CreateCollation",
-					       "CreateExtension",
-					       NULL};
+	                                       "AddIndex",
+	                                       "AddIndexConcurrently",
+	                                       "RemoveIndex",
+	                                       "RemoveIndexConcurrently",
+	                                       "RenameIndex",
+	                                       "RemoveConstraint",
+	                                       "ValidateConstraint",
+	                                       "AddConstraintNotValid",
+	                                       "AlterIndexTogether",
+	                                       "AlterModelOptions",
+	                                       "AlterModelManagers",
+	                                       "AlterModelTableComment",
+	                                       "CreateCollation",
+	                                       "CreateExtension",
+	                                       NULL};
 	static const char *const of_field[] = {"RemoveField", "RenameField", "AlterField", NULL};
 	static const char *const of_model[] = {"DeleteModel", "RenameModel", "AlterModelTable",
-					       "AlterUniqueTogether", NULL};
+	                                       "AlterUniqueTogether", NULL};
 	struct lint *l = &c->s->f->lint;
 
 	if (call_is_one_of(c, additive) || call_ends(c, "Extension")) {
@@ -518,7 +518,7 @@ static void operation(const struct call *c)
 			read_operations(c->s, at);
 	} else {
 		lint_add(l, LINT_OPAQUE, false, false, "cannot judge operation %.*s",
-			 (int)MIN(c->name->n, (size_t)80), c->name->s);
+		         (int)MIN(c->name->n, (size_t)80), c->name->s);
 	}
 }
 

@@ -185,7 +185,7 @@ static int reduce_rows(struct migrate_job *j, struct ladder_row *rows)
 
 /* Applied with one of the accepted sums? */
 static bool row_matches(const struct migrate_job *j, const struct ladder_file *f,
-			const struct script_sums *sums)
+                        const struct script_sums *sums)
 {
 	for (int i = 0; i < j->rows.n_rows; i++) {
 		const char *stored = migrate_cell(&j->rows, i, COL_CHECKSUM);
@@ -199,7 +199,7 @@ static bool row_matches(const struct migrate_job *j, const struct ladder_file *f
 }
 
 static void judge_blocks(const struct migrate_job *j, const struct prisma_code *code,
-			 struct migration_set *set)
+                         struct migration_set *set)
 {
 	const char *failed = NULL;
 
@@ -209,13 +209,13 @@ static void judge_blocks(const struct migrate_job *j, const struct prisma_code *
 	set->blocked = true;
 	if (failed != NULL)
 		snprintf(set->block_text, sizeof(set->block_text),
-			 "P3009: %.150s failed; nothing runs until `prisma migrate resolve`", failed);
+		         "P3009: %.150s failed; nothing runs until `prisma migrate resolve`", failed);
 	else if (code->broken != NULL)
 		snprintf(set->block_text, sizeof(set->block_text),
-			 "P3015: folder %.150s has no migration.sql", code->broken);
+		         "P3015: folder %.150s has no migration.sql", code->broken);
 	else if (!j->has_table && j->schema_in_use)
 		snprintf(set->block_text, sizeof(set->block_text),
-			 "P3005: the schema is not empty and has no _prisma_migrations: it needs a baseline");
+		         "P3005: the schema is not empty and has no _prisma_migrations: it needs a baseline");
 	else
 		set->blocked = false;
 }
@@ -226,11 +226,11 @@ static struct migration_set *prisma_judge(struct migrate_job *j)
 	struct ladder_row *rows = arena_alloc(&j->arena, (size_t)MAX(j->rows.n_rows, 1) * sizeof(*rows));
 	struct migration_set *set;
 	struct ladder in = {.tool = j->tool->name,
-			    .revision = j->tree.revision,
-			    .files = code->files,
-			    .n_files = code->n,
-			    .by_name = true,
-			    .works = j->works};
+	                    .revision = j->tree.revision,
+	                    .files = code->files,
+	                    .n_files = code->n,
+	                    .by_name = true,
+	                    .works = j->works};
 
 	if (rows == NULL)
 		return NULL;
@@ -255,9 +255,9 @@ static const struct migrate_tool prisma = {
     .shape = "migration_name,applied_steps_count",
     /* Order by bytes, whatever the database's collation. */
     .select = "SELECT migration_name, checksum, (extract(epoch FROM finished_at) * 1000000)::bigint,"
-	      " (extract(epoch FROM rolled_back_at) * 1000000)::bigint,"
-	      " (extract(epoch FROM started_at) * 1000000)::bigint, left(logs, 1000) FROM %s"
-	      " ORDER BY migration_name COLLATE \"C\", started_at LIMIT 20000",
+              " (extract(epoch FROM rolled_back_at) * 1000000)::bigint,"
+              " (extract(epoch FROM started_at) * 1000000)::bigint, left(logs, 1000) FROM %s"
+              " ORDER BY migration_name COLLATE \"C\", started_at LIMIT 20000",
     .lock_key = PRISMA_LOCK,
     .want = prisma_want,
     .read = prisma_read,
@@ -285,12 +285,12 @@ static void prisma_command(void *priv, const char *revision, const char *release
 
 const struct migrate_driver migrate_prisma = {
     .base = {.port = PORT_MIGRATE,
-	     .name = "prisma",
-	     .summary = "Prisma Migrate on PostgreSQL",
-	     .options = options,
-	     .priv_size = sizeof(struct migrate_priv),
-	     .open = prisma_open,
-	     .check = prisma_check},
+             .name = "prisma",
+             .summary = "Prisma Migrate on PostgreSQL",
+             .options = options,
+             .priv_size = sizeof(struct migrate_priv),
+             .open = prisma_open,
+             .check = prisma_check},
     .inspect = prisma_inspect,
     .command = prisma_command,
 };

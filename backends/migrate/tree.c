@@ -61,14 +61,14 @@ static bool is_plain_revision(const char *s)
 }
 
 static int find_tree(git_repository *repo, const char *name, const char *revision, struct tree *t,
-		     git_tree **ret, struct error *e)
+                     git_tree **ret, struct error *e)
 {
 	git_object *found = NULL, *commit = NULL;
 	int rc;
 
 	if (!is_plain_revision(revision))
 		return error_set(e, ERR_INVALID, "not a revision: \"%.60s\"",
-				 text_is_clean(revision, strlen(revision)) ? revision : "?");
+		                 text_is_clean(revision, strlen(revision)) ? revision : "?");
 	rc = git_revparse_single(&found, repo, revision);
 	if (rc == 0)
 		rc = git_object_peel(&commit, found, GIT_OBJECT_COMMIT);
@@ -90,7 +90,7 @@ static int find_tree(git_repository *repo, const char *name, const char *revisio
 }
 
 static int enter_folder(git_repository *repo, git_tree **tree, const char *folder, const char *revision,
-			struct error *e)
+                        struct error *e)
 {
 	git_tree_entry *entry = NULL;
 	git_tree *below = NULL;
@@ -152,7 +152,7 @@ static int read_blob(struct reading *r, struct tree_file *f, const git_oid *id)
 	git_odb_free(odb);
 	if (n > TREE_FILE_MAX || r->bytes + n > TREE_BYTES_MAX)
 		return error_set(r->e, ERR_NOMEM, "migration files are larger than %d MiB",
-				 TREE_FILE_MAX / (1024 * 1024));
+		                 TREE_FILE_MAX / (1024 * 1024));
 	if (git_blob_lookup(&blob, r->repo, id) != 0)
 		return git_failed(r->e, ERR_CORRUPT, "cannot read", f->path);
 	n = (size_t)git_blob_rawsize(blob);
@@ -182,7 +182,7 @@ static int walk(struct reading *r, git_tree *tree, const char *prefix, int depth
 		if (!is_dir && mode != GIT_FILEMODE_BLOB && mode != GIT_FILEMODE_BLOB_EXECUTABLE)
 			continue;
 		n = snprintf(path, sizeof(path), "%s%s%s", prefix, prefix[0] != '\0' ? "/" : "",
-			     git_tree_entry_name(entry));
+		             git_tree_entry_name(entry));
 		if (n < 0 || (size_t)n >= sizeof(path))
 			continue;
 		want = r->want(path, is_dir);
@@ -206,7 +206,7 @@ static int walk(struct reading *r, git_tree *tree, const char *prefix, int depth
 }
 
 int tree_read(struct tree *t, struct arena *a, const char *repo, const char *revision, const char *folder,
-	      enum tree_want (*want)(const char *path, bool is_dir), struct error *e)
+              enum tree_want (*want)(const char *path, bool is_dir), struct error *e)
 {
 	struct reading r = {.t = t, .a = a, .want = want, .e = e};
 	git_tree *tree = NULL;

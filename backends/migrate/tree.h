@@ -33,7 +33,7 @@ struct tree {
  * or folder, with a hint.
  */
 int tree_read(struct tree *t, struct arena *a, const char *repo, const char *revision, const char *folder,
-	      enum tree_want (*want)(const char *path, bool is_dir), struct error *e) MUST_CHECK;
+              enum tree_want (*want)(const char *path, bool is_dir), struct error *e) MUST_CHECK;
 
 /* Can the repository be opened at all? */
 int tree_check(const char *repo, struct error *e) MUST_CHECK;

@@ -31,7 +31,7 @@ static int blob_path(const char *dir, const char *digest, char path[PATH_LEN], s
 {
 	if (!oci_is_digest(digest))
 		return error_set(e, ERR_INVALID, "%.80s is not a sha256 digest",
-				 digest != NULL ? digest : "nothing");
+		                 digest != NULL ? digest : "nothing");
 	if (snprintf(path, PATH_LEN, "%s/blobs/sha256/%s", dir, digest + 7) >= PATH_LEN)
 		return error_set(e, ERR_NOMEM, "the path of the registry is too long");
 	return ERR_OK;
@@ -68,7 +68,7 @@ static int blob_open(const char *dir, const char *digest, int64_t size, int *ret
 	if (size >= 0 && st.st_size != size) {
 		close(fd);
 		error_set(e, ERR_CORRUPT, "blob %s has %lld bytes, its manifest says %lld", digest,
-			  (long long)st.st_size, (long long)size);
+		          (long long)st.st_size, (long long)size);
 		error_hint(e, "push the image again: its bytes in the registry were changed");
 		return ERR_CORRUPT;
 	}
@@ -111,7 +111,7 @@ static int blob_read(const char *dir, const char *digest, int64_t size, struct s
 }
 
 static int blob_json(const char *dir, const char *digest, int64_t size, struct arena *a, struct jv **ret,
-		     int64_t *ret_size, struct error *e)
+                     int64_t *ret_size, struct error *e)
 {
 	struct error why;
 	struct str bytes;
@@ -169,7 +169,7 @@ static bool media_is(const struct jv *v, const char *oci, const char *docker)
 static bool is_index(const struct jv *v)
 {
 	return media_is(v, "application/vnd.oci.image.index.v1+json",
-			"application/vnd.docker.distribution.manifest.list.v2+json");
+	                "application/vnd.docker.distribution.manifest.list.v2+json");
 }
 
 static int index_refused(struct error *e, const char *digest)
@@ -180,7 +180,7 @@ static int index_refused(struct error *e, const char *digest)
 }
 
 static int layer_read(const struct jv *v, int i, const struct jv *diff_ids, struct oci_layer *layer,
-		      struct error *e)
+                      struct error *e)
 {
 	const char *digest = jv_get_text(v, "digest", ""), *type = jv_get_text(v, "mediaType", "");
 	const char *diff_id = jv_text(jv_at(diff_ids, (size_t)i), "");
@@ -190,12 +190,12 @@ static int layer_read(const struct jv *v, int i, const struct jv *diff_ids, stru
 	layer->size_bytes = jv_get_num(v, "size", -1);
 	if (layer->size_bytes < 0 || layer->size_bytes > BLOB_MAX)
 		return error_set(e, ERR_INVALID, "layer %s: its size is missing or over %lld MiB", digest,
-				 BLOB_MAX >> 20);
+		                 BLOB_MAX >> 20);
 	if (media_is(v, "application/vnd.oci.image.layer.v1.tar+gzip",
-		     "application/vnd.docker.image.rootfs.diff.tar.gzip")) {
+	             "application/vnd.docker.image.rootfs.diff.tar.gzip")) {
 		layer->gzip = true;
 	} else if (!media_is(v, "application/vnd.oci.image.layer.v1.tar",
-			     "application/vnd.docker.image.rootfs.diff.tar")) {
+	                     "application/vnd.docker.image.rootfs.diff.tar")) {
 		char clean[NAME_LEN * 2];
 
 		text_cleanz(clean, sizeof(clean), type);
@@ -218,7 +218,7 @@ static const char *fact(const struct jv *config, const struct jv *manifest, cons
 }
 
 static void release_fill(struct image *image, const char *digest, const char *ref_name,
-			 const struct jv *config, const struct jv *manifest)
+                         const struct jv *config, const struct jv *manifest)
 {
 	struct release *r = &image->release;
 	const char *version = fact(config, manifest, LABEL("version"));
@@ -238,7 +238,7 @@ static void release_fill(struct image *image, const char *digest, const char *re
 }
 
 int oci_image_read(const char *dir, const char *digest, const char *ref_name, struct oci_image *ret,
-		   struct error *e)
+                   struct error *e)
 {
 	struct arena a;
 	struct jv *manifest = NULL, *config = NULL;
@@ -259,22 +259,22 @@ int oci_image_read(const char *dir, const char *digest, const char *ref_name, st
 	if (jv_get_num(manifest, "schemaVersion", 0) != 2 || jv_type(desc) != JV_OBJ ||
 	    jv_type(layers) != JV_ARR || jv_get_num(desc, "size", -1) < 0) {
 		rc = error_set(e, ERR_INVALID, "manifest %s: not schemaVersion 2 with config and layers",
-			       digest);
+		               digest);
 		goto out;
 	}
 	if (jv_len(layers) == 0 || jv_len(layers) > LAYERS_MAX) {
 		rc = error_set(e, ERR_INVALID, "manifest %s has %zu layers, 1 to %d are read", digest,
-			       jv_len(layers), LAYERS_MAX);
+		               jv_len(layers), LAYERS_MAX);
 		goto out;
 	}
 	rc = blob_json(dir, jv_get_text(desc, "digest", ""), jv_get_num(desc, "size", -1), &a, &config,
-		       &n_config, e);
+	               &n_config, e);
 	if (rc != ERR_OK)
 		goto out;
 	diff_ids = jv_get(jv_get(config, "rootfs"), "diff_ids");
 	if (jv_len(diff_ids) != jv_len(layers)) {
 		rc = error_set(e, ERR_INVALID, "image %s: its config names %zu layers, its manifest %zu",
-			       digest, jv_len(diff_ids), jv_len(layers));
+		               digest, jv_len(diff_ids), jv_len(layers));
 		goto out;
 	}
 	ret->image.size_bytes = n_manifest + n_config;
@@ -292,7 +292,7 @@ out:
 }
 
 int oci_index_walk(const char *dir, bool (*fn)(void *ctx, const char *digest, const char *ref_name),
-		   void *ctx, struct error *e)
+                   void *ctx, struct error *e)
 {
 	char path[PATH_LEN];
 	struct arena a;
@@ -315,7 +315,7 @@ int oci_index_walk(const char *dir, bool (*fn)(void *ctx, const char *digest, co
 	list = jv_get(v, "manifests");
 	if (rc == ERR_OK && (jv_get_num(v, "schemaVersion", 0) != 2 || jv_type(list) != JV_ARR)) {
 		rc = error_set(e, ERR_INVALID,
-			       "not an index: schemaVersion 2 and a list of manifests are missing");
+		               "not an index: schemaVersion 2 and a list of manifests are missing");
 		error_at(e, path, 0, 0);
 	}
 	for (size_t i = 0; rc == ERR_OK && i < jv_len(list); i++) {
@@ -349,7 +349,7 @@ static int plain_push(struct reading *r, const void *bytes, size_t n, struct err
 	r->n_plain += (int64_t)n;
 	if (r->n_plain > UNPACKED_MAX)
 		return error_set(e, ERR_INVALID, "layer %s unpacks to more than %lld MiB", r->layer->digest,
-				 UNPACKED_MAX >> 20);
+		                 UNPACKED_MAX >> 20);
 	sha256_add(r->plain, bytes, n);
 	return tar_push(r->tar, bytes, n, e);
 }
@@ -404,7 +404,7 @@ static int reading_end(struct reading *r, struct error *e)
 	r->plain = NULL;
 	if (strcmp(hex, r->layer->diff_id + 7) != 0)
 		return corrupt(e, r->layer->digest,
-			       "its content is not the one that the image's config names");
+		               "its content is not the one that the image's config names");
 	return tar_end(r->tar, e);
 }
 
@@ -420,7 +420,7 @@ static void reading_release(struct reading *r)
 
 /* Reads a layer once; tar may be NULL. */
 static int layer_stream(const char *dir, const struct oci_layer *layer, struct tar *tar, const struct op *op,
-			struct error *e)
+                        struct error *e)
 {
 	struct reading r = {.layer = layer, .op = op, .tar = tar};
 	int fd, rc = blob_open(dir, layer->digest, layer->size_bytes, &fd, e);
@@ -456,7 +456,7 @@ int oci_layer_check(const char *dir, const struct oci_layer *layer, const struct
 }
 
 static int layer_unpack(const char *dir, const struct oci_layer *layer, const struct tar_sink *sink,
-			struct tar_budget *budget, const struct op *op, struct error *e)
+                        struct tar_budget *budget, const struct op *op, struct error *e)
 {
 	struct tar *tar = tar_new(sink, budget);
 	int rc;
@@ -469,7 +469,7 @@ static int layer_unpack(const char *dir, const struct oci_layer *layer, const st
 }
 
 int oci_unpack(const char *dir, const struct oci_image *image, const char *dest, const struct op *op,
-	       struct error *e)
+               struct error *e)
 {
 	struct tar_budget content = {TAR_ENTRIES_MAX, UNPACKED_MAX};
 	struct unpack *u = unpack_new(dest, e);

@@ -29,21 +29,21 @@ int oci_check(const char *dir, struct error *e) MUST_CHECK;
 
 /* Reads manifest and config of the image; fills all but the tag, which falls back to ref_name (may be NULL). */
 int oci_image_read(const char *dir, const char *digest, const char *ref_name, struct oci_image *ret,
-		   struct error *e) MUST_CHECK;
+                   struct error *e) MUST_CHECK;
 
 /* Hashes one layer and compares size and digest; stops early with ERR_CANCELLED once op is cancelled. */
 int oci_layer_check(const char *dir, const struct oci_layer *layer, const struct op *op,
-		    struct error *e) MUST_CHECK;
+                    struct error *e) MUST_CHECK;
 
 /* Calls fn for each entry of index.json, in its order and unchecked; ref_name may be "". fn returns false to stop. */
 int oci_index_walk(const char *dir, bool (*fn)(void *ctx, const char *digest, const char *ref_name),
-		   void *ctx, struct error *e) MUST_CHECK;
+                   void *ctx, struct error *e) MUST_CHECK;
 
 /*
  * Unpacks all layers into the existing empty folder dest, hashing again on the way: on ERR_CORRUPT nothing of dest
  * may be used.
  */
 int oci_unpack(const char *dir, const struct oci_image *image, const char *dest, const struct op *op,
-	       struct error *e) MUST_CHECK;
+               struct error *e) MUST_CHECK;
 
 #endif

@@ -55,9 +55,9 @@ static void start(struct priv *priv, void (*run)(void *), const char *digest, co
 	if (dest != NULL && !str_copy(job->dest, sizeof(job->dest), dest)) {
 		free(job);
 		op_done(op,
-			answer_make(OUTCOME_ERRORED, SOURCE,
-				    "the folder to unpack into has a name that is too long"),
-			NULL, NULL);
+		        answer_make(OUTCOME_ERRORED, SOURCE,
+		                    "the folder to unpack into has a name that is too long"),
+		        NULL, NULL);
 		return;
 	}
 	answer_run(priv->loop, &job->base);
@@ -137,7 +137,7 @@ static void list_run(void *arg)
 		if (list.n_bad > 0)
 			job->base.outcome =
 			    answer_make(OUTCOME_OK, SOURCE, "%d of %d images cannot be used: %s", list.n_bad,
-					list.n_all, list.first_bad);
+			                list.n_all, list.first_bad);
 		job->base.result = ret;
 		job->base.free_result = release_list_free;
 	}
@@ -329,15 +329,15 @@ static const struct option_desc options[] = {
 
 const struct registry_driver registry_oci_layout = {
     .base =
-	{
-	    .port = PORT_REGISTRY,
-	    .name = "oci-layout",
-	    .summary = "images in an OCI image layout on disk, every byte verified",
-	    .options = options,
-	    .priv_size = sizeof(struct priv),
-	    .open = layout_open,
-	    .check = layout_check,
-	},
+        {
+            .port = PORT_REGISTRY,
+            .name = "oci-layout",
+            .summary = "images in an OCI image layout on disk, every byte verified",
+            .options = options,
+            .priv_size = sizeof(struct priv),
+            .open = layout_open,
+            .check = layout_check,
+        },
     .list = layout_list,
     .verify = layout_verify,
     .fetch = layout_fetch,

@@ -311,7 +311,7 @@ static int entry_start(struct tar *t, struct error *e)
 	}
 	if ((t->budget->bytes -= entry->size_bytes) < 0) {
 		rc = error_set(e, ERR_INVALID, "layer refused: unpacks to more than %lld MiB",
-			       UNPACKED_MAX >> 20);
+		               UNPACKED_MAX >> 20);
 		goto out;
 	}
 	t->have_path = t->have_target = t->have_size = false;
@@ -404,7 +404,7 @@ static int extra_done(struct tar *t, struct error *e)
 	if (t->extra_type == 'g') {
 		if (t->have_path || t->have_target || t->have_size)
 			return error_set(e, ERR_INVALID,
-					 "layer refused: a global pax header that names an entry");
+			                 "layer refused: a global pax header that names an entry");
 	}
 	return ERR_OK;
 }
@@ -424,7 +424,7 @@ static int header_done(struct tar *t, struct error *e)
 		return error_set(e, ERR_INVALID, "layer refused: an entry behind the end of the archive");
 	if (memcmp(t->block + AT_MAGIC, "ustar", 5) != 0 || !checksum_holds(t->block))
 		return error_set(e, ERR_INVALID,
-				 "layer refused: not a tar header (magic or checksum is wrong)");
+		                 "layer refused: not a tar header (magic or checksum is wrong)");
 	type = (char)t->block[AT_TYPE];
 	if (type != 'x' && type != 'g' && type != 'L' && type != 'K')
 		return entry_start(t, e);
@@ -488,7 +488,7 @@ int tar_push(struct tar *t, const void *bytes, size_t n, struct error *e)
 				;
 			if (used < n)
 				return error_set(e, ERR_INVALID,
-						 "layer refused: bytes behind the end of the archive");
+				                 "layer refused: bytes behind the end of the archive");
 			break;
 		}
 		p += used;

@@ -29,7 +29,7 @@ static int fail(struct error *e, const char *path, const char *what)
 	text_cleanz(clean, sizeof(clean), path);
 	if (err == ELOOP || err == ENOTDIR)
 		return error_set(e, ERR_INVALID,
-				 "layer refused: %s: a path that goes through a link or a file", clean);
+		                 "layer refused: %s: a path that goes through a link or a file", clean);
 	return error_set(e, ERR_IO, "%s %s: %s", what, clean, strerror(err));
 }
 
@@ -195,7 +195,7 @@ static int content_entry(void *ctx, const struct tar_entry *entry, struct error 
 		rc = tree_remove(dir, name, 0);
 		if (rc == 0 && entry->kind == TAR_FILE) {
 			u->file = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-					 entry->executable ? 0755 : 0644);
+			                 entry->executable ? 0755 : 0644);
 			rc = u->file >= 0 ? 0 : -1;
 			str_copy(u->path, sizeof(u->path), entry->path);
 		} else if (rc == 0) {

@@ -111,7 +111,7 @@ static struct outcome check_work(struct db *d, struct job *j)
 }
 
 static void read_start(void *priv, struct op *op, struct outcome (*work)(struct db *, struct job *),
-		       void (*free_result)(void *), int64_t n, int limit)
+                       void (*free_result)(void *), int64_t n, int limit)
 {
 	struct job *j = job_new(priv, op, false, work);
 
@@ -154,8 +154,8 @@ static struct outcome seen_put_work(struct db *d, struct job *j)
 	}
 	sqlite3_finalize(st);
 	return rc == SQLITE_DONE
-		   ? outcome_ok()
-		   : answer_make(OUTCOME_ERRORED, source, "not remembered: %s", sqlite3_errstr(rc));
+	           ? outcome_ok()
+	           : answer_make(OUTCOME_ERRORED, source, "not remembered: %s", sqlite3_errstr(rc));
 }
 
 static void store_observe_put(void *priv, const char *key, int64_t at_us, const char *json, struct op *op)
@@ -196,7 +196,7 @@ static struct outcome mark_work(struct db *d, struct job *j)
 			return db_failed(d, rc);
 	}
 	return done_or(d, audit_write(d, j->operators[0], "demo", "", "",
-				      "a demo's store, its operators may act for each other"));
+	                              "a demo's store, its operators may act for each other"));
 }
 
 static void store_mark_demo(void *priv, const char *const *operators, int n, struct op *op)
@@ -279,7 +279,7 @@ static void look_again(struct store *s)
 	if (s->on_change == NULL || s->settle != NULL || s->looks <= 0)
 		return;
 	s->settle = loop_timer(s->loop, (WATCH_SETTLE_MS * US_PER_MS) << (2 * (WATCH_LOOKS - s->looks)), 0,
-			       on_settled, s);
+	                       on_settled, s);
 	s->looks--;
 }
 
@@ -434,13 +434,13 @@ static const struct option_desc options[] = {
 
 const struct store_driver store_sqlite = {
     .base = {.port = PORT_STORE,
-	     .name = "sqlite",
-	     .summary = "a file on this host, for one person or one demo",
-	     .options = options,
-	     .priv_size = sizeof(struct store),
-	     .open = store_open,
-	     .close = store_close,
-	     .check = store_check},
+             .name = "sqlite",
+             .summary = "a file on this host, for one person or one demo",
+             .options = options,
+             .priv_size = sizeof(struct store),
+             .open = store_open,
+             .close = store_close,
+             .check = store_check},
     .snapshot = store_snapshot,
     .plan_put = sqlite_plan_put,
     .plan_get = sqlite_plan_get,

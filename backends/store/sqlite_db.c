@@ -44,7 +44,7 @@ struct outcome db_failed(struct db *d, int rc)
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 		o = answer_make(OUTCOME_ERRORED, source,
-				"another process keeps the store locked: nothing was saved");
+		                "another process keeps the store locked: nothing was saved");
 		answer_hint(&o, "find it with: fuser %s; then try again", d->path);
 		return o;
 	case SQLITE_FULL:
@@ -68,17 +68,17 @@ struct outcome db_failed(struct db *d, int rc)
 	case SQLITE_IOERR:
 		if (rc == SQLITE_IOERR_FSYNC || rc == SQLITE_IOERR_DIR_FSYNC) {
 			o = answer_make(OUTCOME_UNKNOWN, source,
-					"the disk did not confirm a write: it may or may not be saved");
+			                "the disk did not confirm a write: it may or may not be saved");
 		} else {
 			o = answer_make(OUTCOME_ERRORED, source,
-					"the store's disk refused a write: nothing was saved");
+			                "the store's disk refused a write: nothing was saved");
 		}
 		answer_hint(&o, "check the disk and its free space below %s", d->path);
 		return o;
 	default: break;
 	}
 	o = answer_make(OUTCOME_ERRORED, source, "%s: nothing was saved",
-			d->main != NULL ? sqlite3_errmsg(d->main) : sqlite3_errstr(rc));
+	                d->main != NULL ? sqlite3_errmsg(d->main) : sqlite3_errstr(rc));
 	answer_hint(&o, "run: towpath check");
 	return o;
 }
@@ -112,8 +112,8 @@ static int bind_all(sqlite3_stmt *st, const char *types, va_list ap)
 
 	for (int i = 0; types[i] != '\0' && rc == SQLITE_OK; i++)
 		rc = types[i] == 's'
-			 ? sqlite3_bind_text(st, i + 1, va_arg(ap, const char *), -1, SQLITE_TRANSIENT)
-			 : sqlite3_bind_int64(st, i + 1, va_arg(ap, int64_t));
+		         ? sqlite3_bind_text(st, i + 1, va_arg(ap, const char *), -1, SQLITE_TRANSIENT)
+		         : sqlite3_bind_int64(st, i + 1, va_arg(ap, int64_t));
 	return rc;
 }
 
@@ -244,9 +244,9 @@ static struct outcome file_prepare(struct db *d)
 	} else if (errno != EEXIST) {
 		o = answer_make(OUTCOME_ERRORED, source, "cannot make %s: %s", d->path, strerror(errno));
 		answer_hint(&o,
-			    errno == ENOSPC || errno == EFBIG ? "make room on the disk"
-							      : "check the owner and the mode of %s",
-			    dir);
+		            errno == ENOSPC || errno == EFBIG ? "make room on the disk"
+		                                              : "check the owner and the mode of %s",
+		            dir);
 		return o;
 	}
 	if (lstat(d->path, &st) != 0 || !S_ISREG(st.st_mode)) {
@@ -291,7 +291,7 @@ static struct outcome schema_prepare(struct db *d)
 	if (version > SCHEMA_VERSION) {
 		db_rollback(d);
 		o = answer_make(OUTCOME_ERRORED, source, "the store is of schema %lld, this program knows %d",
-				(long long)version, SCHEMA_VERSION);
+		                (long long)version, SCHEMA_VERSION);
 		answer_hint(&o, "use the newer towpath that made it");
 		return o;
 	}
@@ -306,7 +306,7 @@ static struct outcome schema_prepare(struct db *d)
 		return o;
 	}
 	snprintf(stamp, sizeof(stamp), "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID,
-		 SCHEMA_VERSION);
+	         SCHEMA_VERSION);
 	rc =
 	    sql == NULL ? SQLITE_INTERNAL : sqlite3_exec(d->main, (const char *)sql->bytes, NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
@@ -356,9 +356,9 @@ struct outcome db_open(struct db *d)
 	}
 	if (rc == SQLITE_OK) {
 		rc = sqlite3_exec(d->main,
-				  "PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF;"
-				  "PRAGMA cell_size_check=ON; PRAGMA journal_size_limit=4194304",
-				  NULL, NULL, NULL);
+		                  "PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF;"
+		                  "PRAGMA cell_size_check=ON; PRAGMA journal_size_limit=4194304",
+		                  NULL, NULL, NULL);
 	}
 	if (rc == SQLITE_OK)
 		o = schema_prepare(d);
@@ -432,7 +432,7 @@ bool db_changed(struct db *d)
 /* --- audit ------------------------------------------------------------------------------------ */
 
 struct audit_row audit_make(const struct db *d, const char *actor, const char *verb, const char *target,
-			    const char *result, const char *text)
+                            const char *result, const char *text)
 {
 	struct audit_row row = {0};
 
@@ -466,8 +466,8 @@ int db_audit(struct db *d, struct audit_row *row)
 	if (row->hash[0] == '\0')
 		return SQLITE_NOMEM;
 	rc = db_run(d, "INSERT INTO audit VALUES(?,?,?,?,?,?,?,?,?,?)", "iissssssss", row->seq, row->at_us,
-		    row->actor, row->host, row->verb, row->target, row->result, row->text, row->prev,
-		    row->hash);
+	            row->actor, row->host, row->verb, row->target, row->result, row->text, row->prev,
+	            row->hash);
 	if (rc != SQLITE_DONE)
 		return rc;
 	snprintf(head, sizeof(head), "%lld %s", (long long)row->seq, row->hash);

@@ -53,7 +53,7 @@ struct outcome db_failed(struct db *d, int rc);
 /* Appends to the chain, inside the transaction; the row's seq, time, prev and hash are filled. */
 int db_audit(struct db *d, struct audit_row *row);
 struct audit_row audit_make(const struct db *d, const char *actor, const char *verb, const char *target,
-			    const char *result, const char *text);
+                            const char *result, const char *text);
 
 /* True when anybody changed the store since the last call. */
 bool db_changed(struct db *d);

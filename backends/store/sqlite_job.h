@@ -45,7 +45,7 @@ struct job {
 
 /* A job for op; NULL when the op was answered already. writes: it runs in a transaction of its own. */
 struct job *job_new(void *priv, struct op *op, bool writes,
-		    struct outcome (*work)(struct db *, struct job *));
+                    struct outcome (*work)(struct db *, struct job *));
 void job_start(struct job *j);
 void job_free(struct job *j);
 
@@ -53,7 +53,7 @@ void job_free(struct job *j);
 struct outcome done_or(struct db *d, int rc);
 /* A row of the chain in one call. SQLITE_OK or an error. */
 int audit_write(struct db *d, const char *actor, const char *verb, const char *target, const char *result,
-		const char *text);
+                const char *text);
 
 /* The slots that write (sqlite_write.c), and two that read one row. */
 void sqlite_plan_put(void *priv, const struct plan *p, const char *actor, struct op *op);
@@ -64,9 +64,9 @@ void sqlite_lease_claim(void *priv, const struct lease *want, bool force, struct
 void sqlite_lease_renew(void *priv, const char *key, int64_t epoch, struct op *op);
 void sqlite_lease_release(void *priv, const char *key, int64_t epoch, struct op *op);
 void sqlite_step_intent(void *priv, const struct rollout *r, int step, const char *child, int64_t epoch,
-			struct op *op);
+                        struct op *op);
 void sqlite_step_result(void *priv, const struct rollout *r, int step, const struct outcome *o, int64_t epoch,
-			struct op *op);
+                        struct op *op);
 void sqlite_rollout_write(void *priv, const struct rollout *r, int64_t epoch, struct op *op);
 void sqlite_deploy_note(void *priv, const struct deploy_row *row, struct op *op);
 void sqlite_decide(void *priv, const struct decision *x, struct op *op);

@@ -75,7 +75,7 @@ static int rollout_overlay(struct db *d, struct rollout *r)
 		r->orphaned = r->state != ROLLOUT_PLANNED || db_wall_us() - r->created_us > start_grace_us;
 	}
 	st = db_query(d, &rc, "SELECT kind FROM decisions WHERE rollout = ? AND seq > ? ORDER BY seq", "si",
-		      r->id, r->seen_seq);
+	              r->id, r->seen_seq);
 	while (st != NULL && rc == SQLITE_ROW) {
 		db_text(st, 0, kind, sizeof(kind));
 		flags_overlay(r, kind);
@@ -108,10 +108,10 @@ struct outcome read_rollout(struct db *d, const char *id, void **ret)
 
 	if (st == NULL)
 		return rc == SQLITE_DONE ? answer_make(OUTCOME_FAILED, "store", "there is no rollout %s", id)
-					 : db_failed(d, rc);
+		                         : db_failed(d, rc);
 	r = calloc(1, sizeof(*r));
 	rc = r == NULL ? error_set(&e, ERR_NOMEM, "out of memory")
-		       : rollout_parse((const char *)sqlite3_column_text(st, 0), r, &e);
+	               : rollout_parse((const char *)sqlite3_column_text(st, 0), r, &e);
 	db_done(st);
 	if (rc != 0) {
 		free(r);
@@ -132,7 +132,7 @@ static int read_rollouts(struct db *d, struct store_snapshot *s)
 	struct error e;
 	sqlite3_stmt *st =
 	    db_query(d, &rc, "SELECT json FROM rollouts ORDER BY live DESC, created_us DESC LIMIT ?", "i",
-		     (int64_t)ROLLOUTS_MAX);
+	             (int64_t)ROLLOUTS_MAX);
 
 	while (st != NULL && rc == SQLITE_ROW) {
 		if (!grow((void **)&s->rollouts, s->n_rollouts, &cap, sizeof(*s->rollouts))) {
@@ -140,7 +140,7 @@ static int read_rollouts(struct db *d, struct store_snapshot *s)
 			return SQLITE_NOMEM;
 		}
 		if (rollout_parse((const char *)sqlite3_column_text(st, 0), &s->rollouts[s->n_rollouts],
-				  &e) == 0)
+		                  &e) == 0)
 			s->n_rollouts++;
 		rc = sqlite3_step(st);
 	}
@@ -256,7 +256,7 @@ static int read_plans(struct db *d, struct store_snapshot *s)
 static int read_smokes(struct db *d, struct store_snapshot *s)
 {
 	static const char sql[] = "SELECT json FROM smokes WHERE seq IN (SELECT max(seq) FROM smokes"
-				  " GROUP BY suite, service, env, digest) ORDER BY seq DESC LIMIT ?";
+	                          " GROUP BY suite, service, env, digest) ORDER BY seq DESC LIMIT ?";
 	int cap = 0, rc;
 	sqlite3_stmt *st = db_query(d, &rc, sql, "i", (int64_t)SMOKES_MAX);
 
@@ -371,8 +371,8 @@ struct outcome read_plan(struct db *d, const char *digest, void **ret)
 
 	if (st == NULL)
 		return rc == SQLITE_DONE
-			   ? answer_make(OUTCOME_FAILED, "store", "there is no plan %.20s", digest)
-			   : db_failed(d, rc);
+		           ? answer_make(OUTCOME_FAILED, "store", "there is no plan %.20s", digest)
+		           : db_failed(d, rc);
 	*ret = strdup((const char *)sqlite3_column_text(st, 0));
 	db_done(st);
 	return *ret != NULL ? outcome_ok() : answer_make(OUTCOME_ERRORED, "store", "out of memory");
@@ -389,7 +389,7 @@ static void raw_text(sqlite3_stmt *st, int col, char *dst, size_t cap)
 }
 
 static void audit_from_row(sqlite3_stmt *st, struct audit_row *row,
-			   void (*text)(sqlite3_stmt *st, int col, char *dst, size_t cap))
+                           void (*text)(sqlite3_stmt *st, int col, char *dst, size_t cap))
 {
 	memset(row, 0, sizeof(*row));
 	row->seq = sqlite3_column_int64(st, 0);
@@ -413,7 +413,7 @@ struct outcome read_history(struct db *d, int64_t before_seq, int limit, void **
 	if (page == NULL)
 		return answer_make(OUTCOME_ERRORED, "store", "out of memory");
 	st = db_query(d, &rc, "SELECT * FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?", "ii",
-		      before_seq > 0 ? before_seq : INT64_MAX, (int64_t)CLAMP(limit, 1, HISTORY_MAX));
+	              before_seq > 0 ? before_seq : INT64_MAX, (int64_t)CLAMP(limit, 1, HISTORY_MAX));
 	while (st != NULL && rc == SQLITE_ROW &&
 	       grow((void **)&page->rows, page->n_rows, &cap, sizeof(*page->rows))) {
 		audit_from_row(st, &page->rows[page->n_rows++], db_text);
@@ -510,7 +510,7 @@ struct outcome read_seen(struct db *d, void **ret)
 	if (list == NULL)
 		return answer_make(OUTCOME_ERRORED, "store", "out of memory");
 	if (seen != NULL && sqlite3_prepare_v2(seen, "SELECT key, at_us, json FROM seen ORDER BY key", -1,
-					       &st, NULL) == SQLITE_OK)
+	                                       &st, NULL) == SQLITE_OK)
 		while (sqlite3_step(st) == SQLITE_ROW && list->n_items < SEEN_MAX &&
 		       grow((void **)&list->items, list->n_items, &cap, sizeof(*list->items))) {
 			struct observation *o = &list->items[list->n_items];

@@ -19,7 +19,7 @@ struct outcome done_or(struct db *d, int rc)
 }
 
 int audit_write(struct db *d, const char *actor, const char *verb, const char *target, const char *result,
-		const char *text)
+                const char *text)
 {
 	struct audit_row row = audit_make(d, actor, verb, target, result, text);
 
@@ -42,7 +42,7 @@ static struct outcome plan_put_work(struct db *d, struct job *j)
 	/* Asked for again: it is listed again, what was stored stays as it is. */
 	if (st != NULL)
 		return done_or(d, db_run(d, "UPDATE plans SET at_us = ? WHERE digest = ?", "is", db_wall_us(),
-					 p->digest));
+		                         p->digest));
 	if (rc != SQLITE_DONE)
 		return db_failed(d, rc);
 	arena_init(&a, ARENA_DEFAULT_MAX);
@@ -55,17 +55,17 @@ static struct outcome plan_put_work(struct db *d, struct job *j)
 		rc = SQLITE_NOMEM;
 	else
 		rc = db_run(d, "INSERT INTO plans VALUES(?,?,?,?,?,?,?,?,?,?)", "ssssssiiss", p->digest,
-			    p->service, p->env, plan_kind_name(p->kind), p->requester, p->reason,
-			    (int64_t)p->approvals_needed, db_wall_us(), str_text(&s), j->json);
+		            p->service, p->env, plan_kind_name(p->kind), p->requester, p->reason,
+		            (int64_t)p->approvals_needed, db_wall_us(), str_text(&s), j->json);
 	str_release(&s);
 	arena_release(&a);
 	if (rc != SQLITE_DONE)
 		return db_failed(d, rc);
 	snprintf(target, sizeof(target), "%s/%s", p->service, p->env);
 	snprintf(text, sizeof(text), "%s %s to %s, plan %.19s%s%.200s", plan_kind_name(p->kind),
-		 p->from.tag[0] != '\0' ? p->from.tag : "nothing",
-		 p->to.tag[0] != '\0' ? p->to.tag : p->to.digest, p->digest, p->reason[0] != '\0' ? ": " : "",
-		 p->reason);
+	         p->from.tag[0] != '\0' ? p->from.tag : "nothing",
+	         p->to.tag[0] != '\0' ? p->to.tag : p->to.digest, p->digest, p->reason[0] != '\0' ? ": " : "",
+	         p->reason);
 	return done_or(d, audit_write(d, j->actor, "plan", target, "", text));
 }
 
@@ -136,7 +136,7 @@ static struct outcome create_work(struct db *d, struct job *j)
 	int rc;
 	sqlite3_stmt *st =
 	    db_query(d, &rc, "SELECT id FROM rollouts WHERE service = ? AND env = ? AND live = 1", "ss",
-		     r->service, r->env);
+	             r->service, r->env);
 
 	if (st != NULL) {
 		struct outcome o;
@@ -144,27 +144,27 @@ static struct outcome create_work(struct db *d, struct job *j)
 		db_text(st, 0, id, sizeof(id));
 		db_done(st);
 		o = answer_make(OUTCOME_FAILED, source, "rollout %s of %s in %s is running", id, r->service,
-				r->env);
+		                r->env);
 		answer_hint(&o, "watch it: towpath rollout %s --follow", id);
 		return o;
 	}
 	if (rc != SQLITE_DONE)
 		return db_failed(d, rc);
 	rc = db_run(d, "INSERT INTO rollouts VALUES(?,?,?,?,1,?,0,?)", "ssssis", r->id, r->service, r->env,
-		    r->plan, r->created_us, j->json);
+	            r->plan, r->created_us, j->json);
 	if (rc != SQLITE_DONE)
 		return db_failed(d, rc);
 	snprintf(target, sizeof(target), "%s/%s", r->service, r->env);
 	snprintf(text, sizeof(text), "rollout %s of plan %.19s: %s to %s%s%.150s", r->id, r->plan,
-		 r->from.tag[0] != '\0' ? r->from.tag : "nothing",
-		 r->to.tag[0] != '\0' ? r->to.tag : r->to.digest, r->reason[0] != '\0' ? ": " : "",
-		 r->reason);
+	         r->from.tag[0] != '\0' ? r->from.tag : "nothing",
+	         r->to.tag[0] != '\0' ? r->to.tag : r->to.digest, r->reason[0] != '\0' ? ": " : "",
+	         r->reason);
 	return done_or(d, audit_write(d, j->actor, plan_kind_name(r->kind), target, "", text));
 }
 
 /* A job with a copy of a rollout and its text; NULL when the op was answered already. */
 static struct job *rollout_job(void *priv, const struct rollout *r, struct op *op,
-			       struct outcome (*work)(struct db *, struct job *))
+                               struct outcome (*work)(struct db *, struct job *))
 {
 	struct job *j = job_new(priv, op, true, work);
 
@@ -239,15 +239,15 @@ static struct outcome claim_work(struct db *d, struct job *j)
 	       strcmp(l.holder, want->holder) == 0 && strcmp(l.boot_id, boot) == 0;
 	if (found && !mine && lease_is_held(d, &l) && !(j->force && lease_is_dead(d, &l))) {
 		struct outcome o = answer_make(OUTCOME_FAILED, source, "%s is held by %s for rollout %s",
-					       l.key, l.holder, l.rollout);
+		                               l.key, l.holder, l.rollout);
 
 		answer_hint(&o, "it expires in %lld s unless it is renewed",
-			    (long long)((l.until_us - l.now_us + US_PER_S - 1) / US_PER_S));
+		            (long long)((l.until_us - l.now_us + US_PER_S - 1) / US_PER_S));
 		return o;
 	}
 	snprintf(text, sizeof(text), "epoch %lld to %s%s%s", (long long)l.epoch + 1, want->holder,
-		 l.holder[0] != '\0' && !mine ? ", taken over from " : "",
-		 l.holder[0] != '\0' && !mine ? l.holder : "");
+	         l.holder[0] != '\0' && !mine ? ", taken over from " : "",
+	         l.holder[0] != '\0' && !mine ? l.holder : "");
 	l.epoch++;
 	str_copy(l.holder, sizeof(l.holder), want->holder);
 	str_copy(l.boot_id, sizeof(l.boot_id), boot);
@@ -257,7 +257,7 @@ static struct outcome claim_work(struct db *d, struct job *j)
 	l.now_us = db_lease_clock_us();
 	l.until_us = l.now_us + d->times.ttl_us;
 	rc = db_run(d, "INSERT OR REPLACE INTO leases VALUES(?,?,?,?,?,?,?,?)", "sssiiiis", l.key, l.holder,
-		    l.boot_id, l.pid, l.pid_start, l.epoch, l.until_us, l.rollout);
+	            l.boot_id, l.pid, l.pid_start, l.epoch, l.until_us, l.rollout);
 	if (rc == SQLITE_DONE)
 		rc = audit_write(d, executor, "lease", l.key, "", text);
 	if (rc != SQLITE_OK)
@@ -286,8 +286,8 @@ static struct outcome epoch_check(struct db *d, const char *key, int64_t epoch, 
 		return db_failed(d, rc);
 	if (!found || ret->epoch != epoch || ret->holder[0] == '\0')
 		return answer_make(OUTCOME_FAILED, source, "stale epoch %lld of %s: %s holds epoch %lld",
-				   (long long)epoch, key, ret->holder[0] != '\0' ? ret->holder : "nobody",
-				   (long long)ret->epoch);
+		                   (long long)epoch, key, ret->holder[0] != '\0' ? ret->holder : "nobody",
+		                   (long long)ret->epoch);
 	return outcome_ok();
 }
 
@@ -302,7 +302,7 @@ static struct outcome renew_work(struct db *d, struct job *j)
 	l.now_us = db_lease_clock_us();
 	l.until_us = l.now_us + d->times.ttl_us;
 	rc = db_run(d, "UPDATE leases SET until_us = ? WHERE key = ? AND epoch = ?", "isi", l.until_us, l.key,
-		    l.epoch);
+	            l.epoch);
 	return rc == SQLITE_DONE ? lease_answer(j, &l) : db_failed(d, rc);
 }
 
@@ -322,7 +322,7 @@ static struct outcome release_work(struct db *d, struct job *j)
 }
 
 static void lease_start(void *priv, const char *key, int64_t epoch, struct op *op,
-			struct outcome (*work)(struct db *, struct job *))
+                        struct outcome (*work)(struct db *, struct job *))
 {
 	struct job *j = job_new(priv, op, true, work);
 
@@ -348,11 +348,11 @@ void sqlite_lease_release(void *priv, const char *key, int64_t epoch, struct op 
 static int rollout_row_write(struct db *d, struct job *j)
 {
 	return db_run(d, "UPDATE rollouts SET live = ?, epoch = ?, json = ? WHERE id = ?", "iiss",
-		      (int64_t)rollout_is_live(j->rollout), j->epoch, j->json, j->rollout->id);
+	              (int64_t)rollout_is_live(j->rollout), j->epoch, j->json, j->rollout->id);
 }
 
 static struct outcome journal_work(struct db *d, struct job *j, const char *entry, const char *outcome,
-				   const char *said)
+                                   const char *said)
 {
 	const struct rollout *r = j->rollout;
 	const struct step *s = &r->steps[j->step];
@@ -365,14 +365,14 @@ static struct outcome journal_work(struct db *d, struct job *j, const char *entr
 		return o;
 	snprintf(key, sizeof(key), "%s/%s/%s", r->id, step_kind_name(s->kind), s->target);
 	snprintf(text, sizeof(text), "%s%s%s, attempt %d%s%.250s", step_kind_name(s->kind),
-		 s->target[0] != '\0' ? " " : "", s->target, r->runs[j->step].attempt,
-		 said[0] != '\0' ? ": " : "", said);
+	         s->target[0] != '\0' ? " " : "", s->target, r->runs[j->step].attempt,
+	         said[0] != '\0' ? ": " : "", said);
 	rc =
 	    db_run(d,
-		   "INSERT INTO steps(rollout, step, attempt, entry, at_us, epoch, key, child, outcome, text)"
-		   " VALUES(?,?,?,?,?,?,?,?,?,?)",
-		   "siisiissss", r->id, (int64_t)j->step, (int64_t)r->runs[j->step].attempt, entry,
-		   db_wall_us(), j->epoch, key, j->child, outcome, said);
+	           "INSERT INTO steps(rollout, step, attempt, entry, at_us, epoch, key, child, outcome, text)"
+	           " VALUES(?,?,?,?,?,?,?,?,?,?)",
+	           "siisiissss", r->id, (int64_t)j->step, (int64_t)r->runs[j->step].attempt, entry,
+	           db_wall_us(), j->epoch, key, j->child, outcome, said);
 	if (rc == SQLITE_DONE)
 		rc = rollout_row_write(d, j);
 	if (rc == SQLITE_DONE)
@@ -391,7 +391,7 @@ static struct outcome result_work(struct db *d, struct job *j)
 }
 
 void sqlite_step_intent(void *priv, const struct rollout *r, int step, const char *child, int64_t epoch,
-			struct op *op)
+                        struct op *op)
 {
 	struct job *j = rollout_job(priv, r, op, intent_work);
 
@@ -404,7 +404,7 @@ void sqlite_step_intent(void *priv, const struct rollout *r, int step, const cha
 }
 
 void sqlite_step_result(void *priv, const struct rollout *r, int step, const struct outcome *o, int64_t epoch,
-			struct op *op)
+                        struct op *op)
 {
 	struct job *j = rollout_job(priv, r, op, result_work);
 
@@ -451,9 +451,9 @@ static struct outcome deploy_work(struct db *d, struct job *j)
 	int rc;
 	sqlite3_stmt *st =
 	    db_query(d, &rc,
-		     "SELECT seq, digest, good, until_us FROM deploys WHERE service = ? AND env = ?"
-		     " ORDER BY seq DESC LIMIT 1",
-		     "ss", x->service, x->env);
+	             "SELECT seq, digest, good, until_us FROM deploys WHERE service = ? AND env = ?"
+	             " ORDER BY seq DESC LIMIT 1",
+	             "ss", x->service, x->env);
 
 	if (st != NULL) {
 		seq = sqlite3_column_int64(st, 0);
@@ -466,27 +466,27 @@ static struct outcome deploy_work(struct db *d, struct job *j)
 	}
 	snprintf(target, sizeof(target), "%s/%s", x->service, x->env);
 	snprintf(text, sizeof(text), "%s %.19s%s", x->release.tag, x->release.digest,
-		 x->good ? ", verified" : "");
+	         x->good ? ", verified" : "");
 	if (open && strcmp(digest, x->release.digest) == 0) {
 		if (good || !x->good)
 			return outcome_ok();
 		rc = db_run(d, "UPDATE deploys SET good = 1, actor = ?, rollout = ? WHERE seq = ?", "ssi",
-			    x->by, x->rollout, seq);
+		            x->by, x->rollout, seq);
 		return rc != SQLITE_DONE ? db_failed(d, rc)
-					 : done_or(d, audit_write(d, x->by, "runs", target, "ok", text));
+		                         : done_or(d, audit_write(d, x->by, "runs", target, "ok", text));
 	}
 	rc = db_run(d, "UPDATE deploys SET until_us = ? WHERE seq = ? AND until_us = 0", "ii",
-		    MAX(since, (int64_t)1), seq);
+	            MAX(since, (int64_t)1), seq);
 	if (rc == SQLITE_DONE)
 		rc = db_run(d,
-			    "INSERT INTO deploys(service, env, digest, revision, tag, built_us, since_us, "
-			    "until_us, good, actor,"
-			    " rollout) VALUES(?,?,?,?,?,?,?,0,?,?,?)",
-			    "sssssiiiss", x->service, x->env, x->release.digest, x->release.revision,
-			    x->release.tag, x->release.built_us, since, (int64_t)x->good, x->by, x->rollout);
+		            "INSERT INTO deploys(service, env, digest, revision, tag, built_us, since_us, "
+		            "until_us, good, actor,"
+		            " rollout) VALUES(?,?,?,?,?,?,?,0,?,?,?)",
+		            "sssssiiiss", x->service, x->env, x->release.digest, x->release.revision,
+		            x->release.tag, x->release.built_us, since, (int64_t)x->good, x->by, x->rollout);
 	return rc != SQLITE_DONE
-		   ? db_failed(d, rc)
-		   : done_or(d, audit_write(d, x->by, "runs", target, x->good ? "ok" : "", text));
+	           ? db_failed(d, rc)
+	           : done_or(d, audit_write(d, x->by, "runs", target, x->good ? "ok" : "", text));
 }
 
 void sqlite_deploy_note(void *priv, const struct deploy_row *row, struct op *op)
@@ -513,7 +513,7 @@ static struct outcome decide_work(struct db *d, struct job *j)
 	snprintf(place, sizeof(place), "%s%s%s", x->service, x->service[0] != '\0' ? "/" : "", x->env);
 	target = x->rollout[0] != '\0' ? x->rollout : x->plan[0] != '\0' ? x->plan : place;
 	snprintf(text, sizeof(text), "%.300s%s%.80s", x->reason, x->release[0] != '\0' ? " " : "",
-		 x->release);
+	         x->release);
 	row = audit_make(d, x->actor, decision_kind_name(x->kind), target, "", text);
 	if (x->host[0] != '\0')
 		text_cleanz(row.host, sizeof(row.host), x->host);
@@ -523,8 +523,8 @@ static struct outcome decide_work(struct db *d, struct job *j)
 	x->seq = row.seq;
 	x->at_us = row.at_us;
 	rc = db_run(d, "INSERT INTO decisions VALUES(?,?,?,?,?,?,?,?,?,?,?,?)", "isssissssssi", x->seq,
-		    decision_kind_name(x->kind), row.actor, row.host, x->at_us, x->plan, x->rollout,
-		    x->service, x->env, x->reason, x->release, x->until_us);
+	            decision_kind_name(x->kind), row.actor, row.host, x->at_us, x->plan, x->rollout,
+	            x->service, x->env, x->reason, x->release, x->until_us);
 	if (rc != SQLITE_DONE)
 		return db_failed(d, rc);
 	copy = malloc(sizeof(*copy));
@@ -557,11 +557,11 @@ static struct outcome smoke_work(struct db *d, struct job *j)
 	str_init(&s, JSON_BYTES_MAX);
 	jv_print(smoke_to_jv(&a, r), JV_COMPACT, &s);
 	rc = arena_failed(&a) || s.failed
-		 ? SQLITE_NOMEM
-		 : db_run(
-		       d,
-		       "INSERT INTO smokes(suite, service, env, digest, ended_us, json) VALUES(?,?,?,?,?,?)",
-		       "ssssis", r->suite, r->service, r->env, r->release.digest, r->ended_us, str_text(&s));
+	         ? SQLITE_NOMEM
+	         : db_run(
+	               d,
+	               "INSERT INTO smokes(suite, service, env, digest, ended_us, json) VALUES(?,?,?,?,?,?)",
+	               "ssssis", r->suite, r->service, r->env, r->release.digest, r->ended_us, str_text(&s));
 	str_release(&s);
 	arena_release(&a);
 	if (rc != SQLITE_DONE)
@@ -570,7 +570,7 @@ static struct outcome smoke_work(struct db *d, struct job *j)
 		passed += r->steps[i].state == SMOKE_PASSED;
 	snprintf(target, sizeof(target), "%s/%s", r->service, r->env);
 	snprintf(text, sizeof(text), "%s %d/%d on %s", r->suite, passed, r->n_steps,
-		 r->release.tag[0] != '\0' ? r->release.tag : r->release.digest);
+	         r->release.tag[0] != '\0' ? r->release.tag : r->release.digest);
 	return done_or(d, audit_write(d, r->actor, "smoke", target, smoke_state_name(r->state), text));
 }
 

@@ -55,7 +55,7 @@ static bool value_hash(const char *key, const struct str *value, char hex[65])
 	str_addn(&both, str_text(value), value->len);
 	ok = !both.failed &&
 	     HMAC(EVP_sha256(), hmac_key, sizeof(hmac_key), (const unsigned char *)both.data, both.len, md,
-		  &n) != NULL &&
+	          &n) != NULL &&
 	     n == HMAC_BYTES;
 	for (unsigned i = 0; ok && i < HMAC_BYTES; i++) {
 		hex[2 * i] = digits[md[i] >> 4];
@@ -83,7 +83,7 @@ static int by_key(const void *a, const void *b)
 
 /* Puts an entry in; a key that was there already is replaced, as a shell would, and named in dup. */
 static int entry_put(struct job *job, struct var_facts *facts, const struct dotenv_entry *entry,
-		     struct str *dup, struct error *e)
+                     struct str *dup, struct error *e)
 {
 	struct var_fact *f = NULL;
 
@@ -108,7 +108,7 @@ static int entry_put(struct job *job, struct var_facts *facts, const struct dote
 }
 
 static int facts_read(struct job *job, const struct str *bytes, struct var_facts *facts, struct str *dup,
-		      struct error *e)
+                      struct error *e)
 {
 	struct dotenv d;
 	struct dotenv_entry entry;
@@ -141,7 +141,7 @@ static void read_run(void *arg)
 	str_init(&dup, TEXT_LEN / 2);
 	if (facts == NULL || !hmac_ready) {
 		rc = error_set(&e, ERR_IO,
-			       facts == NULL ? "out of memory" : "the system gives no random bytes");
+		               facts == NULL ? "out of memory" : "the system gives no random bytes");
 	} else {
 		facts->n_items = 0;
 		text_cleanz(facts->source, sizeof(facts->source), job->path);
@@ -154,7 +154,7 @@ static void read_run(void *arg)
 		if (dup.len > 0 || dup.failed)
 			job->base.outcome =
 			    answer_make(OUTCOME_OK, SOURCE, "keys set more than once (the last counts): %s",
-					dup.len > 0 ? dup.data : "many");
+			                dup.len > 0 ? dup.data : "many");
 		job->base.result = facts;
 		job->base.free_result = var_facts_free;
 	} else {
@@ -163,7 +163,7 @@ static void read_run(void *arg)
 		    answer_error(rc == ERR_NOT_FOUND ? OUTCOME_FAILED : OUTCOME_ERRORED, SOURCE, &e);
 		if (rc == ERR_NOT_FOUND)
 			answer_hint(&job->base.outcome, "create %s, or correct path in towpath.yaml",
-				    job->path);
+			            job->path);
 		var_facts_free(facts);
 	}
 	if (bytes.data != NULL)
@@ -217,14 +217,14 @@ static const struct option_desc options[] = {
 
 const struct vars_driver vars_envfile = {
     .base =
-	{
-	    .port = PORT_VARS,
-	    .name = "envfile",
-	    .summary = "an environment file; values are compared, never shown",
-	    .options = options,
-	    .priv_size = sizeof(struct priv),
-	    .open = envfile_open,
-	    .check = envfile_read,
-	},
+        {
+            .port = PORT_VARS,
+            .name = "envfile",
+            .summary = "an environment file; values are compared, never shown",
+            .options = options,
+            .priv_size = sizeof(struct priv),
+            .open = envfile_open,
+            .check = envfile_read,
+        },
     .read = envfile_read,
 };

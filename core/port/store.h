@@ -121,9 +121,9 @@ struct store_driver {
 	void (*lease_renew)(void *priv, const char *key, int64_t epoch, struct op *op);
 	void (*lease_release)(void *priv, const char *key, int64_t epoch, struct op *op);
 	void (*step_intent)(void *priv, const struct rollout *r, int step, const char *child, int64_t epoch,
-			    struct op *op);
+	                    struct op *op);
 	void (*step_result)(void *priv, const struct rollout *r, int step, const struct outcome *o,
-			    int64_t epoch, struct op *op);
+	                    int64_t epoch, struct op *op);
 	void (*rollout_write)(void *priv, const struct rollout *r, int64_t epoch, struct op *op);
 	void (*deploy_note)(void *priv, const struct deploy_row *row, struct op *op);
 	void (*decide)(void *priv, const struct decision *d, struct op *op);

@@ -30,6 +30,6 @@ struct vars_driver {
  * as required (may be NULL: lines KEY=..., comments ignored). Pure.
  */
 struct var_set *vars_compare(const struct var_facts *reference, const struct var_facts *target,
-			     const char *template_text, size_t n);
+                             const char *template_text, size_t n);
 
 #endif

@@ -28,15 +28,15 @@ static struct clocks clocks_now(void)
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
 	clock_gettime(CLOCK_MONOTONIC, &wall);
 	return (struct clocks){(double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9,
-			       (double)wall.tv_sec + (double)wall.tv_nsec / 1e9};
+	                       (double)wall.tv_sec + (double)wall.tv_nsec / 1e9};
 }
 
 static int generate(long lines, const char *path)
 {
 	static const char *const levels[] = {"info", "info",  "info", "info",  "info",
-					     "info", "debug", "warn", "error", "info"};
+	                                     "info", "debug", "warn", "error", "info"};
 	static const char *const paths[] = {"/api/orders", "/api/customers", "/health", "/api/basket",
-					    "/static/app.js"};
+	                                    "/static/app.js"};
 	uint64_t x = UINT64_C(88172645463325252);
 	FILE *f = fopen(path, "w");
 	char stamp[40];
@@ -51,12 +51,12 @@ static int generate(long lines, const char *path)
 		x ^= x << 17;
 		time_iso(stamp, sizeof(stamp), INT64_C(1793069251000000) + i * 1000, true);
 		fprintf(f,
-			"{\"time\":\"%s\",\"level\":\"%s\",\"msg\":\"request "
-			"served\",\"method\":\"GET\",\"path\":\"%s\","
-			"\"status\":%d,\"took_ms\":%d,\"trace\":\"%016llx\",\"user\":\"u%d\"%s}\n",
-			stamp, levels[x % 10], paths[x / 10 % 5], x % 997 == 0 ? 503 : 200,
-			(int)(x / 100 % 900), (unsigned long long)x, (int)(x / 7 % 100000),
-			x % 10007 == 0 ? ",\"cause\":\"upstream Timeout\"" : "");
+		        "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":\"request "
+		        "served\",\"method\":\"GET\",\"path\":\"%s\","
+		        "\"status\":%d,\"took_ms\":%d,\"trace\":\"%016llx\",\"user\":\"u%d\"%s}\n",
+		        stamp, levels[x % 10], paths[x / 10 % 5], x % 997 == 0 ? 503 : 200,
+		        (int)(x / 100 % 900), (unsigned long long)x, (int)(x / 7 % 100000),
+		        x % 10007 == 0 ? ",\"cause\":\"upstream Timeout\"" : "");
 	}
 	return fclose(f) == 0 ? 0 : 2;
 }

@@ -52,7 +52,7 @@ static void folder(const char *fmt, const char *dir, int env, int service)
 static void digest_of(int service, int env, char dst[65])
 {
 	snprintf(dst, 65, "%08x%08x%048x", (unsigned)service + 0x51u, (unsigned)env + 0x7au,
-		 (unsigned)(service * 31 + env));
+	         (unsigned)(service * 31 + env));
 }
 
 static void stage(const char *dir, const char *image, int service, int env)
@@ -82,22 +82,22 @@ static void write_config(const char *dir, int services, int envs, int port, cons
 	if (f == NULL)
 		die(path);
 	fprintf(f, "name: bench\nstore: {driver: sqlite, path: state/store.db}\npoll: %s\nenvironments:\n",
-		poll);
+	        poll);
 	for (int e = 0; e < envs; e++)
 		fprintf(f, "  - {name: e%d, short: e%d, tier: 1, gates: {soak: off, smoke: off}}\n", e, e);
 	fprintf(f, "services:\n");
 	for (int s = 0; s < services; s++) {
 		fprintf(f, "  - name: svc-%03d\n    owner: team-%02d\n    thresholds: {stale: 2h}\n", s,
-			s % 17);
+		        s % 17);
 		fprintf(f,
-			"    deploy: {driver: host, root: \"hosts/{env}/{service}\", restart: [\"true\"]}\n"
-			"    metrics: [{driver: probe, url: \"{url}/health\"}]\n"
-			"    logs: {driver: file, path: \"hosts/{env}/{service}/log/{instance}.log\"}\n    "
-			"environments:\n");
+		        "    deploy: {driver: host, root: \"hosts/{env}/{service}\", restart: [\"true\"]}\n"
+		        "    metrics: [{driver: probe, url: \"{url}/health\"}]\n"
+		        "    logs: {driver: file, path: \"hosts/{env}/{service}/log/{instance}.log\"}\n    "
+		        "environments:\n");
 		for (int e = 0; e < envs; e++) {
 			digest_of(s, e, hex);
 			fprintf(f, "      e%d: {instances: [{name: a, url: \"http://127.0.0.1:%d/%s\"}]}\n",
-				e, port, hex);
+			        e, port, hex);
 		}
 	}
 	if (fclose(f) != 0 || chmod(path, 0600) != 0)
@@ -143,12 +143,12 @@ static void answer(int fd, const char *request)
 
 	if (sscanf(request, "GET /%64[0-9a-f]/", hex) == 1 && strstr(request, "/version ") != NULL)
 		snprintf(body, sizeof(body),
-			 "{\"digest\":\"sha256:%s\",\"revision\":\"%.40s\",\"instance\":\"a\"}", hex, hex);
+		         "{\"digest\":\"sha256:%s\",\"revision\":\"%.40s\",\"instance\":\"a\"}", hex, hex);
 	else
 		snprintf(body, sizeof(body), "{\"status\":\"ok\"}");
 	n = snprintf(reply, sizeof(reply),
-		     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-		     strlen(body), body);
+	             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+	             strlen(body), body);
 	if (write(fd, reply, (size_t)n) < 0)
 		close(fd);
 }
@@ -219,7 +219,7 @@ static int serve(const char *portfile, int seconds)
 static size_t make_line(char *dst, size_t cap, int64_t k)
 {
 	static const char *const levels[] = {"info", "info", "info", "debug",
-					     "warn", "info", "info", "error"};
+	                                     "warn", "info", "info", "error"};
 	struct timespec t;
 	struct tm tm;
 	char at[32];
@@ -229,11 +229,11 @@ static size_t make_line(char *dst, size_t cap, int64_t k)
 	gmtime_r(&t.tv_sec, &tm);
 	strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%S", &tm);
 	n = snprintf(dst, cap,
-		     "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"msg\":\"request %lld "
-		     "served\",\"path\":\"/api/v1/items/%lld\","
-		     "\"status\":%d,\"took_ms\":%lld,\"user\":\"u%05lld\"}\n",
-		     at, t.tv_nsec / 1000000, levels[k % 8], (long long)k, (long long)(k * 7 % 1000),
-		     k % 8 == 7 ? 500 : 200, (long long)(k * 13 % 400), (long long)(k * 31 % 20000));
+	             "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"msg\":\"request %lld "
+	             "served\",\"path\":\"/api/v1/items/%lld\","
+	             "\"status\":%d,\"took_ms\":%lld,\"user\":\"u%05lld\"}\n",
+	             at, t.tv_nsec / 1000000, levels[k % 8], (long long)k, (long long)(k * 7 % 1000),
+	             k % 8 == 7 ? 500 : 200, (long long)(k * 13 % 400), (long long)(k * 31 % 20000));
 	return n > 0 && (size_t)n < cap ? (size_t)n : 0;
 }
 
@@ -267,7 +267,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (argc == 7 && strcmp(argv[1], "make") == 0)
 		return make(argv[2], (int)strtol(argv[3], NULL, 10), (int)strtol(argv[4], NULL, 10),
-			    (int)strtol(argv[5], NULL, 10), argv[6]);
+		            (int)strtol(argv[5], NULL, 10), argv[6]);
 	if (argc == 4 && strcmp(argv[1], "serve") == 0)
 		return serve(argv[2], (int)strtol(argv[3], NULL, 10));
 	if (argc >= 5 && argc - 4 <= FILES_MAX && strcmp(argv[1], "grow") == 0)

@@ -90,12 +90,12 @@ static void fake_fetch(void *priv, const char *digest, const char *dest, struct 
 
 static const struct registry_driver fake_registry = {
     .base = {.port = PORT_REGISTRY,
-	     .name = "fake",
-	     .summary = "of the test",
-	     .options = fake_options,
-	     .priv_size = sizeof(struct fake),
-	     .open = fake_open,
-	     .check = fake_check},
+             .name = "fake",
+             .summary = "of the test",
+             .options = fake_options,
+             .priv_size = sizeof(struct fake),
+             .open = fake_open,
+             .check = fake_check},
     .list = fake_list,
     .verify = fake_verify,
     .fetch = fake_fetch,
@@ -137,18 +137,18 @@ static void fake_command(void *priv, const char *revision, const char *release_d
 
 static const struct migrate_driver fake_migrate = {
     .base = {.port = PORT_MIGRATE,
-	     .name = "fake",
-	     .summary = "of the test",
-	     .options = fake_options,
-	     .priv_size = sizeof(struct fake),
-	     .open = fake_open,
-	     .check = fake_check},
+             .name = "fake",
+             .summary = "of the test",
+             .options = fake_options,
+             .priv_size = sizeof(struct fake),
+             .open = fake_open,
+             .check = fake_check},
     .inspect = fake_inspect,
     .command = fake_command,
 };
 
 static const struct driver *const test_drivers[] = {&store_sqlite.base, &deploy_command.base,
-						    &fake_registry.base, &fake_migrate.base, NULL};
+                                                    &fake_registry.base, &fake_migrate.base, NULL};
 
 /* --- the world -------------------------------------------------------------------------------- */
 
@@ -187,9 +187,9 @@ static const char deploy_sh[] =
     "printf %s \"$TOWPATH_DIGEST\" > $TOWPATH_INSTANCE.new && mv $TOWPATH_INSTANCE.new $TOWPATH_INSTANCE\n"
     "printf %s \"$TOWPATH_DIGEST\" > wanted.new && mv wanted.new wanted\n";
 static const char migrate_sh[] = "echo migrate >> effects\n"
-				 "while [ -e wait ]; do sleep 0.05; done\n"
-				 "[ -e refuse ] && { echo 'no such column'; exit 3; }\n"
-				 "touch applied\n";
+                                 "while [ -e wait ]; do sleep 0.05; done\n"
+                                 "[ -e refuse ] && { echo 'no such column'; exit 3; }\n"
+                                 "touch applied\n";
 
 static void put(const struct world *w, const char *name, const char *text)
 {
@@ -242,25 +242,25 @@ static void world_make(struct world *w, const char *policy, const char *lease)
 	put(w, "deploy.sh", deploy_sh);
 	put(w, "migrate.sh", migrate_sh);
 	snprintf(text, sizeof(text),
-		 "name: test\n"
-		 "store: {driver: sqlite, path: %s/state/store.db%s}\n"
-		 "environments:\n"
-		 "  - name: dev\n"
-		 "    short: dev\n"
-		 "    tier: 1\n"
-		 "    gates: {smoke: off, soak: off, config: off}\n"
-		 "    on_failure: %s\n"
-		 "    verify: 1s\n"
-		 "services:\n"
-		 "  - name: web\n"
-		 "    owner: shop\n"
-		 "    registry: {driver: fake, dir: %s}\n"
-		 "    deploy: {driver: command, observe: [sh, observe.sh], deploy: [sh, deploy.sh]}\n"
-		 "    migrate: {driver: fake, dir: %s}\n"
-		 "    environments:\n"
-		 "      dev: {instances: [{name: web-1, url: \"http://127.0.0.1:1\"}, {name: web-2, url: "
-		 "\"http://127.0.0.1:1\"}]}\n",
-		 w->dir, lease, policy, w->dir, w->dir);
+	         "name: test\n"
+	         "store: {driver: sqlite, path: %s/state/store.db%s}\n"
+	         "environments:\n"
+	         "  - name: dev\n"
+	         "    short: dev\n"
+	         "    tier: 1\n"
+	         "    gates: {smoke: off, soak: off, config: off}\n"
+	         "    on_failure: %s\n"
+	         "    verify: 1s\n"
+	         "services:\n"
+	         "  - name: web\n"
+	         "    owner: shop\n"
+	         "    registry: {driver: fake, dir: %s}\n"
+	         "    deploy: {driver: command, observe: [sh, observe.sh], deploy: [sh, deploy.sh]}\n"
+	         "    migrate: {driver: fake, dir: %s}\n"
+	         "    environments:\n"
+	         "      dev: {instances: [{name: web-1, url: \"http://127.0.0.1:1\"}, {name: web-2, url: "
+	         "\"http://127.0.0.1:1\"}]}\n",
+	         w->dir, lease, policy, w->dir, w->dir);
 	put(w, "towpath.yaml", text);
 	snprintf(w->config, sizeof(w->config), "%.900s/towpath.yaml", w->dir);
 	chmod(w->config, 0600);
@@ -434,12 +434,12 @@ static void assert_done_once(struct world *w, const char *why)
 	rollout_progress(r, &done, &all);
 	if (r->state != ROLLOUT_ENDED || r->outcome != OUTCOME_OK || done != all || all != STEPS)
 		fail_msg("%s: %s %s, %d of %d steps: %s", why, rollout_state_name(r->state),
-			 outcome_name(r->outcome), done, all, r->text);
+		         outcome_name(r->outcome), done, all, r->text);
 	free(r);
 	if (count(w, "effects", "migrate") != 1 || count(w, "effects", "apply web-1") != 1 ||
 	    count(w, "effects", "apply web-2") != 1)
 		fail_msg("%s: migrate %d, web-1 %d, web-2 %d times", why, count(w, "effects", "migrate"),
-			 count(w, "effects", "apply web-1"), count(w, "effects", "apply web-2"));
+		         count(w, "effects", "apply web-1"), count(w, "effects", "apply web-2"));
 	assert_int_equal(count(w, "web-1", two.digest), 1);
 	assert_int_equal(count(w, "web-2", two.digest), 1);
 	STORE_OF(s)->audit_verify(s->priv, ask(w, &a));

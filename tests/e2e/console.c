@@ -89,22 +89,23 @@ static void leave(struct tty *t)
 
 static void assert_board(struct tty *t)
 {
-	static const char *const all[] = {"web", "orders", "billing", "dev", "staging", "prod", "1.6.0", "1.4.2",
-	                                  "2.5.0", "2.3.1", "0.10.1", "0.9.0"};
+	static const char *const all[] = {"web",   "orders", "billing", "dev",   "staging", "prod",
+	                                  "1.6.0", "1.4.2",  "2.5.0",   "2.3.1", "0.10.1",  "0.9.0"};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		assert_true(tty_wait_text(t, all[i], WAIT_MS));
 }
 
-/* --- looking ------------------------------------------------------------------------------------------------------- */
+/* --- looking ----------------------------------------------------------------------------------- */
 
 static void test_every_screen(void **state)
 {
 	static const struct {
 		const char *key, *text;
 	} screens[] = {
-	    {"2", "> logs"}, {"3", "> metrics"}, {"4", "> rollouts"}, {"5", "> approvals"}, {"6", "> migrations"},
-	    {"7", "> history"}, {"8", "> doctor"}, {"1", "> board"}, {"?", "> help"},
+	    {"2", "> logs"},      {"3", "> metrics"},    {"4", "> rollouts"},
+	    {"5", "> approvals"}, {"6", "> migrations"}, {"7", "> history"},
+	    {"8", "> doctor"},    {"1", "> board"},      {"?", "> help"},
 	};
 	static const int sizes[][2] = {{24, 80}, {60, 200}};
 
@@ -203,7 +204,10 @@ static void test_other_terminals(void **state)
 	}
 }
 
-/* Nothing changes on this screen but the clock of its header: as long as the screen is the same, no byte is sent. */
+/*
+ * Nothing changes on this screen but the clock of its header: as long as the screen is the same, no byte is
+ * sent.
+ */
 static void test_idle_is_silent(void **state)
 {
 	struct tty *t = scene_console(&scene, 24, 80, NULL);
@@ -277,12 +281,13 @@ static void test_resize_storm(void **state)
 	leave(t);
 }
 
-/* --- acting -------------------------------------------------------------------------------------------------------- */
+/* --- acting ------------------------------------------------------------------------------------ */
 
 static void test_hostile_paste(void **state)
 {
-	static const char paste[] = "\033[200~\033]52;c;QUJD\007\033[2J\033P+q544e\033\\rm -rf /\rx\033[201~Rxprod\rPxy"
-	                            "\033[200~Pxyprod/web\r\033[201~";
+	static const char paste[] =
+	    "\033[200~\033]52;c;QUJD\007\033[2J\033P+q544e\033\\rm -rf /\rx\033[201~Rxprod\rPxy"
+	    "\033[200~Pxyprod/web\r\033[201~";
 	struct tty *t = scene_console(&scene, 24, 80, NULL);
 	int before = rollouts(NULL);
 
@@ -393,17 +398,11 @@ static void test_roll_back_production(void **state)
 	leave(t);
 }
 
-/* --- ends of the console --------------------------------------------------------------------------------------------- */
+/* --- ends of the console ----------------------------------------------------------------------- */
 
-static void hold_restarts(void)
-{
-	scene_write(scene_path(&scene, "hold"), "", 0, 0600);
-}
+static void hold_restarts(void) { scene_write(scene_path(&scene, "hold"), "", 0, 0600); }
 
-static void let_restart(void)
-{
-	unlink(scene_path(&scene, "hold"));
-}
+static void let_restart(void) { unlink(scene_path(&scene, "hold")); }
 
 /* Starts a promotion into staging that waits in its first restart. */
 static struct tty *start_rollout(int service, const char *title, char id[64])

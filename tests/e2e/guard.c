@@ -23,10 +23,7 @@ enum { WAIT_MS = 10000 };
 /* --- the small console: this program again, as "PROGRAM --console KIND" -------------------------------------- */
 static volatile sig_atomic_t got;
 
-static void on_signal(int signum)
-{
-	got = signum;
-}
+static void on_signal(int signum) { got = signum; }
 
 static void say(const char *s)
 {
@@ -75,7 +72,8 @@ static int console(void *ctx)
 
 		FD_ZERO(&in);
 		FD_SET(STDIN_FILENO, &in);
-		if (pselect(STDIN_FILENO + 1, &in, NULL, NULL, NULL, &before_both) < 0 && errno == EINTR && got != 0) {
+		if (pselect(STDIN_FILENO + 1, &in, NULL, NULL, NULL, &before_both) < 0 && errno == EINTR &&
+		    got != 0) {
 			screen_leave();
 			snprintf(text, sizeof(text), "ended by %d\r\n", (int)got);
 			say(text);

@@ -1,5 +1,6 @@
 /*
- * What comes from outside may be anything: log lines, answers of services, a store that somebody holds, a full
+ * What comes from outside may be anything: log lines, answers of services, a store that somebody holds, a
+ * full
  * disk. The console and the commands stay usable, say what is wrong, and never say saved when it was not.
  */
 #define _GNU_SOURCE
@@ -19,7 +20,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 15000, KEY_MS = 40, ANSWER_MS = 1000, HUGE_BODY = 9 * 1024 * 1024, HUGE_LINE = 10 * 1024 * 1024 };
+enum {
+	WAIT_MS = 15000,
+	KEY_MS = 40,
+	ANSWER_MS = 1000,
+	HUGE_BODY = 9 * 1024 * 1024,
+	HUGE_LINE = 10 * 1024 * 1024
+};
 
 static struct scene scene;
 
@@ -43,7 +50,8 @@ static void leave(struct tty *t)
 /* Keys answer: from a key to its screen in less than ANSWER_MS, again and again. */
 static void assert_keys_answer(struct tty *t)
 {
-	static const char *const screens[][2] = {{"4", "> rollouts"}, {"2", "> logs"}, {"5", "> approvals"}, {"1", "> board"}};
+	static const char *const screens[][2] = {
+	    {"4", "> rollouts"}, {"2", "> logs"}, {"5", "> approvals"}, {"1", "> board"}};
 
 	for (int i = 0; i < 8; i++) {
 		int64_t at = scene_now_ms();
@@ -55,7 +63,7 @@ static void assert_keys_answer(struct tty *t)
 	}
 }
 
-/* --- logs -------------------------------------------------------------------------------------------------------------- */
+/* --- logs -------------------------------------------------------------------------------------- */
 
 static void append(const char *bytes, size_t n)
 {
@@ -74,8 +82,10 @@ static void append(const char *bytes, size_t n)
 
 static void test_log_lines(void **state)
 {
-	static const char escapes[] = "hostile-1 \033]0;owned\007\033[2J\033[?1049l\033c\233" "31m\r\b end\n";
-	static const char broken[] = "hostile-2 \xff\xfe\xc0\x80\xed\xa0\x80 \xe2\x80\xae" "desrever end\n";
+	static const char escapes[] = "hostile-1 \033]0;owned\007\033[2J\033[?1049l\033c\233"
+	                              "31m\r\b end\n";
+	static const char broken[] = "hostile-2 \xff\xfe\xc0\x80\xed\xa0\x80 \xe2\x80\xae"
+	                             "desrever end\n";
 	static const char nul[] = "hostile-3 a\0b end\n";
 	struct tty *t = scene_console(&scene, 24, 100, NULL);
 	char *huge = malloc(HUGE_LINE);
@@ -127,7 +137,7 @@ static void test_log_flood(void **state)
 	leave(t);
 }
 
-/* --- answers of services ------------------------------------------------------------------------------------------------- */
+/* --- answers of services ----------------------------------------------------------------------- */
 
 enum raw_mode { RAW_HANGS, RAW_GARBAGE, RAW_HUGE, RAW_LIES };
 
@@ -139,9 +149,11 @@ struct raw {
 
 static void raw_answer(int fd, int mode)
 {
-	static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{\"status\":\"ok\",\"x\":\"";
+	static const char head[] =
+	    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{\"status\":\"ok\",\"x\":\"";
 	static const char garbage[] = "HTTP/1.1 banana\r\n\033]0;owned\007: \xff\r\n\r\n\033[2J{\"status\":";
-	static const char lies[] = "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{\"status\":\"\\u001b[2J\"}";
+	static const char lies[] =
+	    "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{\"status\":\"\\u001b[2J\"}";
 	static char chunk[65536];
 	struct timeval patience = {.tv_sec = 2};
 	char in[4096];
@@ -283,7 +295,7 @@ static void test_bad_answers(void **state)
 	free(edited);
 }
 
-/* --- the store ------------------------------------------------------------------------------------------------------------ */
+/* --- the store --------------------------------------------------------------------------------- */
 
 static const char *freeze_verdict(void)
 {
@@ -330,8 +342,9 @@ static void test_store_is_locked(void **state)
 static void test_disk_is_full(void **state)
 {
 	static const char limited[] = "trap '' XFSZ; ulimit -f 8; exec \"$@\"";
-	const char *const freeze[] = {"/bin/sh", "-c", limited, "sh", scene_bin(), "-c", scene.config, "--json",
-	                              "freeze", "staging", "web", "--reason", "disk full", NULL};
+	const char *const freeze[] = {"/bin/sh", "-c",         limited,     "sh",     scene_bin(),
+	                              "-c",      scene.config, "--json",    "freeze", "staging",
+	                              "web",     "--reason",   "disk full", NULL};
 	const char *const console[] = {"/bin/sh", "-c", limited, "sh", scene_bin(), "-c", scene.config, NULL};
 	struct tty *t;
 
@@ -378,10 +391,8 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_log_lines),
-	    cmocka_unit_test(test_log_flood),
-	    cmocka_unit_test(test_bad_answers),
-	    cmocka_unit_test(test_store_is_locked),
+	    cmocka_unit_test(test_log_lines),    cmocka_unit_test(test_log_flood),
+	    cmocka_unit_test(test_bad_answers),  cmocka_unit_test(test_store_is_locked),
 	    cmocka_unit_test(test_disk_is_full),
 	};
 

@@ -1,5 +1,6 @@
 /*
- * What is shown is what is there: each source is changed behind Towpath's back, and both --json and the screen of a
+ * What is shown is what is there: each source is changed behind Towpath's back, and both --json and the
+ * screen of a
  * console that stays open must follow.
  */
 #define _GNU_SOURCE
@@ -17,12 +18,12 @@ enum { WAIT_MS = 15000, KEY_MS = 40, ROWS = 40, COLS = 120, HEAD_ROW = 2 };
 static struct scene scene;
 static struct tty *tty;
 
-/* --- the board on the screen ----------------------------------------------------------------------------------------- */
+/* --- the board on the screen ------------------------------------------------------------------- */
 
 struct cell {
 	const char *service, *env, *wanted;
 	char text[256];
-	bool hurry;                  /* r asks the sources now */
+	bool hurry; /* r asks the sources now */
 	int64_t last_ms;
 };
 
@@ -189,7 +190,7 @@ static void json_text(const char *path, const char *const *chain, char *dst, siz
 	free(text);
 }
 
-/* --- what runs --------------------------------------------------------------------------------------------------------- */
+/* --- what runs --------------------------------------------------------------------------------- */
 
 static void swap_link(const char *target)
 {
@@ -274,7 +275,7 @@ static void test_errors(void **state)
 	assert_cell("orders", "dev", "✓ 2.5.0");
 }
 
-/* --- gates ------------------------------------------------------------------------------------------------------------- */
+/* --- gates ------------------------------------------------------------------------------------- */
 
 static void test_registry_blob(void **state)
 {
@@ -283,7 +284,8 @@ static void test_registry_blob(void **state)
 
 	(void)state;
 	scene_run(&scene, "status", NULL);
-	snprintf(digest, sizeof(digest), "%s", jv_get_text(scene_deployment(&scene, "web", "staging"), "digest", ""));
+	snprintf(digest, sizeof(digest), "%s",
+	         jv_get_text(scene_deployment(&scene, "web", "staging"), "digest", ""));
 	assert_true(strlen(digest) > 20);
 	json_text(scene_path(&scene, "registry/web/blobs/sha256/%s", digest + 7), layer, blob, sizeof(blob));
 	assert_true(strlen(blob) > 20);
@@ -295,17 +297,15 @@ static void test_registry_blob(void **state)
 	assert_true(scene_until_gate(&scene, "web", "prod", "image", "closed"));
 	blob[7 + 12] = '\0';
 	assert_has(evidence("image"), blob + 7);
-	assert_int_equal(scene_run(&scene, "promote", "web", "--to", "prod", "--confirm", "prod/web", NULL), 3);
+	assert_int_equal(scene_run(&scene, "promote", "web", "--to", "prod", "--confirm", "prod/web", NULL),
+	                 3);
 	assert_plan("✗ image");
 	scene_flip(path);
 	assert_true(scene_until_gate(&scene, "web", "prod", "image", "open"));
 	assert_plan("✓ image");
 }
 
-static void write_env(const char *path, const char *text)
-{
-	scene_write(path, text, strlen(text), 0600);
-}
+static void write_env(const char *path, const char *text) { scene_write(path, text, strlen(text), 0600); }
 
 static void test_env_key(void **state)
 {
@@ -382,7 +382,8 @@ static void test_smoke_gate(void **state)
 
 static void stored_plan(char dst[128])
 {
-	assert_int_equal(scene_run(&scene, "promote", "orders", "--to", "prod", "--confirm", "prod/orders", NULL), 3);
+	assert_int_equal(
+	    scene_run(&scene, "promote", "orders", "--to", "prod", "--confirm", "prod/orders", NULL), 3);
 	snprintf(dst, 128, "%s", jv_get_text(jv_get(scene.value, "plan"), "digest", ""));
 	assert_true(strlen(dst) > 20);
 }
@@ -419,7 +420,8 @@ static void test_approvals(void **state)
 	assert_true(scene_until_gate(&scene, "orders", "prod", "approval", "closed"));
 	assert_has(evidence("approval"), "bo");
 	assert_plan("✗ approval");
-	assert_int_equal(scene_run(&scene, "promote", "orders", "--to", "prod", "--confirm", "prod/orders", NULL), 3);
+	assert_int_equal(
+	    scene_run(&scene, "promote", "orders", "--to", "prod", "--confirm", "prod/orders", NULL), 3);
 }
 
 static void test_soak(void **state)
@@ -444,7 +446,8 @@ static void test_new_release(void **state)
 	assert_int_equal(scene_run(&scene, "plan", "web", "--to", "dev", "--release", "1.7.0", NULL), 0);
 	assert_has(scene.out, "faster start");
 	/* It does not work, and its policy puts the old one back. */
-	assert_int_equal(scene_run(&scene, "promote", "web", "--to", "dev", "--release", "1.7.0", "--follow", NULL), 1);
+	assert_int_equal(
+	    scene_run(&scene, "promote", "web", "--to", "dev", "--release", "1.7.0", "--follow", NULL), 1);
 	assert_true(jv_get_true(jv_get(scene.value, "rollout"), "rolled_back", false));
 	assert_true(scene_until(&scene, "web", "dev", "tag", "1.6.0"));
 	keys("\033");
@@ -456,7 +459,7 @@ static void test_new_release(void **state)
 	assert_cell("web", "dev", "✓ 1.6.0");
 }
 
-/* --- migrations ---------------------------------------------------------------------------------------------------------- */
+/* --- migrations -------------------------------------------------------------------------------- */
 
 static bool badge(const char *service, const char *env, const char *member, int64_t wanted)
 {
@@ -480,15 +483,18 @@ static void test_django_rows(void **state)
 	go(1, 1, "orders / staging");
 	assert_true(badge("orders", "staging", "applied", 4));
 	assert_badge("orders", "staging", "1>");
-	scene_sql(&scene, "orders", "staging", "DELETE FROM django_migrations WHERE name = '0004_order_note'");
+	scene_sql(&scene, "orders", "staging",
+	          "DELETE FROM django_migrations WHERE name = '0004_order_note'");
 	assert_true(badge("orders", "staging", "applied", 3));
 	assert_cell("orders", "staging", "2>");
-	scene_sql(&scene, "orders", "staging",
-	          "INSERT INTO django_migrations (app, name, applied) VALUES ('shop', '0004_order_note', now())");
+	scene_sql(
+	    &scene, "orders", "staging",
+	    "INSERT INTO django_migrations (app, name, applied) VALUES ('shop', '0004_order_note', now())");
 	assert_badge("orders", "staging", "1>");
 	/* A row that the code does not know. */
-	scene_sql(&scene, "orders", "staging",
-	          "INSERT INTO django_migrations (app, name, applied) VALUES ('shop', '0099_by_hand', now())");
+	scene_sql(
+	    &scene, "orders", "staging",
+	    "INSERT INTO django_migrations (app, name, applied) VALUES ('shop', '0099_by_hand', now())");
 	assert_true(badge("orders", "staging", "missing", 1));
 	assert_int_equal(scene_run(&scene, "migrations", "orders", NULL), 0);
 	assert_has(scene.out, "0099_by_hand");
@@ -506,16 +512,19 @@ static void test_prisma_rows(void **state)
 	go(2, 1, "billing / staging");
 	assert_badge("billing", "staging", "=");
 	snprintf(sum, sizeof(sum), "%s",
-	         scene_ask(&scene, "billing", "staging", "SELECT checksum FROM _prisma_migrations WHERE migration_name "
+	         scene_ask(&scene, "billing", "staging",
+	                   "SELECT checksum FROM _prisma_migrations WHERE migration_name "
 	                   "LIKE '%_init'"));
 	assert_int_equal(strlen(sum), 64);
-	scene_sql(&scene, "billing", "staging",
-	          "UPDATE _prisma_migrations SET checksum = repeat('0', 64) WHERE migration_name LIKE '%_init'");
+	scene_sql(
+	    &scene, "billing", "staging",
+	    "UPDATE _prisma_migrations SET checksum = repeat('0', 64) WHERE migration_name LIKE '%_init'");
 	assert_true(badge("billing", "staging", "modified", 1));
 	scene_run(&scene, "migrations", "billing", NULL);
 	assert_has(scene.out, "modified");
 	assert_badge("billing", "staging", "~ ");
-	snprintf(sql, sizeof(sql), "UPDATE _prisma_migrations SET checksum = '%s' WHERE migration_name LIKE '%%_init'", sum);
+	snprintf(sql, sizeof(sql),
+	         "UPDATE _prisma_migrations SET checksum = '%s' WHERE migration_name LIKE '%%_init'", sum);
 	scene_sql(&scene, "billing", "staging", sql);
 	assert_true(badge("billing", "staging", "modified", 0));
 	assert_badge("billing", "staging", "=");
@@ -585,20 +594,13 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_current_link),
-	    cmocka_unit_test(test_changed_file),
-	    cmocka_unit_test(test_killed_instance),
-	    cmocka_unit_test(test_errors),
-	    cmocka_unit_test(test_registry_blob),
-	    cmocka_unit_test(test_env_key),
-	    cmocka_unit_test(test_freeze),
-	    cmocka_unit_test(test_smoke_gate),
-	    cmocka_unit_test(test_approvals),
-	    cmocka_unit_test(test_soak),
-	    cmocka_unit_test(test_new_release),
-	    cmocka_unit_test(test_django_rows),
-	    cmocka_unit_test(test_prisma_rows),
-	    cmocka_unit_test(test_database_stops),
+	    cmocka_unit_test(test_current_link),    cmocka_unit_test(test_changed_file),
+	    cmocka_unit_test(test_killed_instance), cmocka_unit_test(test_errors),
+	    cmocka_unit_test(test_registry_blob),   cmocka_unit_test(test_env_key),
+	    cmocka_unit_test(test_freeze),          cmocka_unit_test(test_smoke_gate),
+	    cmocka_unit_test(test_approvals),       cmocka_unit_test(test_soak),
+	    cmocka_unit_test(test_new_release),     cmocka_unit_test(test_django_rows),
+	    cmocka_unit_test(test_prisma_rows),     cmocka_unit_test(test_database_stops),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

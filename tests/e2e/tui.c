@@ -36,31 +36,31 @@ static int group_setup(void **state)
 		assert_int_equal(mkdir(path, 0755), 0);
 	}
 	write_file("towpath.yaml",
-		   "name: acme\n"
-		   "store: {driver: sqlite, path: state/store.db}\n"
-		   "environments:\n"
-		   "  - {name: dev, short: dev, tier: 1}\n"
-		   "  - {name: prod, short: prod, tier: 3, production: true}\n"
-		   "services:\n"
-		   "  - name: web\n"
-		   "    owner: shop\n"
-		   "    deploy: {driver: host, root: \"hosts/{env}-web\", restart: [\"true\"]}\n"
-		   "    logs: {driver: file, path: \"log/{instance}.log\"}\n"
-		   "    environments:\n"
-		   "      dev: {instances: [{name: web-1}]}\n"
-		   "      prod: {instances: [{name: web-2}]}\n"
-		   "  - name: billing\n"
-		   "    owner: finance\n"
-		   "    deploy: {driver: host, root: \"hosts/{env}-billing\", restart: [\"true\"]}\n"
-		   "    environments:\n"
-		   "      dev: {instances: [{name: billing-1}]}\n"
-		   "      prod: {instances: [{name: billing-2}]}\n",
-		   "w");
+	           "name: acme\n"
+	           "store: {driver: sqlite, path: state/store.db}\n"
+	           "environments:\n"
+	           "  - {name: dev, short: dev, tier: 1}\n"
+	           "  - {name: prod, short: prod, tier: 3, production: true}\n"
+	           "services:\n"
+	           "  - name: web\n"
+	           "    owner: shop\n"
+	           "    deploy: {driver: host, root: \"hosts/{env}-web\", restart: [\"true\"]}\n"
+	           "    logs: {driver: file, path: \"log/{instance}.log\"}\n"
+	           "    environments:\n"
+	           "      dev: {instances: [{name: web-1}]}\n"
+	           "      prod: {instances: [{name: web-2}]}\n"
+	           "  - name: billing\n"
+	           "    owner: finance\n"
+	           "    deploy: {driver: host, root: \"hosts/{env}-billing\", restart: [\"true\"]}\n"
+	           "    environments:\n"
+	           "      dev: {instances: [{name: billing-1}]}\n"
+	           "      prod: {instances: [{name: billing-2}]}\n",
+	           "w");
 	chmod(config, 0600);
 	write_file("log/web-1.log",
-		   "{\"time\":\"2026-10-27T02:46:58Z\",\"level\":\"info\",\"msg\":\"hello there\"}\n"
-		   "{\"time\":\"2026-10-27T02:46:59Z\",\"level\":\"error\",\"msg\":\"it broke\"}\n",
-		   "w");
+	           "{\"time\":\"2026-10-27T02:46:58Z\",\"level\":\"info\",\"msg\":\"hello there\"}\n"
+	           "{\"time\":\"2026-10-27T02:46:59Z\",\"level\":\"error\",\"msg\":\"it broke\"}\n",
+	           "w");
 	return 0;
 }
 
@@ -246,7 +246,7 @@ static void test_differences_equal_redraw(void **state)
 {
 	UNUSED(state);
 	static const char *const walks[] = {"L", "1",     "j", "4", "k",  "8",  "m",        "?\033",
-					    "7", ":\033", "i", "5", "L|", "|1", "2/brok\r", "\033"};
+	                                    "7", ":\033", "i", "5", "L|", "|1", "2/brok\r", "\033"};
 	struct prng p = prng_seeded();
 	static const int sizes[][2] = {{24, 80}, {30, 100}, {18, 64}, {50, 180}};
 	for (size_t s = 0; s < ARRAY_LEN(sizes); s++) {
@@ -341,12 +341,12 @@ static void test_terminals(void **state)
 	static const struct {
 		const char *term, *locale;
 	} kinds[] = {{"TERM=vt100", "LC_ALL=C"},
-		     {"TERM=linux", "LC_ALL=C.UTF-8"},
-		     {"TERM=xterm", "LC_ALL=C.UTF-8"},
-		     {"TERM=screen", "LC_ALL=C.UTF-8"},
-		     {"TERM=vt220", "LC_ALL=C"},
-		     {"TERM=tmux-256color", "LC_ALL=C.UTF-8"},
-		     {"TERM=rxvt-unicode", "LC_ALL=C.UTF-8"}};
+	             {"TERM=linux", "LC_ALL=C.UTF-8"},
+	             {"TERM=xterm", "LC_ALL=C.UTF-8"},
+	             {"TERM=screen", "LC_ALL=C.UTF-8"},
+	             {"TERM=vt220", "LC_ALL=C"},
+	             {"TERM=tmux-256color", "LC_ALL=C.UTF-8"},
+	             {"TERM=rxvt-unicode", "LC_ALL=C.UTF-8"}};
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		struct tty *t = console_with(24, 80, kinds[i].term, kinds[i].locale, NULL);
 		if (!tty_wait_text(t, "SERVICE", WAIT_MS))

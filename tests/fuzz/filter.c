@@ -39,7 +39,7 @@ static bool contains(const struct row *r, const char *needle, bool ignore_case)
 		size_t k = 0;
 
 		while (k < n && (r->text[i + k] == needle[k] ||
-				 (ignore_case && lower(r->text[i + k]) == lower(needle[k]))))
+		                 (ignore_case && lower(r->text[i + k]) == lower(needle[k]))))
 			k++;
 		if (k == n)
 			return true;
@@ -53,10 +53,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t n = nl != NULL ? (size_t)(nl - in) : size;
 	struct row r = {.text = nl != NULL ? nl + 1 : "", .n = nl != NULL ? size - n - 1 : 0};
 	struct filter_row fr = {.row = &r,
-				.now_us = US_PER_DAY * 20000,
-				.time_us = US_PER_DAY * 20000 - US_PER_H,
-				.text = row_text,
-				.field = row_field};
+	                        .now_us = US_PER_DAY * 20000,
+	                        .time_us = US_PER_DAY * 20000 - US_PER_H,
+	                        .text = row_text,
+	                        .field = row_field};
 	struct filter *f = NULL;
 	struct error e = {0};
 	char *text = malloc(n + 1);

@@ -71,8 +71,8 @@ static void roles_text(const struct canvas *c, struct str *s)
 			const struct canvas_cell *cell = canvas_at(c, row, col);
 			char letter = (char)('a' + cell->role);
 			str_addc(s, cell->role == ROLE_TEXT      ? (cell->attrs & ATTR_REVERSE ? '=' : '.')
-				    : cell->attrs & ATTR_REVERSE ? (char)(letter - 32)
-								 : letter);
+			            : cell->attrs & ATTR_REVERSE ? (char)(letter - 32)
+			                                         : letter);
 		}
 		str_addc(s, '\n');
 	}
@@ -161,6 +161,6 @@ static void test_40x10(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_80x24), cmocka_unit_test(test_200x60),
-					   cmocka_unit_test(test_60x16), cmocka_unit_test(test_40x10)};
+	                                   cmocka_unit_test(test_60x16), cmocka_unit_test(test_40x10)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,9 +33,6 @@ static inline uint64_t prng_next(struct prng *p)
 }
 
 /* 0 .. n-1 */
-static inline size_t prng_below(struct prng *p, size_t n)
-{
-	return (size_t)(prng_next(p) >> 33) % n;
-}
+static inline size_t prng_below(struct prng *p, size_t n) { return (size_t)(prng_next(p) >> 33) % n; }
 
 #endif

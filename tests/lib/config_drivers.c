@@ -66,4 +66,4 @@ static const struct driver django = {
     .port = PORT_MIGRATE, .name = "django", .summary = "django", .options = path_options};
 
 const struct driver *const config_test_drivers[] = {&store, &host, &null_deploy, &probe,  &text, &git,
-						    &oci,   &file, &vars,        &django, NULL};
+                                                    &oci,   &file, &vars,        &django, NULL};

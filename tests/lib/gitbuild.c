@@ -46,7 +46,7 @@ static git_signature *sign(int64_t time_s)
 
 /* A tree with one path changed; made anew at each level. */
 static void tree_with(git_repository *repo, git_tree *old, const char *path, const git_oid *blob,
-		      git_oid *ret)
+                      git_oid *ret)
 {
 	git_treebuilder *b = NULL;
 	const char *slash = strchr(path, '/');
@@ -77,7 +77,7 @@ static void tree_with(git_repository *repo, git_tree *old, const char *path, con
 }
 
 static void commit_on(struct gitbuild *g, const char *ref, const git_oid *parent_id, const char *path,
-		      const char *text, const char *message, int64_t time_s, char ret[REVISION_LEN])
+                      const char *text, const char *message, int64_t time_s, char ret[REVISION_LEN])
 {
 	git_commit *parent = NULL;
 	git_tree *old = NULL, *tree = NULL;
@@ -105,7 +105,7 @@ static void commit_on(struct gitbuild *g, const char *ref, const git_oid *parent
 }
 
 void gitbuild_commit(struct gitbuild *g, const char *path, const char *text, const char *message,
-		     int64_t time_s, char ret[REVISION_LEN])
+                     int64_t time_s, char ret[REVISION_LEN])
 {
 	git_oid head;
 	bool has = git_reference_name_to_id(&head, g->repo, "HEAD") == 0;
@@ -114,7 +114,7 @@ void gitbuild_commit(struct gitbuild *g, const char *path, const char *text, con
 }
 
 void gitbuild_orphan(struct gitbuild *g, const char *branch, const char *message, int64_t time_s,
-		     char ret[REVISION_LEN])
+                     char ret[REVISION_LEN])
 {
 	char ref[256] = "refs/heads/";
 

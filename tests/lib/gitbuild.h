@@ -11,10 +11,10 @@ struct gitbuild *gitbuild_new(const char *dir);
 void gitbuild_free(struct gitbuild *g);
 /* Commits with one file changed (text NULL: removed) on top of HEAD; the id in ret (may be NULL). */
 void gitbuild_commit(struct gitbuild *g, const char *path, const char *text, const char *message,
-		     int64_t time_s, char ret[REVISION_LEN]);
+                     int64_t time_s, char ret[REVISION_LEN]);
 /* A commit without parents on another branch. */
 void gitbuild_orphan(struct gitbuild *g, const char *branch, const char *message, int64_t time_s,
-		     char ret[REVISION_LEN]);
+                     char ret[REVISION_LEN]);
 /* A tag of a revision; annotated where time_s > 0. */
 void gitbuild_tag(struct gitbuild *g, const char *name, const char *revision, int64_t time_s);
 void gitbuild_branch(struct gitbuild *g, const char *name, const char *revision);

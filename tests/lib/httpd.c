@@ -24,7 +24,7 @@ struct httpd {
 };
 
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const char *url, const char *method,
-				  const char *version, const char *upload, size_t *n_upload, void **state)
+                                  const char *version, const char *upload, size_t *n_upload, void **state)
 {
 	struct httpd *d = ctx;
 	struct MHD_Response *r;
@@ -57,7 +57,7 @@ struct httpd *httpd_start(void)
 	pthread_mutex_init(&d->lock, NULL);
 	httpd_answer(d, 200, "", 0);
 	d->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, on_request, d,
-				     MHD_OPTION_SOCK_ADDR, &at, MHD_OPTION_END);
+	                             MHD_OPTION_SOCK_ADDR, &at, MHD_OPTION_END);
 	assert_non_null(d->daemon);
 	info = MHD_get_daemon_info(d->daemon, MHD_DAEMON_INFO_BIND_PORT);
 	snprintf(d->url, sizeof(d->url), "http://127.0.0.1:%u", (unsigned)info->port);

@@ -35,7 +35,7 @@ void ocibuild_release(struct ocibuild *b)
 }
 
 void ocibuild_entry(struct ocibuild *b, char type, const char *path, const char *target, const void *bytes,
-		    size_t n, int mode)
+                    size_t n, int mode)
 {
 	static const char zeros[BLOCK];
 	unsigned char h[BLOCK] = {0};
@@ -126,7 +126,7 @@ void ocibuild_layer(struct ocibuild *b, bool gzip)
 }
 
 void ocibuild_index_add(struct ocibuild *b, const char *digest, size_t size, const char *media_type,
-			const char *ref)
+                        const char *ref)
 {
 	struct arena a;
 	struct str quoted, all;
@@ -136,9 +136,9 @@ void ocibuild_index_add(struct ocibuild *b, const char *digest, size_t size, con
 	str_init(&all, MAX);
 	jv_print(jv_str(&a, ref), JV_COMPACT, &quoted);
 	str_addf(&b->index,
-		 "%s{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%zu,"
-		 "\"annotations\":{\"org.opencontainers.image.ref.name\":%s}}",
-		 b->index.len > 0 ? "," : "", media_type, digest, size, str_text(&quoted));
+	         "%s{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%zu,"
+	         "\"annotations\":{\"org.opencontainers.image.ref.name\":%s}}",
+	         b->index.len > 0 ? "," : "", media_type, digest, size, str_text(&quoted));
 	str_addf(&all, "{\"schemaVersion\":2,\"manifests\":[%s]}", str_text(&b->index));
 	file_put(b->dir, "index.json", str_text(&all));
 	str_release(&quoted);
@@ -147,7 +147,7 @@ void ocibuild_index_add(struct ocibuild *b, const char *digest, size_t size, con
 }
 
 void ocibuild_image(struct ocibuild *b, const char *ref_name, const char *version, const char *revision,
-		    const char *created, char ret_digest[DIGEST_LEN])
+                    const char *created, char ret_digest[DIGEST_LEN])
 {
 	struct arena a;
 	struct str config, manifest;
@@ -173,7 +173,7 @@ void ocibuild_image(struct ocibuild *b, const char *ref_name, const char *versio
 	    digest, config.len, str_text(&b->layers));
 	ocibuild_blob(b, manifest.data, manifest.len, ret_digest);
 	ocibuild_index_add(b, ret_digest, manifest.len, "application/vnd.oci.image.manifest.v1+json",
-			   ref_name);
+	                   ref_name);
 	str_release(&config);
 	str_release(&manifest);
 	arena_release(&a);

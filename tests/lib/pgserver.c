@@ -93,7 +93,8 @@ static int free_port(void)
 
 	if (fd < 0)
 		return 0;
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && getsockname(fd, (struct sockaddr *)&a, &n) == 0)
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 &&
+	    getsockname(fd, (struct sockaddr *)&a, &n) == 0)
 		port = ntohs(a.sin_port);
 	close(fd);
 	return port;
@@ -107,7 +108,8 @@ static void child_enter(const struct pgserver *s)
 	int fd;
 
 	setpgid(0, 0);
-	if (geteuid() == 0 && s->uid != 0 && (setgroups(0, NULL) != 0 || setgid(s->gid) != 0 || setuid(s->uid) != 0))
+	if (geteuid() == 0 && s->uid != 0 &&
+	    (setgroups(0, NULL) != 0 || setgid(s->gid) != 0 || setuid(s->uid) != 0))
 		_exit(126);
 	prctl(PR_SET_PDEATHSIG, SIGQUIT);
 	snprintf(path, sizeof(path), "%s/log", s->dir);
@@ -168,8 +170,9 @@ static void log_tail(const struct pgserver *s, char *dst, size_t cap)
 static bool data_make(struct pgserver *s, char *why, size_t cap)
 {
 	char initdb[300], data[192], pwfile[192], pwarg[224];
-	const char *argv[] = {initdb, "-D", data, "-U", PGSERVER_USER, "-A", "scram-sha-256", pwarg, "-E", "UTF8",
-	                      "--locale=C", "-N", "--no-instructions", NULL};
+	const char *argv[] = {
+	    initdb, "-D",   data,         "-U", PGSERVER_USER,       "-A", "scram-sha-256", pwarg,
+	    "-E",   "UTF8", "--locale=C", "-N", "--no-instructions", NULL};
 	FILE *f;
 	int rc;
 
@@ -195,19 +198,42 @@ static bool data_make(struct pgserver *s, char *why, size_t cap)
 
 static void conninfo(const struct pgserver *s, const char *database, char *dst, size_t cap)
 {
-	snprintf(dst, cap, "host=127.0.0.1 port=%d user=%s password='%s' dbname=%s connect_timeout=10 gssencmode=disable",
-	         s->port, PGSERVER_USER, PGSERVER_PASSWORD, database != NULL ? database : "postgres");
+	snprintf(
+	    dst, cap,
+	    "host=127.0.0.1 port=%d user=%s password='%s' dbname=%s connect_timeout=10 gssencmode=disable",
+	    s->port, PGSERVER_USER, PGSERVER_PASSWORD, database != NULL ? database : "postgres");
 }
 
 /* Runs the server on a free port until it answers. */
 static bool server_run(struct pgserver *s, int port, char *why, size_t cap)
 {
 	char postgres[300], data[192], port_text[16], info[512];
-	const char *argv[] = {postgres, "-D", data, "-p", port_text, "-c", "listen_addresses=127.0.0.1",
-	                      "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "shared_buffers=1MB",
-	                      "-c", "dynamic_shared_memory_type=mmap", "-c", "max_connections=30",
-	                      "-c", "autovacuum=off", "-c", "logging_collector=off", "-c", "max_wal_senders=0",
-	                      "-c", "wal_level=minimal", NULL};
+	const char *argv[] = {postgres,
+	                      "-D",
+	                      data,
+	                      "-p",
+	                      port_text,
+	                      "-c",
+	                      "listen_addresses=127.0.0.1",
+	                      "-c",
+	                      "unix_socket_directories=",
+	                      "-c",
+	                      "fsync=off",
+	                      "-c",
+	                      "shared_buffers=1MB",
+	                      "-c",
+	                      "dynamic_shared_memory_type=mmap",
+	                      "-c",
+	                      "max_connections=30",
+	                      "-c",
+	                      "autovacuum=off",
+	                      "-c",
+	                      "logging_collector=off",
+	                      "-c",
+	                      "max_wal_senders=0",
+	                      "-c",
+	                      "wal_level=minimal",
+	                      NULL};
 	int64_t end = now_ms() + START_MS;
 
 	s->port = port;
@@ -280,7 +306,7 @@ struct pgserver *pgserver_start(char *why, size_t cap)
 		atexit(servers_end);
 	registered = true;
 	if (user_choose(s, why, cap) && data_make(s, why, cap))
-		for (int i = 0; i < 3; i++)      /* another program may take the port first */
+		for (int i = 0; i < 3; i++) /* another program may take the port first */
 			if (server_run(s, free_port(), why, cap))
 				return s;
 	pgserver_free(s);
@@ -318,10 +344,7 @@ static void signal_all(const struct pgserver *s, int signum)
 	kill(s->pid, signum);
 }
 
-void pgserver_freeze(struct pgserver *s, bool frozen)
-{
-	signal_all(s, frozen ? SIGSTOP : SIGCONT);
-}
+void pgserver_freeze(struct pgserver *s, bool frozen) { signal_all(s, frozen ? SIGSTOP : SIGCONT); }
 
 void pgserver_stop(struct pgserver *s, bool crash)
 {
@@ -365,17 +388,15 @@ void pgserver_free(struct pgserver *s)
 	free(s);
 }
 
-int pgserver_port(const struct pgserver *s)
-{
-	return s->port;
-}
+int pgserver_port(const struct pgserver *s) { return s->port; }
 
 static void escape(char *dst, size_t cap, const char *src)
 {
 	size_t n = 0;
 
 	for (; *src != '\0' && n + 4 < cap; src++) {
-		bool plain = (*src >= '0' && *src <= '9') || (*src >= 'a' && *src <= 'z') || (*src >= 'A' && *src <= 'Z');
+		bool plain = (*src >= '0' && *src <= '9') || (*src >= 'a' && *src <= 'z') ||
+		             (*src >= 'A' && *src <= 'Z');
 
 		n += (size_t)snprintf(dst + n, cap - n, plain ? "%c" : "%%%02X", (unsigned char)*src);
 	}
@@ -389,7 +410,8 @@ void pgserver_url_of(const struct pgserver *s, const char *user, const char *pas
 
 	escape(u, sizeof(u), user);
 	escape(p, sizeof(p), password);
-	snprintf(dst, cap, "postgresql://%s:%s@127.0.0.1:%d/%s", u, p, s->port, database != NULL ? database : "postgres");
+	snprintf(dst, cap, "postgresql://%s:%s@127.0.0.1:%d/%s", u, p, s->port,
+	         database != NULL ? database : "postgres");
 }
 
 const char *pgserver_url(struct pgserver *s, const char *database)

@@ -8,7 +8,7 @@
 #include "core/base.h"
 
 #define PGSERVER_USER "towpath"
-#define PGSERVER_PASSWORD "tow path/1"      /* a space and a slash: addresses must escape them */
+#define PGSERVER_PASSWORD "tow path/1" /* a space and a slash: addresses must escape them */
 
 struct pgserver;
 

@@ -119,7 +119,7 @@ void slot_laws(struct loop *l, void *priv, const struct slot_call *call, bool un
 }
 
 void driver_open(struct opened *o, struct loop *l, const struct driver *driver, const char *options,
-		 const char *const *instances)
+                 const char *const *instances)
 {
 	struct jv *v = NULL;
 	struct error e = {0};

@@ -49,7 +49,7 @@ struct opened {
 };
 /* options is JSON text; instances is {name, url} pairs ending with NULL, may be NULL. Fails the test on an error. */
 void driver_open(struct opened *o, struct loop *l, const struct driver *driver, const char *options,
-		 const char *const *instances);
+                 const char *const *instances);
 void driver_close(struct opened *o);
 
 /* A fresh folder below /tmp; remove it with folder_remove(). */

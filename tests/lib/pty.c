@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 struct tty {
-	int master, slave;           /* the slave stays open here, so settings can be read after the end */
+	int master, slave; /* the slave stays open here, so settings can be read after the end */
 	pid_t pid;
 	struct vt *vt;
 	size_t bytes, n_log;
@@ -224,15 +224,9 @@ static void complain(struct tty *t, const char *what, const char *text)
 	free(screen);
 }
 
-static bool text_there(struct tty *t, void *ctx)
-{
-	return tty_has(t, ctx);
-}
+static bool text_there(struct tty *t, void *ctx) { return tty_has(t, ctx); }
 
-static bool text_gone(struct tty *t, void *ctx)
-{
-	return !tty_has(t, ctx);
-}
+static bool text_gone(struct tty *t, void *ctx) { return !tty_has(t, ctx); }
 
 bool tty_wait_text(struct tty *t, const char *text, int deadline_ms)
 {
@@ -284,20 +278,11 @@ void tty_sendn(struct tty *t, const void *keys, size_t n)
 	}
 }
 
-void tty_send(struct tty *t, const char *keys)
-{
-	tty_sendn(t, keys, strlen(keys));
-}
+void tty_send(struct tty *t, const char *keys) { tty_sendn(t, keys, strlen(keys)); }
 
-struct vt *tty_vt(struct tty *t)
-{
-	return t->vt;
-}
+struct vt *tty_vt(struct tty *t) { return t->vt; }
 
-void tty_row(struct tty *t, int row, char *dst, size_t cap)
-{
-	vt_row(t->vt, row, dst, cap);
-}
+void tty_row(struct tty *t, int row, char *dst, size_t cap) { vt_row(t->vt, row, dst, cap); }
 
 bool tty_has(struct tty *t, const char *text)
 {
@@ -306,15 +291,9 @@ bool tty_has(struct tty *t, const char *text)
 	return vt_find(t->vt, text, &row, &col);
 }
 
-char *tty_screen(struct tty *t)
-{
-	return vt_screen(t->vt);
-}
+char *tty_screen(struct tty *t) { return vt_screen(t->vt); }
 
-void tty_cell(struct tty *t, int row, int col, struct vt_cell *ret)
-{
-	vt_cell(t->vt, row, col, ret);
-}
+void tty_cell(struct tty *t, int row, int col, struct vt_cell *ret) { vt_cell(t->vt, row, col, ret); }
 
 void tty_resize(struct tty *t, int rows, int cols)
 {
@@ -332,10 +311,7 @@ void tty_kill(struct tty *t, int signum)
 		kill(t->pid, signum);
 }
 
-pid_t tty_pid(const struct tty *t)
-{
-	return t->pid;
-}
+pid_t tty_pid(const struct tty *t) { return t->pid; }
 
 static bool child_there(struct tty *t, void *ctx)
 {
@@ -381,10 +357,7 @@ static bool is_stopped(struct tty *t, void *ctx)
 	return t->stopped;
 }
 
-bool tty_wait_stopped(struct tty *t, int deadline_ms)
-{
-	return tty_wait(t, is_stopped, NULL, deadline_ms);
-}
+bool tty_wait_stopped(struct tty *t, int deadline_ms) { return tty_wait(t, is_stopped, NULL, deadline_ms); }
 
 void tty_settings(const struct tty *t, struct termios *ret)
 {
@@ -399,10 +372,7 @@ int tty_unread(const struct tty *t)
 	return ioctl(t->slave, FIONREAD, &n) == 0 ? n : -1;
 }
 
-size_t tty_bytes(const struct tty *t)
-{
-	return t->bytes;
-}
+size_t tty_bytes(const struct tty *t) { return t->bytes; }
 
 const char *tty_log(const struct tty *t, size_t *ret_n)
 {

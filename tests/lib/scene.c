@@ -63,7 +63,7 @@ const char *scene_path(const struct scene *s, const char *fmt, ...)
 	return dst;
 }
 
-/* --- files ------------------------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------- */
 
 char *scene_read(const char *path, size_t *ret_n)
 {
@@ -129,7 +129,7 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 	return flag == FTW_DP ? rmdir(path) : unlink(path);
 }
 
-/* --- commands ------------------------------------------------------------------------------------------------------ */
+/* --- commands ---------------------------------------------------------------------------------- */
 
 static void child_run(const struct scene *s, const char *const *argv, const char *const *env)
 {
@@ -177,7 +177,8 @@ static void parse_answer(struct scene *s, size_t n)
 	last = n > 0 ? memrchr(s->out, '\n', n) : NULL;
 	if (jv_parse(&s->arena, s->out, n, &v, &e) < 0)
 		v = NULL;
-	if (v == NULL && last != NULL && jv_parse(&s->arena, last + 1, (size_t)(s->out + n - last - 1), &v, &e) < 0)
+	if (v == NULL && last != NULL &&
+	    jv_parse(&s->arena, last + 1, (size_t)(s->out + n - last - 1), &v, &e) < 0)
 		v = NULL;
 	s->value = v;
 }
@@ -251,7 +252,7 @@ int scene_demo(struct scene *s, const char *word, ...)
 	return code;
 }
 
-/* --- answers ------------------------------------------------------------------------------------------------------- */
+/* --- answers ----------------------------------------------------------------------------------- */
 
 const struct jv *scene_deployment(const struct scene *s, const char *service, const char *env)
 {
@@ -281,12 +282,10 @@ const struct jv *scene_gate(const struct scene *s, const char *gate)
 	return NULL;
 }
 
-const char *scene_message(const struct scene *s)
-{
-	return jv_get_text(s->value, "message", "");
-}
+const char *scene_message(const struct scene *s) { return jv_get_text(s->value, "message", ""); }
 
-bool scene_until(struct scene *s, const char *service, const char *env, const char *member, const char *wanted)
+bool scene_until(struct scene *s, const char *service, const char *env, const char *member,
+                 const char *wanted)
 {
 	int64_t end = scene_now_ms() + SCENE_WAIT_MS;
 	const char *now;
@@ -303,7 +302,8 @@ bool scene_until(struct scene *s, const char *service, const char *env, const ch
 	return false;
 }
 
-bool scene_until_gate(struct scene *s, const char *service, const char *env, const char *gate, const char *verdict)
+bool scene_until_gate(struct scene *s, const char *service, const char *env, const char *gate,
+                      const char *verdict)
 {
 	int64_t end = scene_now_ms() + SCENE_WAIT_MS;
 	const char *now;
@@ -336,7 +336,7 @@ bool scene_until_ended(struct scene *s, const char *rollout, int deadline_ms)
 	return false;
 }
 
-/* --- the world ------------------------------------------------------------------------------------------------------ */
+/* --- the world --------------------------------------------------------------------------------- */
 
 static struct scene *live;
 
@@ -353,7 +353,8 @@ void scene_bare(struct scene *s)
 	char *real;
 
 	memset(s, 0, sizeof(*s));
-	snprintf(s->parent, sizeof(s->parent), "%.200s/towpath-e2e-XXXXXX", tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
+	snprintf(s->parent, sizeof(s->parent), "%.200s/towpath-e2e-XXXXXX",
+	         tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
 	if (mkdtemp(s->parent) == NULL)
 		fail_msg("%s: %s", s->parent, strerror(errno));
 	/* As root the database of the world belongs to another user, who must be able to pass. */
@@ -375,7 +376,10 @@ void scene_bare(struct scene *s)
 	registered = true;
 }
 
-/* Restarts wait as long as the file "hold" is there: a rollout is where a test wants it. And sources are asked often. */
+/*
+ * Restarts wait as long as the file "hold" is there: a rollout is where a test wants it. And sources are
+ * asked often.
+ */
 static void config_change(struct scene *s)
 {
 	static const char mark[] = "restart: [";
@@ -385,7 +389,8 @@ static void config_change(struct scene *s)
 	FILE *f;
 	int hits = 0;
 
-	snprintf(script, sizeof(script), "while [ -e '%s/hold' ]; do sleep 0.05; done\nexec \"$@\"\n", s->dir);
+	snprintf(script, sizeof(script), "while [ -e '%s/hold' ]; do sleep 0.05; done\nexec \"$@\"\n",
+	         s->dir);
 	scene_write(scene_path(s, "restart.sh"), script, strlen(script), 0700);
 	f = open_memstream(&out, &n);
 	assert_non_null(f);
@@ -447,7 +452,7 @@ struct tty *scene_console(struct scene *s, int rows, int cols, const char *const
 	return t;
 }
 
-/* --- databases ------------------------------------------------------------------------------------------------------ */
+/* --- databases --------------------------------------------------------------------------------- */
 
 static PGresult *query(struct scene *s, const char *service, const char *env, const char *sql, PGconn **ret)
 {

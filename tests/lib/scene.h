@@ -10,14 +10,14 @@
 #include "tests/lib/pty.h"
 
 struct scene {
-	char parent[256];            /* the temporary folder */
-	char dir[300];               /* the world in it */
-	char config[360];            /* its towpath.yaml */
+	char parent[256]; /* the temporary folder */
+	char dir[300];    /* the world in it */
+	char config[360]; /* its towpath.yaml */
 	bool has_databases, has_django;
 	/* Of the last command: */
-	int code;                    /* exit code, 128 + signal, -1 when it took too long */
-	char *out, *err;             /* what it printed */
-	const struct jv *value;      /* its answer when that is JSON, of several lines the last one; else NULL */
+	int code;               /* exit code, 128 + signal, -1 when it took too long */
+	char *out, *err;        /* what it printed */
+	const struct jv *value; /* its answer when that is JSON, of several lines the last one; else NULL */
 	struct arena arena;
 };
 
@@ -51,9 +51,11 @@ const struct jv *scene_gate(const struct scene *s, const char *gate);
 /* The last message. */
 const char *scene_message(const struct scene *s);
 /* Asks `status` again and again until the member of the deployment reads so. */
-bool scene_until(struct scene *s, const char *service, const char *env, const char *member, const char *wanted);
+bool scene_until(struct scene *s, const char *service, const char *env, const char *member,
+                 const char *wanted);
 /* Asks `why` again and again until the gate has that verdict. */
-bool scene_until_gate(struct scene *s, const char *service, const char *env, const char *gate, const char *verdict);
+bool scene_until_gate(struct scene *s, const char *service, const char *env, const char *gate,
+                      const char *verdict);
 /* Asks for the rollout until it has ended; its state is in value. */
 bool scene_until_ended(struct scene *s, const char *rollout, int deadline_ms);
 

@@ -70,20 +70,11 @@ void vt_feed(struct vt *v, const char *bytes, size_t n)
 	vterm_screen_flush_damage(v->screen);
 }
 
-size_t vt_answer(struct vt *v, char *dst, size_t cap)
-{
-	return vterm_output_read(v->vt, dst, cap);
-}
+size_t vt_answer(struct vt *v, char *dst, size_t cap) { return vterm_output_read(v->vt, dst, cap); }
 
-void vt_resize(struct vt *v, int rows, int cols)
-{
-	vterm_set_size(v->vt, rows, cols);
-}
+void vt_resize(struct vt *v, int rows, int cols) { vterm_set_size(v->vt, rows, cols); }
 
-void vt_size(const struct vt *v, int *ret_rows, int *ret_cols)
-{
-	vterm_get_size(v->vt, ret_rows, ret_cols);
-}
+void vt_size(const struct vt *v, int *ret_rows, int *ret_cols) { vterm_get_size(v->vt, ret_rows, ret_cols); }
 
 static size_t utf8_put(char *dst, uint32_t cp)
 {
@@ -134,7 +125,8 @@ void vt_cell(const struct vt *v, int row, int col, struct vt_cell *ret)
 	} else if (cell.chars[0] == 0) {
 		ret->text[0] = ' ';
 	} else {
-		for (int i = 0; i < VTERM_MAX_CHARS_PER_CELL && cell.chars[i] != 0 && n < sizeof(ret->text) - 5; i++)
+		for (int i = 0;
+		     i < VTERM_MAX_CHARS_PER_CELL && cell.chars[i] != 0 && n < sizeof(ret->text) - 5; i++)
 			n += utf8_put(ret->text + n, cell.chars[i]);
 	}
 	ret->bold = cell.attrs.bold;
@@ -224,22 +216,10 @@ void vt_cursor(const struct vt *v, int *ret_row, int *ret_col, bool *ret_visible
 	*ret_visible = v->visible;
 }
 
-bool vt_alt_screen(const struct vt *v)
-{
-	return v->alt;
-}
+bool vt_alt_screen(const struct vt *v) { return v->alt; }
 
-int vt_mouse(const struct vt *v)
-{
-	return v->mouse;
-}
+int vt_mouse(const struct vt *v) { return v->mouse; }
 
-const char *vt_title(const struct vt *v)
-{
-	return v->title;
-}
+const char *vt_title(const struct vt *v) { return v->title; }
 
-int vt_bells(const struct vt *v)
-{
-	return v->bells;
-}
+int vt_bells(const struct vt *v) { return v->bells; }

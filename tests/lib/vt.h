@@ -7,15 +7,15 @@
 struct vt;
 
 struct vt_cell {
-	char text[32];             /* UTF-8 of the grapheme, " " for an empty cell, "" behind a wide one */
+	char text[32]; /* UTF-8 of the grapheme, " " for an empty cell, "" behind a wide one */
 	int width;
 	bool bold, underline, italic, blink, reverse, strike;
-	int32_t fg, bg;            /* -1 default, 0..255 palette, else VT_RGB | rrggbb */
+	int32_t fg, bg; /* -1 default, 0..255 palette, else VT_RGB | rrggbb */
 };
 enum { VT_RGB = 0x1000000 };
 
 struct vt *vt_new(int rows, int cols);
-void vt_free(struct vt *v);                             /* accepts NULL */
+void vt_free(struct vt *v); /* accepts NULL */
 void vt_feed(struct vt *v, const char *bytes, size_t n);
 /* What the terminal answers (device attributes, cursor position, ...); returns the number of bytes. */
 size_t vt_answer(struct vt *v, char *dst, size_t cap);

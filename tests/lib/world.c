@@ -9,20 +9,20 @@
 #include <stdio.h>
 
 static const char yaml_head[] = "name: acme\n"
-				"store: {driver: sqlite, path: s}\n"
-				"environments:\n"
-				"  - {name: dev, short: dev, tier: 1}\n"
-				"  - {name: staging, short: stg, tier: 2}\n"
-				"  - name: prod\n"
-				"    short: prod\n"
-				"    tier: 3\n"
-				"    production: true\n"
-				"    gates: {approvals: 1}\n"
-				"smoke:\n"
-				"  basics:\n"
-				"    steps:\n"
-				"      - {name: health, url: \"{url}/health\", status: 200}\n"
-				"services:\n";
+                                "store: {driver: sqlite, path: s}\n"
+                                "environments:\n"
+                                "  - {name: dev, short: dev, tier: 1}\n"
+                                "  - {name: staging, short: stg, tier: 2}\n"
+                                "  - name: prod\n"
+                                "    short: prod\n"
+                                "    tier: 3\n"
+                                "    production: true\n"
+                                "    gates: {approvals: 1}\n"
+                                "smoke:\n"
+                                "  basics:\n"
+                                "    steps:\n"
+                                "      - {name: health, url: \"{url}/health\", status: 200}\n"
+                                "services:\n";
 
 static void add_service(struct str *y, const char *name, const char *owner, bool with_schema, bool in_staging)
 {
@@ -40,11 +40,11 @@ static void add_service(struct str *y, const char *name, const char *owner, bool
 	if (with_schema)
 		str_add(y, "    migrate: {driver: django, path: m}\n");
 	str_add(y, "    environments:\n"
-		   "      dev: {instances: [{name: one, url: \"http://127.0.0.1:1\"}]}\n");
+	           "      dev: {instances: [{name: one, url: \"http://127.0.0.1:1\"}]}\n");
 	str_add(y, in_staging ? "      staging: {instances: [{name: one, url: \"http://127.0.0.1:2\"}]}\n"
-			      : "      staging: false\n");
+	                      : "      staging: false\n");
 	str_add(y, "      prod: {instances: [{name: one, url: \"http://127.0.0.1:3\"}, "
-		   "{name: two, url: \"http://127.0.0.1:4\"}]}\n");
+	           "{name: two, url: \"http://127.0.0.1:4\"}]}\n");
 }
 
 struct event *world_event(struct world *w, enum event_kind kind, int service, int env)
@@ -79,7 +79,7 @@ static struct release release(const char *tag, char hex)
 }
 
 static void deployed(struct world *w, int service, int env, const char *tag, char hex, int64_t ago_us,
-		     enum state bad)
+                     enum state bad)
 {
 	int n = setup_deployment(w->setup, service, env)->n_instances;
 	struct event *e = world_event(w, EV_DEPLOYED, service, env);
@@ -111,19 +111,19 @@ static void samples(struct world *w, int service, int env, double errors, double
 		int64_t t = WORLD_NOW - (59 - i) * 5 * US_PER_S;
 		double rise = i > 40 ? (i - 40) / 19.0 : 0;
 		static const char *const names[] = {"rps",    "errors_pct", "p50_ms",
-						    "p99_ms", "up",         "queue_depth"};
+		                                    "p99_ms", "up",         "queue_depth"};
 		static const char *const units[] = {"/s", "%", "ms", "ms", "", ""};
 		double values[] = {380 + 40 * sin(i / 5.0),
-				   errors * rise,
-				   40,
-				   180 + (p99 - 180) * rise,
-				   verdict == STATE_FAILED && i > 50 ? 0.5 : 1.0,
-				   i % 7};
+		                   errors * rise,
+		                   40,
+		                   180 + (p99 - 180) * rise,
+		                   verdict == STATE_FAILED && i > 50 ? 0.5 : 1.0,
+		                   i % 7};
 		e->samples = sample_set_new((int)ARRAY_LEN(names));
 		e->samples->state = i == 59 ? verdict : STATE_OK;
 		if (i == 59 && verdict != STATE_OK)
 			str_copy(e->samples->text, sizeof e->samples->text,
-				 "1 of 2 instances fails its probe");
+			         "1 of 2 instances fails its probe");
 		for (int k = 0; k < (int)ARRAY_LEN(names); k++) {
 			str_copy(e->samples->items[k].name, KEY_LEN, names[k]);
 			str_copy(e->samples->items[k].unit, sizeof e->samples->items[k].unit, units[k]);
@@ -141,9 +141,9 @@ static void samples(struct world *w, int service, int env, double errors, double
 static struct migration_set *schema(int applied)
 {
 	static const char *const names[] = {"0411 carts", "0412 add cart.ttl", "0413 add cart.region",
-					    "0414 index cart.region", "0415 drop cart.zone"};
+	                                    "0414 index cart.region", "0415 drop cart.zone"};
 	static const enum migration_kind kinds[] = {MIGRATION_EXPAND, MIGRATION_EXPAND, MIGRATION_EXPAND,
-						    MIGRATION_EXPAND, MIGRATION_CONTRACT};
+	                                            MIGRATION_EXPAND, MIGRATION_CONTRACT};
 	struct migration_set *set = migration_set_new(5);
 	str_copy(set->tool, sizeof set->tool, "django");
 	for (int i = 0; i < 5; i++) {
@@ -175,8 +175,8 @@ static void migrations(struct world *w, int service, int env, int applied)
 static void fill_rollout(struct rollout *r, const char *id, const char *service, const char *env, int at)
 {
 	static const enum step_kind kinds[] = {STEP_LOCK,   STEP_PREFLIGHT, STEP_MIGRATE,
-					       STEP_STAGE,  STEP_DEPLOY,    STEP_DEPLOY,
-					       STEP_VERIFY, STEP_SMOKE,     STEP_RECORD};
+	                                       STEP_STAGE,  STEP_DEPLOY,    STEP_DEPLOY,
+	                                       STEP_VERIFY, STEP_SMOKE,     STEP_RECORD};
 	str_copy(r->id, sizeof r->id, id);
 	str_copy(r->service, sizeof r->service, service);
 	str_copy(r->env, sizeof r->env, env);
@@ -213,7 +213,7 @@ static void fill_rollout(struct rollout *r, const char *id, const char *service,
 }
 
 static struct decision *decision(struct store_snapshot *s, enum decision_kind kind, const char *service,
-				 const char *env, const char *actor, const char *reason)
+                                 const char *env, const char *actor, const char *reason)
 {
 	struct decision *d = &s->decisions[s->n_decisions++];
 	d->seq = s->n_decisions;
@@ -328,7 +328,7 @@ static void ladder_and_candidates(struct world *w)
 		c->image = i == 2 ? outcome_make(OUTCOME_FAILED, "registry", "gone") : outcome_ok();
 		c->schema = verdicts[i];
 		str_copy(c->schema_text, sizeof c->schema_text,
-			 i == 2 ? "0415 dropped a column it reads" : "");
+		         i == 2 ? "0415 dropped a column it reads" : "");
 		str_copy(c->by, sizeof c->by, "ann");
 	}
 	world_apply(w, e);
@@ -512,10 +512,10 @@ void world_plan(struct world *w, enum plan_kind kind, bool open)
 		p->gates[i].kind = kinds[i];
 		p->gates[i].verdict = i == 2 && !open ? GATE_WAITS : GATE_OPEN;
 		str_copy(p->gates[i].evidence, TEXT_LEN,
-			 i == 0   ? "in the registry, every byte matches"
-			 : i == 1 ? "basics 9/9 on staging, 12m ago"
-			 : open   ? "bo approved"
-				  : "0 of 1 approvals");
+		         i == 0   ? "in the registry, every byte matches"
+		         : i == 1 ? "basics 9/9 on staging, 12m ago"
+		         : open   ? "bo approved"
+		                  : "0 of 1 approvals");
 		str_copy(p->gates[i].next, TEXT_LEN, i == 2 && !open ? "somebody else approves it: A" : "");
 	}
 	if (plan_seal(p, &e) != 0)
@@ -531,18 +531,18 @@ static bool input_of(const char *name, struct input *ret)
 		const char *name;
 		enum input_kind kind;
 	} named[] = {{"Enter", INPUT_ENTER},
-		     {"Esc", INPUT_ESC},
-		     {"Tab", INPUT_TAB},
-		     {"S-Tab", INPUT_BACKTAB},
-		     {"Up", INPUT_UP},
-		     {"Down", INPUT_DOWN},
-		     {"Left", INPUT_LEFT},
-		     {"Right", INPUT_RIGHT},
-		     {"Home", INPUT_HOME},
-		     {"End", INPUT_END},
-		     {"PgUp", INPUT_PGUP},
-		     {"PgDn", INPUT_PGDN},
-		     {"Backspace", INPUT_BACKSPACE}};
+	             {"Esc", INPUT_ESC},
+	             {"Tab", INPUT_TAB},
+	             {"S-Tab", INPUT_BACKTAB},
+	             {"Up", INPUT_UP},
+	             {"Down", INPUT_DOWN},
+	             {"Left", INPUT_LEFT},
+	             {"Right", INPUT_RIGHT},
+	             {"Home", INPUT_HOME},
+	             {"End", INPUT_END},
+	             {"PgUp", INPUT_PGUP},
+	             {"PgDn", INPUT_PGDN},
+	             {"Backspace", INPUT_BACKSPACE}};
 	memset(ret, 0, sizeof *ret);
 	for (size_t i = 0; i < ARRAY_LEN(named); i++)
 		if (strcmp(named[i].name, name) == 0) {

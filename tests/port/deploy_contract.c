@@ -93,7 +93,7 @@ static struct deployed *observe(struct world *w)
 }
 
 static struct outcome act(struct world *w, void (*slot)(void *, const struct deploy_req *, struct op *),
-			  const struct release *r, const char *image_dir, const char *instance)
+                          const struct release *r, const char *image_dir, const char *instance)
 {
 	struct deploy_req req = {.release = *r, .image_dir = image_dir, .instance = instance};
 	struct answer a = {0};
@@ -133,9 +133,9 @@ static void says(struct world *w, struct httpd *d, const struct release *r, cons
 	snprintf(tree, sizeof(tree), "%s", jv_get_text(v, "files", ""));
 	arena_release(&a);
 	snprintf(body, sizeof(body),
-		 "{\"digest\":\"%s\",\"files\":\"%s\",\"revision\":\"%s\",\"version\":\"%s\","
-		 "\"started\":\"2026-05-01T10:00:00Z\",\"pid\":4242}",
-		 r->digest, files != NULL ? files : tree, r->revision, r->tag);
+	         "{\"digest\":\"%s\",\"files\":\"%s\",\"revision\":\"%s\",\"version\":\"%s\","
+	         "\"started\":\"2026-05-01T10:00:00Z\",\"pid\":4242}",
+	         r->digest, files != NULL ? files : tree, r->revision, r->tag);
 	httpd_answer(d, 200, body, strlen(body));
 }
 
@@ -172,14 +172,14 @@ static void keeps_the_laws(void **state)
 	    {"host stage", host_stage}, {"host observe", host_observe},
 	    {"host apply", host_apply}, {"host probe", host_probe}};
 	static const struct slot_call command[] = {{"command check", command_check},
-						   {"command observe", command_observe},
-						   {"command stage", command_stage},
-						   {"command apply", command_apply},
-						   {"command probe", command_probe}};
+	                                           {"command observe", command_observe},
+	                                           {"command stage", command_stage},
+	                                           {"command apply", command_apply},
+	                                           {"command probe", command_probe}};
 	static const struct slot_call nulls[] = {{"null observe", null_observe},
-						 {"null stage", null_stage},
-						 {"null apply", null_apply},
-						 {"null probe", null_probe}};
+	                                         {"null stage", null_stage},
+	                                         {"null apply", null_apply},
+	                                         {"null probe", null_probe}};
 	struct opened o;
 
 	law = *state;
@@ -187,7 +187,7 @@ static void keeps_the_laws(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(host); i++)
 		slot_laws(law->loop, law->o.priv, &host[i], false);
 	driver_open(&o, law->loop, &deploy_command.base,
-		    "{\"observe\": [\"/bin/echo\", \"{}\"], \"deploy\": [\"/bin/true\"]}", NULL);
+	            "{\"observe\": [\"/bin/echo\", \"{}\"], \"deploy\": [\"/bin/true\"]}", NULL);
 	for (size_t i = 0; i < ARRAY_LEN(command); i++)
 		slot_laws(law->loop, o.priv, &command[i], false);
 	driver_close(&o);
@@ -322,7 +322,7 @@ static void sees_a_swapped_manifest(void **state)
 
 	stage_ok(w, &w->v1, w->image_1);
 	file_put(w->root, "releases/1111111111111111/release.json",
-		 "{\"digest\": \"" DIGEST_2 "\", \"files\": \"x\"}");
+	         "{\"digest\": \"" DIGEST_2 "\", \"files\": \"x\"}");
 	d = observe(w);
 	assert_true(d->drift);
 	assert_string_equal(d->release.digest, "");
@@ -441,7 +441,7 @@ static void a_silent_instance_costs_its_own_time_only(void **state)
 	says(w, w->b, &w->v1, NULL);
 	const char *const instances[] = {"web-1", url, "web-2", httpd_url(w->b), "web-3", "", NULL};
 	snprintf(options, sizeof(options), "{\"root\": \"%s\", \"timeout\": 150000, \"restart\": [\"true\"]}",
-		 w->root);
+	         w->root);
 	driver_open(&o, w->loop, &deploy_host.base, options, instances);
 	op = answer_op(&a, w->loop, 10 * US_PER_S);
 	deploy_host.observe(o.priv, op);
@@ -599,7 +599,7 @@ static struct outcome command_see(struct world *w, const char *json, struct depl
 
 	file_put(w->dir, "observed", json);
 	snprintf(options, sizeof(options),
-		 "{\"observe\": [\"cat\", \"%s/observed\"], \"deploy\": [\"true\"]}", w->dir);
+	         "{\"observe\": [\"cat\", \"%s/observed\"], \"deploy\": [\"true\"]}", w->dir);
 	driver_open(&o, w->loop, &deploy_command.base, options, NULL);
 	op = answer_op(&a, w->loop, 10 * US_PER_S);
 	deploy_command.observe(o.priv, op);
@@ -612,18 +612,18 @@ static struct outcome command_see(struct world *w, const char *json, struct depl
 static void command_reads_strictly(void **state)
 {
 	static const char *const bad[] = {"",
-					  "x",
-					  "[]",
-					  "{\"digets\":\"sha256:1\"}",
-					  "{\"digest\":1}",
-					  "{\"since\":\"yesterday\"}",
-					  "{\"instances\":{}}",
-					  "{\"instances\":[{}]}",
-					  "{\"instances\":[{\"name\":\"a\"}]}",
-					  "{\"instances\":[{\"name\":\"a\",\"state\":\"fine\"}]}",
-					  "{\"instances\":[{\"name\":\"a\",\"state\":\"ok\",\"x\":\"y\"}]}",
-					  "{} {}",
-					  "{\"\033[31m\":\"x\"}"};
+	                                  "x",
+	                                  "[]",
+	                                  "{\"digets\":\"sha256:1\"}",
+	                                  "{\"digest\":1}",
+	                                  "{\"since\":\"yesterday\"}",
+	                                  "{\"instances\":{}}",
+	                                  "{\"instances\":[{}]}",
+	                                  "{\"instances\":[{\"name\":\"a\"}]}",
+	                                  "{\"instances\":[{\"name\":\"a\",\"state\":\"fine\"}]}",
+	                                  "{\"instances\":[{\"name\":\"a\",\"state\":\"ok\",\"x\":\"y\"}]}",
+	                                  "{} {}",
+	                                  "{\"\033[31m\":\"x\"}"};
 	struct world *w = *state;
 	struct deployed *d;
 	struct outcome o;
@@ -634,12 +634,12 @@ static void command_reads_strictly(void **state)
 		assert_null(d);
 	}
 	o = command_see(w,
-			"{\"digest\":\"sha256:1\",\"revision\":\"abc\",\"version\":\"1.0\",\"since\":\"2026-"
-			"01-01T00:00:00Z\","
-			"\"instances\":[{\"name\":\"a\",\"state\":\"ok\",\"digest\":\"sha256:1\"},"
-			"{\"name\":\"b\\u001b\",\"state\":\"ok\",\"digest\":\"sha256:2\"},"
-			"{\"name\":\"c\",\"state\":\"failed\",\"text\":\"gone\\nhome\"}]}",
-			&d);
+	                "{\"digest\":\"sha256:1\",\"revision\":\"abc\",\"version\":\"1.0\",\"since\":\"2026-"
+	                "01-01T00:00:00Z\","
+	                "\"instances\":[{\"name\":\"a\",\"state\":\"ok\",\"digest\":\"sha256:1\"},"
+	                "{\"name\":\"b\\u001b\",\"state\":\"ok\",\"digest\":\"sha256:2\"},"
+	                "{\"name\":\"c\",\"state\":\"failed\",\"text\":\"gone\\nhome\"}]}",
+	                &d);
 	assert_int_equal(o.kind, OUTCOME_OK);
 	assert_int_equal(d->n_instances, 3);
 	assert_int_equal(d->instances[0].state, STATE_OK);
@@ -648,7 +648,7 @@ static void command_reads_strictly(void **state)
 	assert_true(d->drift && d->since_us > 0);
 	for (int i = 0; i < 3; i++)
 		assert_true(text_is_clean(d->instances[i].name, strlen(d->instances[i].name)) &&
-			    text_is_clean(d->instances[i].text, strlen(d->instances[i].text)));
+		            text_is_clean(d->instances[i].text, strlen(d->instances[i].text)));
 	deployed_free(d);
 }
 
@@ -661,12 +661,12 @@ static void command_deploys_and_rolls_back(void **state)
 	char options[PATH_LEN * 4];
 
 	snprintf(options, sizeof(options),
-		 "{\"observe\": [\"sh\", \"-c\", \"echo "
-		 "'{\\\"instances\\\":[{\\\"name\\\":\\\"web-1\\\",\\\"state\\\":\\\"ok\\\","
-		 "\\\"digest\\\":\\\"" DIGEST_1 "\\\"}]}'\"],"
-		 " \"deploy\": [\"sh\", \"-c\", \"echo deploy $TOWPATH_DIGEST $TOWPATH_SERVICE > %s/did\"],"
-		 " \"rollback\": [\"sh\", \"-c\", \"echo rollback $TOWPATH_TAG > %s/did; exit 9\"]}",
-		 w->dir, w->dir);
+	         "{\"observe\": [\"sh\", \"-c\", \"echo "
+	         "'{\\\"instances\\\":[{\\\"name\\\":\\\"web-1\\\",\\\"state\\\":\\\"ok\\\","
+	         "\\\"digest\\\":\\\"" DIGEST_1 "\\\"}]}'\"],"
+	         " \"deploy\": [\"sh\", \"-c\", \"echo deploy $TOWPATH_DIGEST $TOWPATH_SERVICE > %s/did\"],"
+	         " \"rollback\": [\"sh\", \"-c\", \"echo rollback $TOWPATH_TAG > %s/did; exit 9\"]}",
+	         w->dir, w->dir);
 	driver_open(&o, w->loop, &deploy_command.base, options, NULL);
 	struct op *op = answer_op(&a, w->loop, 10 * US_PER_S);
 	deploy_command.apply(o.priv, &req, op);
@@ -705,7 +705,7 @@ static void a_hanging_command_ends_unknown(void **state)
 	struct op *op;
 
 	driver_open(&o, w->loop, &deploy_command.base,
-		    "{\"observe\": [\"sleep\", \"60\"], \"deploy\": [\"sleep\", \"60\"]}", NULL);
+	            "{\"observe\": [\"sleep\", \"60\"], \"deploy\": [\"sleep\", \"60\"]}", NULL);
 	op = answer_op(&a, w->loop, 400 * US_PER_MS);
 	deploy_command.apply(o.priv, &req, op);
 	answer_wait(&a);

@@ -47,9 +47,9 @@ static int world_make(void **state)
 	gitbuild_commit(w->g, "services/web/app.c", "2", "fix(auth)!: second", T0 + 20, w->c[2]);
 	gitbuild_commit(w->g, "docs/readme", "x", "docs: outside", T0 + 30, w->c[3]);
 	gitbuild_commit(w->g, "services/web/.env.example", "A=\nB=1\n",
-			"chore: third\n\nBREAKING CHANGE: B is due\n", T0 + 40, w->c[4]);
+	                "chore: third\n\nBREAKING CHANGE: B is due\n", T0 + 40, w->c[4]);
 	gitbuild_commit(w->g, "services/web/app.c", "3", "evil \033[31msubject\r\xe2\x80\xae and more",
-			T0 + 50, w->c[5]);
+	                T0 + 50, w->c[5]);
 	gitbuild_tag(w->g, "web-v1.0.0", w->c[0], T0 + 1);
 	gitbuild_tag(w->g, "web-v1.1.0", w->c[2], T0 + 25);
 	gitbuild_tag(w->g, "web-v1.2.0", w->c[4], 0);
@@ -98,7 +98,7 @@ static struct outcome resolve(struct world *w, const char *name, struct release 
 }
 
 static struct outcome read_file(struct world *w, const char *revision, const char *path, char *dst,
-				size_t cap)
+                                size_t cap)
 {
 	struct answer a = {.keep = true};
 	struct op *op = answer_op(&a, w->loop, 20 * US_PER_S);
@@ -130,16 +130,16 @@ static void null_read(void *p, struct op *op) { forge_null.read(p, "x", "y", op)
 static void keeps_the_laws(void **state)
 {
 	static const struct slot_call calls[] = {{"git check", git_check},
-						 {"git log", git_log},
-						 {"git log of nothing", git_log_none},
-						 {"git tags", git_tags},
-						 {"git resolve", git_resolve},
-						 {"git read", git_read},
-						 {"git read of nothing", git_read_none}};
+	                                         {"git log", git_log},
+	                                         {"git log of nothing", git_log_none},
+	                                         {"git tags", git_tags},
+	                                         {"git resolve", git_resolve},
+	                                         {"git read", git_read},
+	                                         {"git read of nothing", git_read_none}};
 	static const struct slot_call nulls[] = {{"null log", null_log},
-						 {"null tags", null_tags},
-						 {"null resolve", null_resolve},
-						 {"null read", null_read}};
+	                                         {"null tags", null_tags},
+	                                         {"null resolve", null_resolve},
+	                                         {"null read", null_read}};
 	struct world *w = *state;
 	struct opened o;
 
@@ -258,8 +258,8 @@ static void lists_its_own_tags(void **state)
 static void resolves_names(void **state)
 {
 	static const char *const bad[] = {"",       "HEAD~1",  "stable^",   "-v",        "a..b",
-					  "@{1}",   "no-such", "000000",    "web v",     "\033[31m",
-					  ":/feat", "*",       "refs/../x", "stable@{0}"};
+	                                  "@{1}",   "no-such", "000000",    "web v",     "\033[31m",
+	                                  ":/feat", "*",       "refs/../x", "stable@{0}"};
 	struct world *w = *state;
 	struct release r;
 	char shorter[16];
@@ -294,25 +294,25 @@ static void resolves_names(void **state)
 static void reads_files_of_a_revision(void **state)
 {
 	static const char *const bad[] = {"",
-					  "/etc/passwd",
-					  "../x",
-					  "services/../services/web/app.c",
-					  "services//web/app.c",
-					  "services/web",
-					  "services/web/",
-					  "./services/web/app.c",
-					  "no/such",
-					  "."};
+	                                  "/etc/passwd",
+	                                  "../x",
+	                                  "services/../services/web/app.c",
+	                                  "services//web/app.c",
+	                                  "services/web",
+	                                  "services/web/",
+	                                  "./services/web/app.c",
+	                                  "no/such",
+	                                  "."};
 	struct world *w = *state;
 	char text[64] = "";
 
 	assert_int_equal(read_file(w, "1.1.0", "services/web/app.c", text, sizeof(text)).kind, OUTCOME_OK);
 	assert_string_equal(text, "2");
 	assert_int_equal(read_file(w, w->c[5], "services/web/.env.example", text, sizeof(text)).kind,
-			 OUTCOME_OK);
+	                 OUTCOME_OK);
 	assert_string_equal(text, "A=\nB=1\n");
 	assert_int_equal(read_file(w, "1.0.0", "services/web/.env.example", text, sizeof(text)).kind,
-			 OUTCOME_FAILED);
+	                 OUTCOME_FAILED);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		assert_int_equal(read_file(w, "1.1.0", bad[i], text, sizeof(text)).kind, OUTCOME_FAILED);
 }

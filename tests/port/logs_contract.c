@@ -155,8 +155,8 @@ static void move(const struct world *w, const char *from, const char *to)
 			loop_until((w)->loop, &never_, loop_mono_us() + 5 * US_PER_MS);                      \
 		if (!(cond))                                                                                 \
 			fail_msg("not within 20 s: %s; heard %zu bytes \"%.200s\" gaps \"%.200s\" state %s", \
-				 #cond, (w)->h.bytes[0].len, str_text(&(w)->h.bytes[0]),                     \
-				 str_text(&(w)->h.gaps), (w)->h.state.text);                                 \
+			         #cond, (w)->h.bytes[0].len, str_text(&(w)->h.bytes[0]),                     \
+			         str_text(&(w)->h.gaps), (w)->h.state.text);                                 \
 	} while (0)
 
 #define HEARD(w) str_text(&(w)->h.bytes[0])
@@ -436,7 +436,7 @@ static void laws(void **state)
 {
 	struct world *w = *state;
 	struct slot_call check = {"file check", logs_file.base.check},
-			 null_check = {"null check", logs_null.base.check};
+	                 null_check = {"null check", logs_null.base.check};
 	const struct logs_sink sink = {&w->h, on_bytes, on_gap, on_state};
 	struct answer a = {0};
 	struct opened o;

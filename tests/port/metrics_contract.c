@@ -37,7 +37,7 @@ struct server {
 };
 
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const char *url, const char *method,
-				  const char *version, const char *upload, size_t *n_upload, void **state)
+                                  const char *version, const char *upload, size_t *n_upload, void **state)
 {
 	struct server *s = ctx;
 	struct MHD_Response *r;
@@ -92,10 +92,10 @@ static void server_start(struct server *s)
 	pthread_cond_init(&s->go, NULL);
 	say(s, 200, "{\"status\": \"ok\"}");
 	s->daemon = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL,
-				     NULL, on_request, s, MHD_OPTION_SOCK_ADDR,
-				     (struct sockaddr *)&(struct sockaddr_in){
-					 .sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}},
-				     MHD_OPTION_END);
+	                             NULL, on_request, s, MHD_OPTION_SOCK_ADDR,
+	                             (struct sockaddr *)&(struct sockaddr_in){
+	                                 .sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}},
+	                             MHD_OPTION_END);
 	assert_non_null(s->daemon);
 	s->port = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
 	snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%d", s->port);
@@ -170,7 +170,7 @@ static struct sample_set *sample_within(struct world *w, int64_t timeout_us)
 		fail_msg("%s: %s", outcome_name(a.outcome.kind), a.outcome.text);
 	assert_non_null(a.result);
 	assert_true(text_is_clean(((struct sample_set *)a.result)->text,
-				  strlen(((struct sample_set *)a.result)->text)));
+	                          strlen(((struct sample_set *)a.result)->text)));
 	return a.result;
 }
 
@@ -311,7 +311,7 @@ static void text_makes_rates(void **state)
 	set = sample(w);
 	/* The first reading has no rate, but gauges. */
 	assert_true(isnan(value(set, "rps")) && isnan(value(set, "errors_pct")) &&
-		    isnan(value(set, "p99_ms")));
+	            isnan(value(set, "p99_ms")));
 	assert_true(near(value(set, "rss_mib"), 30));
 	assert_true(near(value(set, "queue_length"), 14));
 	assert_int_equal(set->state, STATE_OK);

@@ -44,7 +44,7 @@ static int find_fixtures(void **state)
 
 	UNUSED(state);
 	snprintf(fixture_dir, sizeof(fixture_dir), "%.900s/tests/fixtures/migrations",
-		 top != NULL ? top : ".");
+	         top != NULL ? top : ".");
 	return 0;
 }
 
@@ -63,7 +63,7 @@ static void commit_folder(struct gitbuild *g, const char *from, const char *path
 		struct stat st;
 
 		snprintf(below, sizeof(below), "%.500s%s%.500s", path, path[0] != '\0' ? "/" : "",
-			 names[i]->d_name);
+		         names[i]->d_name);
 		snprintf(full, sizeof(full), "%s/%s", from, below);
 		if (names[i]->d_name[0] != '.' && stat(full, &st) == 0 && S_ISDIR(st.st_mode)) {
 			commit_folder(g, from, below, revision);
@@ -104,7 +104,7 @@ static void place_open(struct place *p, const struct migrate_driver *driver, con
 	snprintf(secret, sizeof(secret), "%.900s/db.url", p->dir);
 	file_put_n(p->dir, "db.url", url, strlen(url), 0600);
 	snprintf(options, sizeof(options), "{\"repo\": \"%s\", \"database\": {\"file\": \"%s\"}}", p->repo,
-		 secret);
+	         secret);
 	p->driver = driver;
 	driver_open(&p->o, p->loop, &driver->base, options, NULL);
 }
@@ -170,7 +170,7 @@ static const struct migration *find(const struct migration_set *set, const char 
 
 /* Names of one state, in the set's order, one a line. */
 static void names_of(const struct migration_set *set, enum migration_state state, bool external, char *dst,
-		     size_t cap)
+                     size_t cap)
 {
 	size_t k = 0;
 
@@ -198,7 +198,7 @@ static void list_of(const struct jv *state, const char *key, char *dst, size_t c
 }
 
 static void compare(const struct jv *state, const char *key, const struct migration_set *set,
-		    enum migration_state which, bool external)
+                    enum migration_state which, bool external)
 {
 	char want[16384], got[16384];
 
@@ -277,7 +277,7 @@ static void check_fixture(const struct migrate_driver *driver, const char *fixtu
 	if (strncmp(set->block_text, expected, strlen(expected)) != 0 ||
 	    set->blocked != (expected[0] != '\0'))
 		fail_msg("%s: blocked %d \"%s\", want \"%s\"", fixture, set->blocked, set->block_text,
-			 expected);
+		         expected);
 	str_release(&text);
 	arena_release(&a);
 	migration_set_free(set);
@@ -324,7 +324,7 @@ static void prisma_sees_changed_rows(void **state)
 	UNUSED(state);
 	place_make(&p, &migrate_prisma, "prisma/clean");
 	sql(&p, "UPDATE _prisma_migrations SET checksum = repeat('a', 64) WHERE migration_name = "
-		"'20260203140000_drop_name'");
+	        "'20260203140000_drop_name'");
 	set = inspect(&p);
 	assert_int_equal(set->n_modified, 1);
 	assert_int_equal(find(set, "20260203140000_drop_name")->state, MIGRATION_MODIFIED);
@@ -335,8 +335,8 @@ static void prisma_sees_changed_rows(void **state)
 	assert_int_equal(set->n_pending, 1);
 	migration_set_free(set);
 	sql(&p, "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at, finished_at, "
-		"applied_steps_count)"
-		" VALUES ('x', 'y', '20260101000000_gone', now(), now(), 1)");
+	        "applied_steps_count)"
+	        " VALUES ('x', 'y', '20260101000000_gone', now(), now(), 1)");
 	set = inspect(&p);
 	assert_int_equal(set->n_missing, 1);
 	assert_string_equal(set->items[0].name, "20260101000000_gone");
@@ -356,9 +356,9 @@ static void prisma_reads_rolled_back_rows(void **state)
 	set = inspect(&p);
 	/* Failed, rolled back, applied: the last word counts. */
 	snprintf(text, sizeof(text),
-		 "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at, finished_at,"
-		 " applied_steps_count) VALUES ('again', '%s', '20260203140000_drop_name', now(), now(), 1)",
-		 find(set, "20260203140000_drop_name")->checksum);
+	         "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at, finished_at,"
+	         " applied_steps_count) VALUES ('again', '%s', '20260203140000_drop_name', now(), now(), 1)",
+	         find(set, "20260203140000_drop_name")->checksum);
 	migration_set_free(set);
 	sql(&p, text);
 	set = inspect(&p);
@@ -400,9 +400,9 @@ static void prisma_accepts_line_ends(void **state)
 	str_release(&text);
 	/* "0a" was once written "a". */
 	sql(&p, "UPDATE _prisma_migrations SET checksum = (SELECT string_agg(ltrim(left(b, 1), '0') || "
-		"right(b, 1), '' ORDER BY n)"
-		" FROM (SELECT n, substr(checksum, n * 2 - 1, 2) AS b FROM generate_series(1, 32) n) x)"
-		" WHERE migration_name = '20260105091000_init'");
+	        "right(b, 1), '' ORDER BY n)"
+	        " FROM (SELECT n, substr(checksum, n * 2 - 1, 2) AS b FROM generate_series(1, 32) n) x)"
+	        " WHERE migration_name = '20260105091000_init'");
 	set = inspect(&p);
 	assert_int_equal(find(set, "20260105091000_init")->state, MIGRATION_APPLIED);
 	migration_set_free(set);
@@ -416,7 +416,7 @@ static PGconn *hold(struct place *p, const char *text)
 	PGresult *r;
 
 	snprintf(url, sizeof(url), "%s?application_name=other-deploy",
-		 pgserver_url(pgserver_shared(), p->database));
+	         pgserver_url(pgserver_shared(), p->database));
 	c = PQconnectdb(url);
 	assert_int_equal(PQstatus(c), CONNECTION_OK);
 	r = PQexec(c, text);
@@ -434,7 +434,7 @@ static void prisma_sees_the_lock(void **state)
 	UNUSED(state);
 	place_make(&p, &migrate_prisma, "prisma/pending");
 	sql(&p, "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at)"
-		" VALUES ('run', 'x', '20260203140000_drop_name', now())");
+	        " VALUES ('run', 'x', '20260203140000_drop_name', now())");
 	set = inspect(&p);
 	assert_int_equal(set->n_failed, 1);
 	assert_true(set->blocked);
@@ -454,7 +454,7 @@ static void prisma_sees_the_lock(void **state)
 	set = inspect(&p);
 	assert_int_equal(set->n_failed, 1);
 	assert_true(text_is_clean(find(set, "20260203140000_drop_name")->text,
-				  strlen(find(set, "20260203140000_drop_name")->text)));
+	                          strlen(find(set, "20260203140000_drop_name")->text)));
 	assert_non_null(strstr(find(set, "20260203140000_drop_name")->text, "<ESC>"));
 	migration_set_free(set);
 	PQfinish(c);
@@ -477,7 +477,7 @@ static void prisma_blocks(void **state)
 	assert_non_null(strstr(set->block_text, "P3005"));
 	migration_set_free(set);
 	gitbuild_commit(p.git, "prisma/migrations/20260301000000_empty/README", "no script\n", "broken",
-			1700000003, p.revision);
+	                1700000003, p.revision);
 	sql(&p, "DROP TABLE customer");
 	set = inspect(&p);
 	assert_true(set->blocked);
@@ -544,7 +544,7 @@ static void prisma_takes_its_own_url(void **state)
 	place_make(&p, &migrate_prisma, "prisma/pending");
 	driver_close(&p.o);
 	snprintf(url, sizeof(url), "%s?schema=public&connection_limit=5&pgbouncer=true\n",
-		 pgserver_url(pgserver_shared(), p.database));
+	         pgserver_url(pgserver_shared(), p.database));
 	place_open(&p, &migrate_prisma, url);
 	set = inspect(&p);
 	assert_int_equal(set->n_applied, 4);
@@ -605,22 +605,22 @@ static void django_says_what_it_cannot_read(void **state)
 	UNUSED(state);
 	place_make(&p, &migrate_django, "django/clean");
 	gitbuild_commit(p.git, "shop/migrations/0007_odd.py",
-			"from django.db import migrations\n"
-			"class Migration(migrations.Migration):\n"
-			"    dependencies = [('shop', n) for n in ['0006_order_status']]\n"
-			"    operations = []\n",
-			"odd", 1700000004, p.revision);
+	                "from django.db import migrations\n"
+	                "class Migration(migrations.Migration):\n"
+	                "    dependencies = [('shop', n) for n in ['0006_order_status']]\n"
+	                "    operations = []\n",
+	                "odd", 1700000004, p.revision);
 	set = inspect(&p);
 	assert_int_equal(find(set, "shop.0007_odd")->state, MIGRATION_UNKNOWN);
 	assert_non_null(strstr(find(set, "shop.0007_odd")->text, "dependencies"));
 	assert_int_equal(set->n_applied, 9);
 	migration_set_free(set);
 	gitbuild_commit(p.git, "shop/migrations/0007_odd.py",
-			"from django.db import migrations\n"
-			"class Migration(migrations.Migration):\n"
-			"    dependencies = [('shop', '0099_nowhere')]\n"
-			"    operations = []\n",
-			"nowhere", 1700000005, p.revision);
+	                "from django.db import migrations\n"
+	                "class Migration(migrations.Migration):\n"
+	                "    dependencies = [('shop', '0099_nowhere')]\n"
+	                "    operations = []\n",
+	                "nowhere", 1700000005, p.revision);
 	set = inspect(&p);
 	assert_true(set->blocked);
 	assert_non_null(strstr(set->block_text, "NodeNotFoundError"));
@@ -637,8 +637,8 @@ static void django_sees_writers(void **state)
 	UNUSED(state);
 	place_make(&p, &migrate_django, "django/pending");
 	c = hold(&p, "BEGIN; INSERT INTO django_migrations (app, name, applied) VALUES ('shop', "
-		     "'0005_remove_customer_name',"
-		     " now())");
+	             "'0005_remove_customer_name',"
+	             " now())");
 	set = inspect(&p);
 	assert_int_equal(set->n_pending, 2);
 	assert_non_null(strstr(set->lock_text, "other-deploy"));
@@ -765,7 +765,7 @@ static void laws(void **state)
 	};
 	struct loop *l = loop_new(NULL);
 	const struct slot_call null_calls[] = {{"null inspect", start_inspect_null},
-					       {"null command", start_command_null}};
+	                                       {"null command", start_command_null}};
 	struct opened o;
 
 	UNUSED(state);

@@ -176,7 +176,7 @@ static void hostile_labels_come_out_clean(void **state)
 	ocibuild_tar_end(&w->b);
 	ocibuild_layer(&w->b, true);
 	ocibuild_image(&w->b, "v\033]0;evil\007", "3.0\033[2J\r\n", "cccc\xe2\x80\xae",
-		       "2026-03-01T00:00:00Z", digest);
+	               "2026-03-01T00:00:00Z", digest);
 	l = list(w, &o);
 	assert_int_equal(o.kind, OUTCOME_OK);
 	assert_int_equal(l->n_items, 3);
@@ -209,12 +209,12 @@ static void one_broken_image_does_not_hide_the_others(void **state)
 static void a_corrupt_index_is_an_error_not_an_empty_list(void **state)
 {
 	static const char *const bad[] = {"",
-					  "{",
-					  "[]",
-					  "{\"schemaVersion\":2}",
-					  "{\"schemaVersion\":1,\"manifests\":[]}",
-					  "{\"schemaVersion\":2,\"manifests\":[],\"manifests\":[]}",
-					  "\xff"};
+	                                  "{",
+	                                  "[]",
+	                                  "{\"schemaVersion\":2}",
+	                                  "{\"schemaVersion\":1,\"manifests\":[]}",
+	                                  "{\"schemaVersion\":2,\"manifests\":[],\"manifests\":[]}",
+	                                  "\xff"};
 	struct world *w = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -510,7 +510,7 @@ static void a_wrong_diff_id_is_refused(void **state)
 	ocibuild_layer(&w->b, true);
 	str_clear(&w->b.diff_ids);
 	str_add(&w->b.diff_ids,
-		"\"sha256:0000000000000000000000000000000000000000000000000000000000000000\"");
+	        "\"sha256:0000000000000000000000000000000000000000000000000000000000000000\"");
 	ocibuild_image(&w->b, "liar", "9", "ffff", "2026-03-01T00:00:00Z", digest);
 	o = fetch(w, digest);
 	assert_int_equal(o.kind, OUTCOME_FAILED);

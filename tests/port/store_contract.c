@@ -34,7 +34,7 @@ static void open_store(struct world *w, const char *times)
 	char options[PATH_LEN + 256];
 
 	snprintf(options, sizeof(options), "{\"path\": \"%.900s\", \"busy\": 300000%s%s}", w->path,
-		 times[0] != '\0' ? ", " : "", times);
+	         times[0] != '\0' ? ", " : "", times);
 	driver_open(&w->o, w->loop, &store_sqlite.base, options, NULL);
 }
 
@@ -229,24 +229,24 @@ CALL(mark_demo, law_operators, 2)
 static void laws_of(struct world *w, const struct store_driver *driver, void *priv, bool unsupported)
 {
 	static const struct slot_call calls[] = {{"snapshot", call_snapshot},
-						 {"plan_put", call_plan_put},
-						 {"plan_get", call_plan_get},
-						 {"rollout_create", call_rollout_create},
-						 {"rollout_get", call_rollout_get},
-						 {"lease_claim", call_lease_claim},
-						 {"lease_renew", call_lease_renew},
-						 {"lease_release", call_lease_release},
-						 {"step_intent", call_step_intent},
-						 {"step_result", call_step_result},
-						 {"rollout_write", call_rollout_write},
-						 {"deploy_note", call_deploy_note},
-						 {"decide", call_decide},
-						 {"smoke_put", call_smoke_put},
-						 {"history", call_history},
-						 {"audit_verify", call_audit_verify},
-						 {"observe_put", call_observe_put},
-						 {"observe_get", call_observe_get},
-						 {"mark_demo", call_mark_demo}};
+	                                         {"plan_put", call_plan_put},
+	                                         {"plan_get", call_plan_get},
+	                                         {"rollout_create", call_rollout_create},
+	                                         {"rollout_get", call_rollout_get},
+	                                         {"lease_claim", call_lease_claim},
+	                                         {"lease_renew", call_lease_renew},
+	                                         {"lease_release", call_lease_release},
+	                                         {"step_intent", call_step_intent},
+	                                         {"step_result", call_step_result},
+	                                         {"rollout_write", call_rollout_write},
+	                                         {"deploy_note", call_deploy_note},
+	                                         {"decide", call_decide},
+	                                         {"smoke_put", call_smoke_put},
+	                                         {"history", call_history},
+	                                         {"audit_verify", call_audit_verify},
+	                                         {"observe_put", call_observe_put},
+	                                         {"observe_get", call_observe_get},
+	                                         {"mark_demo", call_mark_demo}};
 
 	law_driver = driver;
 	law_plan = w->plan;
@@ -406,8 +406,8 @@ static void what_binds_is_never_crowded_out(void **state)
 	assert_true(s->n_decisions >= 2000);
 	assert_true(freeze_active(s->decisions, s->n_decisions, "web", "prod", s->now_us) != NULL);
 	assert_int_equal(approvals_count(s->decisions, s->n_decisions, w->plan->digest, "anna", 0, s->now_us,
-					 &rejected, names, sizeof(names)),
-			 1);
+	                                 &rejected, names, sizeof(names)),
+	                 1);
 	assert_false(rejected);
 	assert_true(s->n_plans == 1 && s->plans[0].used);
 	store_snapshot_free(s);
@@ -419,10 +419,10 @@ static void deploys_and_marks(void **state)
 	struct deploy_row row = {
 	    .service = "web", .env = "prod", .by = "anna", .good = true, .since_us = 1000};
 	struct decision bad = {.kind = DECISION_MARK_BAD,
-			       .actor = "ben",
-			       .service = "web",
-			       .env = "prod",
-			       .release = "sha256:a"};
+	                       .actor = "ben",
+	                       .service = "web",
+	                       .env = "prod",
+	                       .release = "sha256:a"};
 	static const char *const digests[] = {"sha256:a", "sha256:a", "sha256:b"};
 	struct store_snapshot *s;
 	struct answer a;
@@ -707,7 +707,7 @@ static void tampering_shows(void **state)
 	    {NO_TRIGGERS "DELETE FROM audit WHERE seq = 2", 2},
 	    {NO_TRIGGERS "DELETE FROM audit WHERE seq = 5", 5},
 	    {NO_TRIGGERS "UPDATE audit SET seq = 100 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 3;"
-			 "UPDATE audit SET seq = 3 WHERE seq = 100",
+	                 "UPDATE audit SET seq = 3 WHERE seq = 100",
 	     2},
 	    {"INSERT INTO audit SELECT 6, at_us, actor, host, verb, target, result, text, hash, hash FROM "
 	     "audit WHERE seq = 5",
@@ -726,7 +726,7 @@ static void tampering_shows(void **state)
 		sql(w, cases[i].sql);
 		if (verify(w).bad_seq != cases[i].bad)
 			fail_msg("%s: row %lld is called bad: %s", cases[i].sql, (long long)verify(w).bad_seq,
-				 verify(w).text);
+			         verify(w).text);
 		teardown(state);
 	}
 }
@@ -839,7 +839,7 @@ static void refused_stores(void **state)
 		const char *sql;
 		const char *says;
 	} cases[] = {{"PRAGMA user_version = 99", "schema 99"},
-		     {"PRAGMA user_version = 0", "something else"}};
+	             {"PRAGMA user_version = 0", "something else"}};
 	struct world *w = *state;
 
 	decide(w, DECISION_NOTE, "anna", "x");
@@ -864,8 +864,8 @@ static void refused_stores(void **state)
 	assert_int_equal(decide(w, DECISION_NOTE, "anna", "y").kind, OUTCOME_OK);
 	driver_close(&w->o);
 	file_put(w->dir, "state/store.db",
-		 "no database, but long enough to look like one to anybody who looks at the size "
-		 "of it only and not at the first bytes of the file");
+	         "no database, but long enough to look like one to anybody who looks at the size "
+	         "of it only and not at the first bytes of the file");
 	assert_int_equal(chmod(w->path, 0600), 0);
 	open_store(w, "");
 	assert_int_equal(decide(w, DECISION_NOTE, "anna", "y").kind, OUTCOME_ERRORED);

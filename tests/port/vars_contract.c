@@ -65,7 +65,7 @@ static void null_read(void *p, struct op *op) { vars_null.read(p, op); }
 static void keeps_the_laws(void **state)
 {
 	static const struct slot_call calls[] = {{"envfile check", envfile_check},
-						 {"envfile read", envfile_read}};
+	                                         {"envfile read", envfile_read}};
 	static const struct slot_call null = {"null read", null_read};
 	struct world *w = *state;
 	struct opened o;
@@ -140,7 +140,7 @@ static void duplicates_are_told_and_the_last_counts(void **state)
 static void a_broken_file_is_an_error_without_its_bytes(void **state)
 {
 	static const char *const bad[] = {"A=1\ncanary line\n", "A='canary\n", "A=\"canary\" canary\n",
-					  "1canary=2\n", "=canary\n"};
+	                                  "1canary=2\n", "=canary\n"};
 	struct world *w = *state;
 	struct outcome o;
 

@@ -17,8 +17,8 @@ static const char *const background = "#11151c", *const foreground = "#d3dae3";
 static void colour_text(int32_t c, const char *otherwise, char dst[16])
 {
 	static const unsigned first[16] = {0x1c2128, 0xe5534b, 0x57ab5a, 0xc69026, 0x539bf5, 0xb083f0,
-					   0x39c5cf, 0xadbac7, 0x545d68, 0xff7b72, 0x6bc46d, 0xdaaa3f,
-					   0x6cb6ff, 0xdcbdfb, 0x56d4dd, 0xf0f6fc};
+	                                   0x39c5cf, 0xadbac7, 0x545d68, 0xff7b72, 0x6bc46d, 0xdaaa3f,
+	                                   0x6cb6ff, 0xdcbdfb, 0x56d4dd, 0xf0f6fc};
 	static const unsigned level[6] = {0, 95, 135, 175, 215, 255};
 	unsigned rgb;
 
@@ -73,7 +73,7 @@ static void draw_run(FILE *f, struct tty *t, int row, int from, int to, const st
 	cell_colours(look, fg, bg);
 	if (strcmp(bg, background) != 0)
 		fprintf(f, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"%s\"/>\n", x, y, width,
-			CELL_H, bg);
+		        CELL_H, bg);
 	for (int col = from; col < to && blank; col++) {
 		tty_cell(t, row, col, &c);
 		blank = strcmp(c.text, " ") == 0 || c.text[0] == '\0';
@@ -81,8 +81,8 @@ static void draw_run(FILE *f, struct tty *t, int row, int from, int to, const st
 	if (blank && !look->underline)
 		return;
 	fprintf(f, "<text x=\"%d\" y=\"%d\" textLength=\"%d\" fill=\"%s\"%s%s%s>", x, y + BASE, width, fg,
-		look->bold ? " font-weight=\"bold\"" : "", look->italic ? " font-style=\"italic\"" : "",
-		look->underline ? " text-decoration=\"underline\"" : "");
+	        look->bold ? " font-weight=\"bold\"" : "", look->italic ? " font-style=\"italic\"" : "",
+	        look->underline ? " text-decoration=\"underline\"" : "");
 	for (int col = from; col < to; col++) {
 		tty_cell(t, row, col, &c);
 		escape(f, c.text);
@@ -159,7 +159,7 @@ static bool step(struct tty *t, const char *word)
 int main(int argc, char **argv)
 {
 	static const char *const env[] = {"TERM=xterm-256color", "COLORTERM=truecolor", "LC_ALL=C.UTF-8",
-					  NULL};
+	                                  NULL};
 	int rows = 0, cols = 0, program = 3, code = 0;
 	struct tty *t;
 

@@ -25,11 +25,11 @@ static const struct arg_desc completion_args[] = {
     {.name = NULL},
 };
 static const struct command promote = {.name = "promote",
-				       .summary = "promote a release",
-				       .args = promote_args,
-				       .details = "First. 'Second'. .Third",
-				       .json = "plan",
-				       .example = "towpath promote web --to prod"};
+                                       .summary = "promote a release",
+                                       .args = promote_args,
+                                       .details = "First. 'Second'. .Third",
+                                       .json = "plan",
+                                       .example = "towpath promote web --to prod"};
 static const struct command verify = {.name = "audit verify", .summary = "check the chain"};
 static const struct command completion = {
     .name = "completion", .summary = "a script", .args = completion_args};

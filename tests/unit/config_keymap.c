@@ -12,18 +12,18 @@
 #include "core/baked.h"
 
 static const char *const actions[] = {"move down",  "move up",     "open",    "plan",
-				      "execute",    "rollback",    "back",    "cancel",
-				      "copy value", "copy digest", "refresh", NULL};
+                                      "execute",    "rollback",    "back",    "cancel",
+                                      "copy value", "copy digest", "refresh", NULL};
 
 static const char base[] = "global:\n"
-			   "  - {keys: \"j Down\", action: move down, note: next, group: move}\n"
-			   "  - {keys: yy, action: copy value, note: copy, group: read}\n"
-			   "  - {keys: q, action: back, note: back, group: open}\n"
-			   "  - {keys: P, action: plan, note: promote, group: act, footer: true}\n"
-			   "board:\n"
-			   "  - {keys: Enter, action: open, note: open, group: open}\n"
-			   "plan:\n"
-			   "  - {keys: x, action: execute, note: execute, group: plan}\n";
+                           "  - {keys: \"j Down\", action: move down, note: next, group: move}\n"
+                           "  - {keys: yy, action: copy value, note: copy, group: read}\n"
+                           "  - {keys: q, action: back, note: back, group: open}\n"
+                           "  - {keys: P, action: plan, note: promote, group: act, footer: true}\n"
+                           "board:\n"
+                           "  - {keys: Enter, action: open, note: open, group: open}\n"
+                           "plan:\n"
+                           "  - {keys: x, action: execute, note: execute, group: plan}\n";
 
 static void default_has_rows(void **state)
 {
@@ -121,7 +121,7 @@ static void refuses(void **state)
 		if (rc != ERR_INVALID || e.line != c->line || e.col != c->col ||
 		    strstr(e.text, c->says) == NULL || strstr(e.hint, c->hint) == NULL)
 			fail_msg("case %zu: %d at %d:%d: %s (%s)\n%s", i, rc, e.line, e.col, e.text, e.hint,
-				 c->text);
+			         c->text);
 		assert_string_equal(e.where, c->user ? "user" : "file");
 	}
 }
@@ -129,11 +129,11 @@ static void refuses(void **state)
 static void user_file_wins(void **state)
 {
 	static const char user[] = "global:\n"
-				   "  - {keys: j, action: refresh, note: mine}\n"
-				   "  - {keys: n, action: move down}\n"
-				   "  - {keys: N, action: plan}\n"
-				   "  - {keys: yy, action: none}\n"
-				   "  - {keys: y, action: copy digest}\n";
+	                           "  - {keys: j, action: refresh, note: mine}\n"
+	                           "  - {keys: n, action: move down}\n"
+	                           "  - {keys: N, action: plan}\n"
+	                           "  - {keys: yy, action: none}\n"
+	                           "  - {keys: y, action: copy digest}\n";
 	struct keymap km;
 	struct error e = {0};
 	const struct binding *b;
@@ -171,8 +171,8 @@ static void empty_user_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(default_has_rows), cmocka_unit_test(refuses),
-					   cmocka_unit_test(user_file_wins),
-					   cmocka_unit_test(empty_user_file)};
+	                                   cmocka_unit_test(user_file_wins),
+	                                   cmocka_unit_test(empty_user_file)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

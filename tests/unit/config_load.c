@@ -137,7 +137,7 @@ static void fills_the_setup(void **state)
 	assert_int_equal(jv_get_num(d->deploy.options, "keep", 0), 9);
 	assert_string_equal(jv_get_text(d->deploy.options, "root", ""), "/base/hosts/production/web");
 	assert_string_equal(jv_get_text(jv_get(d->deploy.options, "token"), "file", ""),
-			    "/base/secrets/production");
+	                    "/base/secrets/production");
 	assert_null(d->logs.driver);
 	assert_int_equal(d->n_metrics, 2);
 	setup_free(s);
@@ -149,8 +149,8 @@ static void another_driver_starts_afresh(void **state)
 {
 	struct setup *s =
 	    parse_good("name: a\nstore: {driver: sqlite, path: s}\nenvironments: [{name: dev}]\n"
-		       "services:\n  - name: web\n    deploy: {driver: host, root: x}\n"
-		       "    environments: {dev: {deploy: {driver: \"null\"}}}\n");
+	               "services:\n  - name: web\n    deploy: {driver: host, root: x}\n"
+	               "    environments: {dev: {deploy: {driver: \"null\"}}}\n");
 
 	(void)state;
 	assert_string_equal(setup_deployment(s, 0, 0)->deploy.driver, "null");
@@ -348,7 +348,7 @@ static void mistakes_have_places(void **state)
 		    (m->says != NULL &&
 		     (strstr(e.text, m->says) == NULL || strstr(e.hint, m->hint) == NULL))) {
 			fprintf(stderr, "case %zu (%s): %d at %d:%d, wanted %d:%d: %s (%s)\n", i, m->is, rc,
-				e.line, e.col, line, col, e.text, e.hint);
+			        e.line, e.col, line, col, e.text, e.hint);
 			wrong++;
 		}
 		assert_string_equal(e.where, "f.yaml");
@@ -360,11 +360,11 @@ static void mistakes_have_places(void **state)
 static void empty_files(void **state)
 {
 	static const char *const texts[] = {"",
-					    "# nothing\n",
-					    "[]\n",
-					    "x\n",
-					    "name: a\nenvironments: []\nservices: []\n",
-					    "name: a\nenvironments: [{name: d}]\nservices: []\n"};
+	                                    "# nothing\n",
+	                                    "[]\n",
+	                                    "x\n",
+	                                    "name: a\nenvironments: []\nservices: []\n",
+	                                    "name: a\nenvironments: [{name: d}]\nservices: []\n"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -423,7 +423,7 @@ static void mutations_never_crash(void **state)
 			refused++;
 			if (e.line < 1 || e.col < 1 || e.text[0] == '\0')
 				fail_msg("no place at %zu kind %d: %d:%d %s", at, kind, e.line, e.col,
-					 e.text);
+				         e.text);
 		}
 	}
 	free(text);
@@ -550,14 +550,14 @@ static void nearest_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(fills_the_setup),
-					   cmocka_unit_test(another_driver_starts_afresh),
-					   cmocka_unit_test(mistakes_have_places),
-					   cmocka_unit_test(empty_files),
-					   cmocka_unit_test(mutations_never_crash),
-					   cmocka_unit_test(examples_load),
-					   cmocka_unit_test(files_that_others_may_write_are_refused),
-					   cmocka_unit_test(finds_the_file),
-					   cmocka_unit_test(nearest_names)};
+	                                   cmocka_unit_test(another_driver_starts_afresh),
+	                                   cmocka_unit_test(mistakes_have_places),
+	                                   cmocka_unit_test(empty_files),
+	                                   cmocka_unit_test(mutations_never_crash),
+	                                   cmocka_unit_test(examples_load),
+	                                   cmocka_unit_test(files_that_others_may_write_are_refused),
+	                                   cmocka_unit_test(finds_the_file),
+	                                   cmocka_unit_test(nearest_names)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,8 +81,8 @@ static void rows_are_documented(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(has_every_key),
-					   cmocka_unit_test(has_every_driver_option),
-					   cmocka_unit_test(rows_are_documented)};
+	                                   cmocka_unit_test(has_every_driver_option),
+	                                   cmocka_unit_test(rows_are_documented)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

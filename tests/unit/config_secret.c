@@ -44,7 +44,7 @@ static const char *put(const char *name, const char *bytes, size_t n, mode_t mod
 }
 
 static int read_ref(enum secret_source source, const char *name, const char *const *argv, struct str *s,
-		    struct error *e)
+                    struct error *e)
 {
 	struct secret_ref ref = {.source = source, .name = name, .argv = argv};
 
@@ -230,14 +230,14 @@ static void by_option(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(from_environment),
-					   cmocka_unit_test(from_file),
-					   cmocka_unit_test(file_modes),
-					   cmocka_unit_test(file_kinds),
-					   cmocka_unit_test(file_contents),
-					   cmocka_unit_test(from_command),
-					   cmocka_unit_test(command_in_the_files_folder),
-					   cmocka_unit_test(command_is_bounded),
-					   cmocka_unit_test(by_option)};
+	                                   cmocka_unit_test(from_file),
+	                                   cmocka_unit_test(file_modes),
+	                                   cmocka_unit_test(file_kinds),
+	                                   cmocka_unit_test(file_contents),
+	                                   cmocka_unit_test(from_command),
+	                                   cmocka_unit_test(command_in_the_files_folder),
+	                                   cmocka_unit_test(command_is_bounded),
+	                                   cmocka_unit_test(by_option)};
 
 	return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

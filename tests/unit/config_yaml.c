@@ -108,7 +108,7 @@ static void refuses(void **state)
 		if (rc != ERR_INVALID || e.line != refusals[i].line || e.col != refusals[i].col ||
 		    strstr(e.text, refusals[i].says) == NULL || e.hint[0] == '\0')
 			fail_msg("case %zu: %d at %d:%d: %s (%s)\n%s", i, rc, e.line, e.col, e.text, e.hint,
-				 refusals[i].text);
+			         refusals[i].text);
 		assert_string_equal(e.where, "f.yaml");
 		arena_release(&a);
 	}
@@ -148,9 +148,9 @@ static void syntax_has_a_place(void **state)
 		int rc = parse(&a, cases[i].text, strlen(cases[i].text), &y, &e);
 
 		if (wrong[0] == '\0' && (rc != ERR_INVALID || e.line != cases[i].line ||
-					 e.col != cases[i].col || e.text[0] == '\0'))
+		                         e.col != cases[i].col || e.text[0] == '\0'))
 			snprintf(wrong, sizeof(wrong), "case %zu: %d at %d:%d: %.200s", i, rc, e.line, e.col,
-				 e.text);
+			         e.text);
 		arena_release(&a);
 	}
 	fflush(stderr);
@@ -166,7 +166,7 @@ static void syntax_has_a_place(void **state)
 static void bomb_is_refused_at_its_first_anchor(void **state)
 {
 	static const char text[] = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\n"
-				   "c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n";
+	                           "c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n";
 	struct arena a;
 	struct error e;
 	const struct yaml *y = NULL;
@@ -240,13 +240,13 @@ static void many_keys_are_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(reads_all_kinds),
-					   cmocka_unit_test(empty_is_null),
-					   cmocka_unit_test(refuses),
-					   cmocka_unit_test(syntax_has_a_place),
-					   cmocka_unit_test(bomb_is_refused_at_its_first_anchor),
-					   cmocka_unit_test(size_is_bounded),
-					   cmocka_unit_test(depth_is_bounded),
-					   cmocka_unit_test(many_keys_are_bounded)};
+	                                   cmocka_unit_test(empty_is_null),
+	                                   cmocka_unit_test(refuses),
+	                                   cmocka_unit_test(syntax_has_a_place),
+	                                   cmocka_unit_test(bomb_is_refused_at_its_first_anchor),
+	                                   cmocka_unit_test(size_is_bounded),
+	                                   cmocka_unit_test(depth_is_bounded),
+	                                   cmocka_unit_test(many_keys_are_bounded)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

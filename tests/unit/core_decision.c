@@ -5,14 +5,14 @@
 static struct audit_row row_make(void)
 {
 	struct audit_row r = {.seq = 2,
-			      .at_us = 1000,
-			      .actor = "anna",
-			      .host = "box",
-			      .verb = "promote",
-			      .target = "web/prod",
-			      .result = "ok",
-			      .text = "why",
-			      .prev = "sha256:before"};
+	                      .at_us = 1000,
+	                      .actor = "anna",
+	                      .host = "box",
+	                      .verb = "promote",
+	                      .target = "web/prod",
+	                      .result = "ok",
+	                      .text = "why",
+	                      .prev = "sha256:before"};
 
 	return r;
 }
@@ -72,7 +72,7 @@ static void every_field_is_hashed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(names_come_back),
-					   cmocka_unit_test(every_field_is_hashed)};
+	                                   cmocka_unit_test(every_field_is_hashed)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

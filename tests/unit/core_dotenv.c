@@ -21,7 +21,7 @@ static const char *read_all(const char *text, size_t n)
 			len += (size_t)snprintf(out + len, sizeof(out) - len, "!%d;", e.line);
 		else
 			len += (size_t)snprintf(out + len, sizeof(out) - len, "%s=%s;", entry.key,
-						str_text(&entry.value));
+			                        str_text(&entry.value));
 		assert_true(len < sizeof(out));
 	}
 	str_release(&entry.value);

@@ -44,7 +44,7 @@ static void text_format(void **state)
 	assert_int_equal(x.n_samples, 7);
 	assert_string_equal(exposition_label(&x.samples[0], "code"), "200");
 	assert_true(x.samples[0].has_time && x.samples[0].time_s > 1395066362 &&
-		    x.samples[0].time_s < 1395066364);
+	            x.samples[0].time_s < 1395066364);
 	assert_string_equal(exposition_label(&x.samples[2], "path"), "C:\\DIR\\F.TXT");
 	assert_string_equal(exposition_label(&x.samples[2], "error"), "a:\n\"F\"");
 	assert_string_equal(x.samples[3].name, "my.dotted.metric");
@@ -104,7 +104,7 @@ static void content_types(void **state)
 {
 	UNUSED(state);
 	assert_int_equal(exposition_format_of("application/openmetrics-text; version=1.0.0; charset=utf-8"),
-			 EXPOSITION_OPENMETRICS);
+	                 EXPOSITION_OPENMETRICS);
 	assert_int_equal(exposition_format_of("text/plain; version=0.0.4"), EXPOSITION_TEXT);
 	assert_int_equal(exposition_format_of(""), EXPOSITION_TEXT);
 }
@@ -124,7 +124,7 @@ static void open_metrics(void **state)
 	assert_int_equal(x.n_samples, 8);
 	exposition_release(&x);
 	refused("# TYPE a histogram\na_bucket{le=\"2\"} 0\na_bucket{le=\"1\"} 0\n# EOF\n",
-		EXPOSITION_OPENMETRICS, 4);
+	        EXPOSITION_OPENMETRICS, 4);
 	refused("# TYPE a counter\na_total -1\n# EOF\n", EXPOSITION_OPENMETRICS, 2);
 	refused("# TYPE a counter\n# TYPE a counter\n# EOF\n", EXPOSITION_OPENMETRICS, 2);
 	refused("a  1\n# EOF\n", EXPOSITION_OPENMETRICS, 1);
@@ -140,7 +140,7 @@ static void official_cases(void **state)
 
 	UNUSED(state);
 	snprintf(dir, sizeof(dir), "%.800s/../shared/fixtures/specs/openmetrics-testdata",
-		 top != NULL ? top : ".");
+	         top != NULL ? top : ".");
 	n = scandir(dir, &names, NULL, alphasort);
 	if (n < 0) {
 		print_message("# SKIP the official cases are not on this machine\n");

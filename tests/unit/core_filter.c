@@ -36,12 +36,12 @@ static const char *row_field(const void *row, const char *key, char *buf, size_t
 static const struct row row = {
     .text = "GET /api/orders 502 upstream Timeout after 30s",
     .fields = {{"service", "Checkout"},
-	       {"level", "warn"},
-	       {"status", "502"},
-	       {"took", "523"},
-	       {"dur", "1.5s"},
-	       {"empty", ""},
-	       {"tag", "2.9.4"}},
+               {"level", "warn"},
+               {"status", "502"},
+               {"took", "523"},
+               {"dur", "1.5s"},
+               {"empty", ""},
+               {"tag", "2.9.4"}},
 };
 
 static bool passes_at(const char *text, int64_t time_us)
@@ -258,7 +258,7 @@ static void literals_for_the_prefilter(void **state)
 		assert_int_equal(filter_parse(cases[i].text, &f, NULL), 0);
 		if (strcmp(filter_literal(f, &ignore), cases[i].literal) != 0)
 			fail_msg("%s: literal \"%s\", not \"%s\"", cases[i].text, filter_literal(f, NULL),
-				 cases[i].literal);
+			         cases[i].literal);
 		assert_int_equal(ignore, cases[i].ignore_case);
 		filter_free(f);
 	}
@@ -273,7 +273,7 @@ static bool contains(const char *s, const char *needle, bool ignore_case)
 		size_t k = 0;
 
 		while (k < n && (s[k] == needle[k] || (ignore_case && (s[k] | 0x20) == (needle[k] | 0x20) &&
-						       (s[k] | 0x20) >= 'a' && (s[k] | 0x20) <= 'z')))
+		                                       (s[k] | 0x20) >= 'a' && (s[k] | 0x20) <= 'z')))
 			k++;
 		if (k == n)
 			return true;
@@ -305,7 +305,7 @@ static void properties_hold_for_random_filters(void **state)
 
 		for (size_t k = prng_below(&p, 9) + 1; k > 0; k--)
 			strncat(text, pieces[prng_below(&p, ARRAY_LEN(pieces))],
-				sizeof(text) - strlen(text) - 1);
+			        sizeof(text) - strlen(text) - 1);
 		for (size_t k = 0; k < sizeof(subject); k++)
 			subject[k] = "abABks1 \xc3\xa4"[prng_below(&p, 10)];
 		subject[prng_below(&p, sizeof(subject))] = '\0';

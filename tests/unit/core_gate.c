@@ -51,16 +51,16 @@ static int setup(void **state)
 	str_copy(w->smoke->release.digest, sizeof(w->smoke->release.digest), "sha256:new");
 	w->smoke->ended_us = now - 12 * US_PER_MIN;
 	w->facts = (struct gate_facts){.now_us = now,
-				       .setup = &w->setup,
-				       .env = 1,
-				       .image = outcome_ok(),
-				       .has_migrations = true,
-				       .migrations = w->migrations,
-				       .has_vars = true,
-				       .vars = w->vars,
-				       .smoke = w->smoke,
-				       .running_since_us = now - US_PER_H,
-				       .decisions = w->decisions};
+	                               .setup = &w->setup,
+	                               .env = 1,
+	                               .image = outcome_ok(),
+	                               .has_migrations = true,
+	                               .migrations = w->migrations,
+	                               .has_vars = true,
+	                               .vars = w->vars,
+	                               .smoke = w->smoke,
+	                               .running_since_us = now - US_PER_H,
+	                               .decisions = w->decisions};
 	*state = w;
 	return 0;
 }

@@ -109,9 +109,9 @@ static void set_replaces_and_push_appends(void **state)
 	jv_set(&f->a, o, "x", NULL);
 	jv_push(&f->a, o, arr);
 	assert_string_equal(print(f, o, JV_COMPACT),
-			    "{\"b\":2,\"a\":\"x\",\"n\":null,\"l\":[0,1,2,3,4,5,6,7,8,9]}");
+	                    "{\"b\":2,\"a\":\"x\",\"n\":null,\"l\":[0,1,2,3,4,5,6,7,8,9]}");
 	assert_string_equal(print(f, o, JV_CANONICAL),
-			    "{\"a\":\"x\",\"b\":2,\"l\":[0,1,2,3,4,5,6,7,8,9],\"n\":null}");
+	                    "{\"a\":\"x\",\"b\":2,\"l\":[0,1,2,3,4,5,6,7,8,9],\"n\":null}");
 }
 
 static void canonical_form_ignores_order_and_spaces(void **state)
@@ -120,9 +120,9 @@ static void canonical_form_ignores_order_and_spaces(void **state)
 	char one[200];
 
 	str_copy(one, sizeof(one),
-		 print(f,
-		       parse(f, "{\"b\" : [ 1.0, 0.1, 1e300 ], \"a\":{\"z\":1,\"y\":\"\\u0041/\\u001f\"}}"),
-		       JV_CANONICAL));
+	         print(f,
+	               parse(f, "{\"b\" : [ 1.0, 0.1, 1e300 ], \"a\":{\"z\":1,\"y\":\"\\u0041/\\u001f\"}}"),
+	               JV_CANONICAL));
 	assert_string_equal(one, "{\"a\":{\"y\":\"A/\\u001f\",\"z\":1},\"b\":[1,0.1,1e+300]}");
 	assert_string_equal(
 	    print(f, parse(f, "{\"a\":{\"y\":\"A/\\u001F\",\"z\":1},\"b\":[1,0.1,1e300]}"), JV_CANONICAL),
@@ -153,7 +153,7 @@ static void strings_are_printed_without_control_characters(void **state)
 	struct fixture *f = *state;
 
 	assert_string_equal(print(f, jv_str(&f->a, "a\"\\\n\t\x1b\x7f\xc2\x9b\xff z"), JV_COMPACT),
-			    "\"a\\\"\\\\\\n\\t\\u001b\\u007f\\u009b\\ufffd z\"");
+	                    "\"a\\\"\\\\\\n\\t\\u001b\\u007f\\u009b\\ufffd z\"");
 	assert_string_equal(
 	    print(f, parse(f, "{\"a\":[],\"b\":{},\"c\":[1,{\"d\":2}]}"), JV_PRETTY),
 	    "{\n  \"a\": [],\n  \"b\": {},\n  \"c\": [\n    1,\n    {\n      \"d\": 2\n    }\n  ]\n}");

@@ -14,7 +14,7 @@ static struct ladder_file file(const char *name, const char *sum)
 static void every_state(void **state)
 {
 	struct ladder_file files[] = {file("01", "a"), file("02", "b"), file("03", "c"),
-				      file("05", "d"), file("06", "e"), file("07", "f")};
+	                              file("05", "d"), file("06", "e"), file("07", "f")};
 	const struct ladder_row rows[] = {
 	    {.name = "01", .state = LADDER_DONE, .at_us = 7},
 	    {.name = "02", .state = LADDER_DONE},
@@ -25,15 +25,15 @@ static void every_state(void **state)
 	    {.name = "06", .state = LADDER_UNDONE},
 	};
 	struct ladder in = {.tool = "tool",
-			    .revision = "rev",
-			    .files = files,
-			    .n_files = 6,
-			    .rows = rows,
-			    .n_rows = 7,
-			    .by_name = true};
+	                    .revision = "rev",
+	                    .files = files,
+	                    .n_files = 6,
+	                    .rows = rows,
+	                    .n_rows = 7,
+	                    .by_name = true};
 	static const enum migration_state want[] = {MIGRATION_APPLIED, MIGRATION_MODIFIED, MIGRATION_FAILED,
-						    MIGRATION_MISSING, MIGRATION_FAILED,   MIGRATION_PENDING,
-						    MIGRATION_UNKNOWN};
+	                                            MIGRATION_MISSING, MIGRATION_FAILED,   MIGRATION_PENDING,
+	                                            MIGRATION_UNKNOWN};
 	struct migration_set *set;
 
 	UNUSED(state);
@@ -62,9 +62,9 @@ static void order_without_names(void **state)
 {
 	struct ladder_file files[] = {file("b", ""), file("a", "")};
 	const struct ladder_row rows[] = {{.name = "x", .external = true},
-					  {.name = "a"},
-					  {.name = "0"},
-					  {.name = "left", .external = true, .text = "harmless"}};
+	                                  {.name = "a"},
+	                                  {.name = "0"},
+	                                  {.name = "left", .external = true, .text = "harmless"}};
 	struct ladder in = {
 	    .tool = "t", .revision = "r", .files = files, .n_files = 2, .rows = rows, .n_rows = 4};
 	struct migration_set *set = ladder_compare(&in);
@@ -91,12 +91,12 @@ static void late_ones(void **state)
 	struct ladder_file files[] = {file("1", ""), file("2", ""), file("3", "")};
 	const struct ladder_row rows[] = {{.name = "2"}};
 	struct ladder in = {.tool = "t",
-			    .revision = "r",
-			    .files = files,
-			    .n_files = 3,
-			    .rows = rows,
-			    .n_rows = 1,
-			    .by_name = true};
+	                    .revision = "r",
+	                    .files = files,
+	                    .n_files = 3,
+	                    .rows = rows,
+	                    .n_rows = 1,
+	                    .by_name = true};
 	struct migration_set *set = ladder_compare(&in);
 
 	UNUSED(state);

@@ -26,7 +26,7 @@ static void expect(const char *sql, const char *word)
 	char got[32];
 
 	snprintf(got, sizeof(got), "%s%s%s", migration_kind_name(lint_kind(&l)), l.destructive ? " D" : "",
-		 l.loses_data ? " L" : "");
+	         l.loses_data ? " L" : "");
 	if (strcmp(got, word) != 0)
 		fail_msg("%s: got \"%s\", want \"%s\" (%s)", sql, got, word, l.text);
 }
@@ -134,8 +134,8 @@ static void findings_are_sentences(void **state)
 static void agrees_with_squawk(void **state)
 {
 	static const char *const breaking[] = {"ban-drop-column",       "ban-drop-table",
-					       "renaming-column",       "renaming-table",
-					       "adding-required-field", "ban-drop-database"};
+	                                       "renaming-column",       "renaming-table",
+	                                       "adding-required-field", "ban-drop-database"};
 	const char *top = getenv("TOWPATH_TOP");
 	char path[PATH_LEN];
 	struct str text;
@@ -163,7 +163,7 @@ static void agrees_with_squawk(void **state)
 					n_breaking++;
 					if (!l.destructive)
 						fail_msg("%s: squawk says %s", jv_get_text(v, "sql", ""),
-							 rule);
+						         rule);
 				}
 		}
 		arena_release(&a);
@@ -191,7 +191,7 @@ static void survives_any_bytes(void **state)
 
 		for (size_t k = prng_below(&p, 24); k > 0; k--)
 			n += (size_t)snprintf(sql + n, sizeof(sql) - n, "%s",
-					      pieces[prng_below(&p, ARRAY_LEN(pieces))]);
+			                      pieces[prng_below(&p, ARRAY_LEN(pieces))]);
 		sql[n] = '\0';
 		lint_of(sql);
 	}

@@ -362,8 +362,8 @@ static void mutations_stay_clean(void **state)
 		memcpy(line, formats[which].line, n);
 		for (size_t k = prng_below(&p, 6); k > 0 && n > 0; k--)
 			line[prng_below(&p, n)] = prng_below(&p, 2) == 0
-						      ? "\"\\{}[]:,=\x1b\xff "[prng_below(&p, 12)]
-						      : (char)prng_next(&p);
+			                              ? "\"\\{}[]:,=\x1b\xff "[prng_below(&p, 12)]
+			                              : (char)prng_next(&p);
 		n = prng_below(&p, 10) == 0 ? prng_below(&p, n + 1) : n;
 		line[n] = '\n';
 		logbuf_append(b, 0, line, n + 1, NOW);

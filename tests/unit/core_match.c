@@ -55,17 +55,17 @@ static void case_and_bytes(void **state)
 	assert_int_equal(find("TimeOut", false, "timeout", 7), MATCH_NO);
 	assert_int_equal(find("TimeOut", true, "timeout", 7), MATCH_YES);
 	assert_int_equal(find("\xc3\x84"
-			      "b",
-			      true,
-			      "\xc3\xa4"
-			      "b",
-			      3),
-			 MATCH_YES);
+	                      "b",
+	                      true,
+	                      "\xc3\xa4"
+	                      "b",
+	                      3),
+	                 MATCH_YES);
 	assert_int_equal(find("^a.b$", false,
-			      "a\xc3\xa4"
-			      "b",
-			      4),
-			 MATCH_YES);
+	                      "a\xc3\xa4"
+	                      "b",
+	                      4),
+	                 MATCH_YES);
 	/* Subjects need not be UTF-8, nor end with a NUL. */
 	assert_int_equal(find("error", false, "\xff\xfe error \x80", 10), MATCH_YES);
 	assert_int_equal(find("a", false, "\0a", 2), MATCH_YES);
@@ -93,10 +93,10 @@ static void literals_mean_themselves(void **state)
 	assert_int_equal(match_new_literal("kelvin", true, &m, &e), 0);
 	assert_int_equal(match_find(m, "KELVIN", 6, NULL, NULL), MATCH_YES);
 	assert_int_equal(match_find(m,
-				    "\xe2\x84\xaa"
-				    "elvin",
-				    8, NULL, NULL),
-			 MATCH_NO);
+	                            "\xe2\x84\xaa"
+	                            "elvin",
+	                            8, NULL, NULL),
+	                 MATCH_NO);
 	match_free(m);
 }
 
@@ -195,7 +195,7 @@ static void random_patterns_do_no_harm(void **state)
 		pattern[sizeof(pattern) - 1] = '\0';
 		for (size_t k = 0; k < sizeof(subject); k++)
 			subject[k] = (char)(prng_below(&p, 4) > 0 ? "ab1 "[prng_below(&p, 4)]
-								  : (int)prng_below(&p, 256));
+			                                          : (int)prng_below(&p, 256));
 		if (match_new(pattern, prng_below(&p, 2) == 1, &m, &e) != 0)
 			continue;
 		compiled_n++;

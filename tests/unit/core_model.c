@@ -241,7 +241,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(old_values_are_stale, setup_world, teardown_world),
 	    cmocka_unit_test_setup_teardown(restored_values_are_stale, setup_world, teardown_world),
 	    cmocka_unit_test_setup_teardown(failing_source_keeps_value_and_tells_once, setup_world,
-					    teardown_world),
+	                                    teardown_world),
 	    cmocka_unit_test_setup_teardown(other_generations_are_dropped, setup_world, teardown_world),
 	    cmocka_unit_test_setup_teardown(problems_are_a_ring, setup_world, teardown_world),
 	};

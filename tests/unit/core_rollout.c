@@ -54,7 +54,7 @@ static void no_cell_is_empty(void **state)
 		for (int e = 0; e < ROLLOUT_EVENT_COUNT; e++) {
 			struct reaction cell = rollout_cell((enum rollout_state)s, (enum rollout_event)e);
 			struct rollout *r = fresh(PLAN_PROMOTE, ON_FAILURE_ROLLBACK),
-				       *before = malloc(sizeof(*before));
+			               *before = malloc(sizeof(*before));
 			struct reaction rx;
 
 			assert_non_null(before);
@@ -93,8 +93,8 @@ static void straight_to_the_end(void **state)
 	struct rollout *r = fresh(PLAN_PROMOTE, ON_FAILURE_PAUSE);
 	struct reaction rx = feed(r, ROLLOUT_EV_START);
 	static const enum step_kind kinds[] = {STEP_LOCK,   STEP_PREFLIGHT, STEP_MIGRATE,
-					       STEP_STAGE,  STEP_DEPLOY,    STEP_DEPLOY,
-					       STEP_VERIFY, STEP_SMOKE,     STEP_RECORD};
+	                                       STEP_STAGE,  STEP_DEPLOY,    STEP_DEPLOY,
+	                                       STEP_VERIFY, STEP_SMOKE,     STEP_RECORD};
 	int done, all;
 
 	UNUSED(state);
@@ -279,8 +279,8 @@ static void every_prefix_is_enough(void **state)
 		events[0] = ROLLOUT_EV_START;
 		for (int i = 1; i < n; i++)
 			events[i] = prng_below(&p, 2) == 0
-					? ROLLOUT_EV_OP_OK
-					: (enum rollout_event)prng_below(&p, ROLLOUT_EVENT_COUNT);
+			                ? ROLLOUT_EV_OP_OK
+			                : (enum rollout_event)prng_below(&p, ROLLOUT_EVENT_COUNT);
 		for (int i = 0; i <= cut; i++)
 			feed(live, events[i]);
 		back = copy_through_text(live);

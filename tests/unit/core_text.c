@@ -142,7 +142,7 @@ static void marks_are_capped(void **state)
 static void output_is_cut_at_a_character(void **state)
 {
 	const char *in = "ab\x1b\xe6\x97\xa5\xff"
-			 "cd";
+	                 "cd";
 	char out[64];
 
 	UNUSED(state);
@@ -341,7 +341,7 @@ static void slugs(void **state)
 	assert_false(text_is_slug("we b"));
 	assert_false(text_is_slug("../x"));
 	assert_false(text_is_slug("w\xc3\xa9"
-				  "b"));
+	                          "b"));
 }
 
 int main(void)

@@ -141,7 +141,7 @@ static void days_agree_with_the_library(void **state)
 
 		assert_non_null(gmtime_r(&t, &tm));
 		snprintf(theirs, sizeof(theirs), "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900,
-			 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+		         tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 		time_iso(ours, sizeof(ours), (int64_t)t * US_PER_S, false);
 		assert_string_equal(ours, theirs);
 		assert_true(at(ours) == (int64_t)t * US_PER_S);
@@ -247,8 +247,8 @@ static void berlin_and_new_york_switch_on_time(void **state)
 static void other_rules(void **state)
 {
 	struct zone *sydney = zone("Australia/Sydney"), *dublin = zone("Europe/Dublin"),
-		    *kolkata = zone("Asia/Kolkata"), *howe = zone("Australia/Lord_Howe"),
-		    *apia = zone("Pacific/Apia"), *nuuk = zone("America/Nuuk");
+	            *kolkata = zone("Asia/Kolkata"), *howe = zone("Australia/Lord_Howe"),
+	            *apia = zone("Pacific/Apia"), *nuuk = zone("America/Nuuk");
 
 	UNUSED(state);
 	switch_at(sydney, "2050-10-01T16:00:00Z", 10, 11);
@@ -260,7 +260,7 @@ static void other_rules(void **state)
 	assert_int_equal(zone_offset_s(howe, at("2060-07-01T00:00:00Z")), 37800);
 	switch_at(apia, "2011-12-30T10:00:00Z", -10, 14); /* a day that never was */
 	assert_int_equal(zone_offset_s(nuuk, at("2060-01-01T00:00:00Z")),
-			 -2 * 3600); /* rule at -1:00 of the day */
+	                 -2 * 3600); /* rule at -1:00 of the day */
 	assert_int_equal(zone_offset_s(NULL, at("2060-01-01T00:00:00Z")), 0);
 	zone_free(sydney);
 	zone_free(dublin);
@@ -298,7 +298,7 @@ static void zones_agree_with_the_library(void **state)
 			localtime_r(&tt, &tm);
 			local = (int64_t)(tm.tm_hour * 3600 + tm.tm_min * 60 + tm.tm_sec);
 			assert_int_equal(((t + zone_offset_s(z, t * US_PER_S)) % 86400 + 86400) % 86400,
-					 local);
+			                 local);
 		}
 		zone_free(z);
 		checked++;
@@ -439,7 +439,7 @@ static void windows_in_utc(void **state)
 static void windows_over_daylight_saving(void **state)
 {
 	struct zone *berlin = zone("Europe/Berlin"), *york = zone("America/New_York"),
-		    *apia = zone("Pacific/Apia");
+	            *apia = zone("Pacific/Apia");
 
 	UNUSED(state);
 	/* Plain days in summer and winter. */
@@ -481,17 +481,17 @@ static void windows_over_daylight_saving(void **state)
 static void changes_are_exact(void **state)
 {
 	struct zone *zones[] = {NULL, zone("Europe/Berlin"), zone("America/New_York"),
-				zone("Australia/Lord_Howe")};
+	                        zone("Australia/Lord_Howe")};
 	struct prng p = prng_seeded();
 
 	UNUSED(state);
 	for (int i = 0; i < 4000; i++) {
 		const struct zone *z = zones[prng_below(&p, ARRAY_LEN(zones))];
 		struct window w = {.days = (uint8_t)prng_below(&p, 128),
-				   .from_min = (int)prng_below(&p, 1440),
-				   .to_min = (int)prng_below(&p, 1441)};
+		                   .from_min = (int)prng_below(&p, 1440),
+		                   .to_min = (int)prng_below(&p, 1441)};
 		int64_t t = at("2026-01-01T00:00:00Z") + (int64_t)prng_below(&p, 366 * 86400) * US_PER_S,
-			change = 0;
+		        change = 0;
 		bool inside = window_holds(&w, z, t, &change);
 
 		assert_true(change > t);
@@ -501,7 +501,7 @@ static void changes_are_exact(void **state)
 		assert_true(window_holds(&w, z, change - 1, NULL) == inside);
 		for (int k = 0; k < 8; k++)
 			assert_true(window_holds(&w, z, t + (int64_t)prng_below(&p, (size_t)(change - t)),
-						 NULL) == inside);
+			                         NULL) == inside);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(zones); i++)
 		zone_free(zones[i]);

@@ -38,8 +38,8 @@ static void check(const char *from, const char *to, const char *template_text, c
 	have[0] = '\0';
 	for (int i = 0; i < set->n_items; i++)
 		n += (size_t)snprintf(have + n, sizeof(have) - n, "%s%s:%s%s", i > 0 ? " " : "",
-				      set->items[i].key, var_state_name(set->items[i].state),
-				      set->items[i].required ? "*" : "");
+		                      set->items[i].key, var_state_name(set->items[i].state),
+		                      set->items[i].required ? "*" : "");
 	assert_string_equal(have, want);
 	var_set_free(set);
 	var_facts_free(a);

@@ -19,18 +19,18 @@ static struct migration_set *set_of(const char *words)
 		assert_int_equal(sscanf(p, "%31[^:]:%c:%c%n", name, &state, &kind, &used), 3);
 		snprintf(m->name, sizeof(m->name), "%s", name);
 		m->state = state == 'a' || state == 'X'   ? MIGRATION_APPLIED
-			   : state == 'p'                 ? MIGRATION_PENDING
-			   : state == 'f'                 ? MIGRATION_FAILED
-			   : state == 'r'                 ? MIGRATION_RUNNING
-			   : state == 'M'                 ? MIGRATION_MODIFIED
-			   : state == 'x' || state == 'l' ? MIGRATION_MISSING
-							  : MIGRATION_UNKNOWN;
+		           : state == 'p'                 ? MIGRATION_PENDING
+		           : state == 'f'                 ? MIGRATION_FAILED
+		           : state == 'r'                 ? MIGRATION_RUNNING
+		           : state == 'M'                 ? MIGRATION_MODIFIED
+		           : state == 'x' || state == 'l' ? MIGRATION_MISSING
+		                                          : MIGRATION_UNKNOWN;
 		m->external = state == 'X' || state == 'l';
 		m->kind = kind == 'e'   ? MIGRATION_EXPAND
-			  : kind == 'd' ? MIGRATION_DATA
-			  : kind == 'c' ? MIGRATION_CONTRACT
-			  : kind == 'm' ? MIGRATION_MIXED
-					: MIGRATION_OPAQUE;
+		          : kind == 'd' ? MIGRATION_DATA
+		          : kind == 'c' ? MIGRATION_CONTRACT
+		          : kind == 'm' ? MIGRATION_MIXED
+		                        : MIGRATION_OPAQUE;
 		p += used;
 		while (*p == ' ')
 			p++;

@@ -153,7 +153,7 @@ static void test_image_is_whole(void **state)
 	manifest = read_json(f, "registry/%s/blobs/sha256/%s", "billing", image.digest + 7);
 	assert_string_equal(jv_get_text(jv_at(jv_get(manifest, "layers"), 0), "digest", ""), image.layer);
 	config = read_json(f, "registry/%s/blobs/sha256/%s", "billing",
-			   jv_get_text(jv_get(manifest, "config"), "digest", "sha256:") + 7);
+	                   jv_get_text(jv_get(manifest, "config"), "digest", "sha256:") + 7);
 	config = jv_get(jv_get(config, "config"), "Labels");
 	assert_string_equal(jv_get_text(config, "org.opencontainers.image.revision", ""), image.revision);
 	assert_string_equal(jv_get_text(config, "org.opencontainers.image.version", ""), "0.10.0");
@@ -178,7 +178,7 @@ static void test_placed_release_knows_its_bytes(void **state)
 	assert_string_equal(jv_get_text(note, "tag", ""), "1.5.0");
 	assert_string_equal(
 	    jv_get_text(read_json(f, "hosts/%s/%s/current/app/service.json", "staging", "web"), "version",
-			""),
+	                ""),
 	    "1.5.0");
 }
 
@@ -193,7 +193,7 @@ static void test_release_on_top(void **state)
 	must(git_build(&f->w, &e), &e);
 	must(oci_add(&f->w, SERVICE_ORDERS, "2.6.0", &before, &e), &e);
 	must(git_release(&f->w, SERVICE_WEB, "9.0.0", "feat(web): new", &change, 1, "{\"broken\": \"it is\"}",
-			 &e),
+	                 &e),
 	     &e);
 	must(oci_add(&f->w, SERVICE_WEB, "9.0.0", &after, &e), &e);
 	must(oci_place(&f->w, SERVICE_WEB, 0, &after, BASE_S, &e), &e);
@@ -259,7 +259,7 @@ static void test_env_file_keeps_what_people_wrote(void **state)
 	for (int s = 0; s < DEMO_SERVICES; s++)
 		for (int i = 0; i < DEMO_ENVS; i++) {
 			assert_true(world_path(&f->w, dir, sizeof(dir), "hosts/%s/%s", demo_envs[i],
-					       demo_services[s]));
+			                       demo_services[s]));
 			must(file_mkdirs(dir, 0700, &e), &e);
 		}
 	assert_true(world_path(&f->w, dir, sizeof(dir), "secrets"));

@@ -13,7 +13,7 @@ static enum exit_code code;
 static int n_done;
 
 static void on_done(void *ctx, const struct command *c, enum exit_code e, const char *text,
-		    const struct jv *v)
+                    const struct jv *v)
 {
 	struct str s;
 

@@ -16,7 +16,7 @@ static atomic_int in_flight, most_in_flight;
 static char seen_header[256];
 
 static enum MHD_Result answer(void *ctx, struct MHD_Connection *c, const char *url, const char *method,
-			      const char *version, const char *upload, size_t *n_upload, void **state)
+                              const char *version, const char *upload, size_t *n_upload, void **state)
 {
 	static const char health[] = "{\"status\":\"ok\",\"n\":[1,{\"x\":2.5}],\"revision\":\"ab c/1\"}";
 	const char *body = health, *header = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "X-Token");
@@ -74,7 +74,7 @@ static int setup(void **state)
 
 	UNUSED(state);
 	world.server = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, 0,
-					NULL, NULL, answer, NULL, MHD_OPTION_END);
+	                                NULL, NULL, answer, NULL, MHD_OPTION_END);
 	if (world.server == NULL)
 		return -1;
 	info = MHD_get_daemon_info(world.server, MHD_DAEMON_INFO_BIND_PORT);
@@ -86,17 +86,17 @@ static int setup(void **state)
 	if (f == NULL)
 		return -1;
 	fprintf(f,
-		"name: test\n"
-		"store: {driver: sqlite, path: %s/state/store.db}\n"
-		"environments:\n"
-		"  - {name: dev, short: dev, tier: 1}\n"
-		"services:\n"
-		"  - name: web\n"
-		"    owner: shop\n"
-		"    deploy: {driver: command, observe: [cat, observed.json], deploy: [\"true\"]}\n"
-		"    environments:\n"
-		"      dev: {instances: [{name: web-1, url: \"http://127.0.0.1:%u\"}]}\n",
-		world.dir, (unsigned)info->port);
+	        "name: test\n"
+	        "store: {driver: sqlite, path: %s/state/store.db}\n"
+	        "environments:\n"
+	        "  - {name: dev, short: dev, tier: 1}\n"
+	        "services:\n"
+	        "  - name: web\n"
+	        "    owner: shop\n"
+	        "    deploy: {driver: command, observe: [cat, observed.json], deploy: [\"true\"]}\n"
+	        "    environments:\n"
+	        "      dev: {instances: [{name: web-1, url: \"http://127.0.0.1:%u\"}]}\n",
+	        world.dir, (unsigned)info->port);
 	fclose(f);
 	chmod(world.config, 0600);
 	o.config_path = world.config;
@@ -110,12 +110,12 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	static const char *const names[] = {"towpath.yaml",
-					    "observed.json",
-					    "state/store.db",
-					    "state/store.db-wal",
-					    "state/store.db-shm",
-					    "state",
-					    "."};
+	                                    "observed.json",
+	                                    "state/store.db",
+	                                    "state/store.db-wal",
+	                                    "state/store.db-shm",
+	                                    "state",
+	                                    "."};
 	char path[PATH_LEN + 64];
 
 	UNUSED(state);
@@ -139,9 +139,9 @@ static void runs(const char *digest)
 	f = fopen(path, "we");
 	assert_non_null(f);
 	fprintf(f,
-		"{\"digest\":\"%s\",\"version\":\"1.0\",\"instances\":[{\"name\":\"web-1\",\"digest\":\"%s\","
-		"\"state\":\"ok\"}]}",
-		digest, digest);
+	        "{\"digest\":\"%s\",\"version\":\"1.0\",\"instances\":[{\"name\":\"web-1\",\"digest\":\"%s\","
+	        "\"state\":\"ok\"}]}",
+	        digest, digest);
 	fclose(f);
 }
 
@@ -195,7 +195,7 @@ static void one(struct smoke_step_conf step, enum smoke_state want, const char *
 	r = run(&step, 1);
 	if (r->steps[0].state != want || strstr(r->steps[0].text, says) == NULL)
 		fail_msg("%s: %s: %s", step.url != NULL ? step.url : step.argv[0],
-			 smoke_state_name(r->steps[0].state), r->steps[0].text);
+		         smoke_state_name(r->steps[0].state), r->steps[0].text);
 	assert_int_equal(r->state, want == SMOKE_SKIPPED ? SMOKE_PASSED : want);
 	smoke_result_free(r);
 }
@@ -237,7 +237,7 @@ static void command_steps(void **state)
 	static const char *const yes[] = {"true", NULL};
 	static const char *const no[] = {"sh", "-c", "echo because; exit 3", NULL};
 	static const char *const args[] = {"sh", "-c", "test \"$0\" = dev/web/web-1",
-					   "{env}/{service}/{instance}", NULL};
+	                                   "{env}/{service}/{instance}", NULL};
 	static const char *const none[] = {"/nonexistent/command", NULL};
 	static const char *const tap[] = {"sh", "-c", "echo 1..2; echo ok 1; echo 'not ok 2 - cart'", NULL};
 	static const char *const lies[] = {"sh", "-c", "echo 1..1; echo ok 1; exit 1", NULL};
@@ -284,7 +284,7 @@ static void circles_end(void **state)
 {
 	static const char *const a[] = {"b", NULL}, *const b[] = {"a", NULL};
 	struct smoke_step_conf steps[] = {{.name = "a", .url = "{url}/health", .after = a},
-					  {.name = "b", .url = "{url}/health", .after = b}};
+	                                  {.name = "b", .url = "{url}/health", .after = b}};
 	struct smoke_result *r;
 
 	UNUSED(state);

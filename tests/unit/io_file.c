@@ -222,23 +222,23 @@ static void test_tree_digest(void **state)
 	/* By the documented form. */
 	sha256_of("", 0, sum);
 	sha256_add(h,
-		   "b\0-\0"
-		   "0\0",
-		   6);
+	           "b\0-\0"
+	           "0\0",
+	           6);
 	sha256_add(h, sum, 64);
 	sha256_add(h, "\n", 1);
 	sha256_of("b", 1, sum);
 	sha256_add(h,
-		   "l\0l\0"
-		   "1\0",
-		   6);
+	           "l\0l\0"
+	           "1\0",
+	           6);
 	sha256_add(h, sum, 64);
 	sha256_add(h, "\n", 1);
 	sha256_of("hello", 5, sum);
 	sha256_add(h,
-		   "sub/x\0x\0"
-		   "5\0",
-		   10);
+	           "sub/x\0x\0"
+	           "5\0",
+	           10);
 	sha256_add(h, sum, 64);
 	sha256_add(h, "\n", 1);
 	sha256_hex(h, hex);

@@ -26,7 +26,7 @@ static struct MHD_Connection *held; /* the request that gets no answer */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static enum MHD_Result answer(struct MHD_Connection *c, unsigned status, const char *text, const char *header,
-			      const char *value)
+                              const char *value)
 {
 	struct MHD_Response *r =
 	    MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
@@ -57,7 +57,7 @@ static enum MHD_Result stream(struct MHD_Connection *c, uint64_t size)
 }
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url, const char *method,
-				  const char *version, const char *upload, size_t *n_upload, void **state)
+                                  const char *version, const char *upload, size_t *n_upload, void **state)
 {
 	static int began;
 	static char posted[256];
@@ -105,7 +105,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 }
 
 static void on_connection(void *cls, struct MHD_Connection *c, void **socket_ctx,
-			  enum MHD_ConnectionNotificationCode code)
+                          enum MHD_ConnectionNotificationCode code)
 {
 	UNUSED(cls);
 	UNUSED(c);
@@ -132,8 +132,8 @@ static int server_begin(void **state)
 {
 	UNUSED(state);
 	server = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-				  on_request, NULL, MHD_OPTION_LISTEN_SOCKET, listener(&port),
-				  MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
+	                          on_request, NULL, MHD_OPTION_LISTEN_SOCKET, listener(&port),
+	                          MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
 	return server == NULL;
 }
 
@@ -238,11 +238,11 @@ static void test_post_with_headers(void **state)
 	ask(&(struct http_req){.url = url_at(port, "/"), .method = "PUT", .body = "data", .n_body = 4}, &s);
 	assert_string_equal(s.body, "PUT:data");
 	ask(&(struct http_req){.url = url_at(port, "/auth"),
-			       .headers = (const char *const[]){"Authorization: Bearer t", NULL}},
+	                       .headers = (const char *const[]){"Authorization: Bearer t", NULL}},
 	    &s);
 	assert_string_equal(s.body, "Bearer t");
 	ask(&(struct http_req){.url = url_at(port, "/auth"),
-			       .headers = (const char *const[]){"X: a\r\nAuthorization: Bearer t", NULL}},
+	                       .headers = (const char *const[]){"X: a\r\nAuthorization: Bearer t", NULL}},
 	    &s);
 	assert_int_equal(s.r.outcome.kind, OUTCOME_ERRORED);
 }
@@ -291,8 +291,8 @@ static void test_slow_answer_times_out(void **state)
 	release_held();
 	/* An effect may have happened. */
 	ask(&(struct http_req){.url = url_at(port, "/slow"),
-			       .method = "DELETE",
-			       .timeout_us = 200 * US_PER_MS},
+	                       .method = "DELETE",
+	                       .timeout_us = 200 * US_PER_MS},
 	    &s);
 	assert_int_equal(s.r.outcome.kind, OUTCOME_UNKNOWN);
 	release_held();
@@ -467,7 +467,7 @@ static void test_cancel_and_free(void **state)
 	http_cancel(NULL);
 	http_start(h, &(struct http_req){.url = url_at(port, "/slow")}, on_done, &freed);
 	http_start(h, &(struct http_req){.url = "x", .headers = (const char *const[]){"a\n", NULL}}, on_done,
-		   &freed);
+	           &freed);
 	http_free(h);
 	http_start(http_of(l), &(struct http_req){.url = url_at(port, "/slow")}, on_done, &ended);
 	loop_free(l);

@@ -69,7 +69,7 @@ static struct loop *loop_must(void)
 }
 
 static void run_at(const char *url, bool read_only, const struct pg_query *q, int n, int64_t timeout_us,
-		   struct seen *s)
+                   struct seen *s)
 {
 	struct loop *l = loop_must();
 
@@ -129,9 +129,9 @@ static void test_read_only_is_enforced(void **state)
 	const struct pg_query q[] = {{.sql = "INSERT INTO kept VALUES (1)"}};
 	const struct pg_query settings[] = {
 	    {.sql =
-		 "SELECT current_setting('transaction_isolation'), current_setting('transaction_read_only'), "
-		 "current_setting('statement_timeout'), current_setting('lock_timeout'), "
-		 "current_setting('application_name')"}};
+	         "SELECT current_setting('transaction_isolation'), current_setting('transaction_read_only'), "
+	         "current_setting('statement_timeout'), current_setting('lock_timeout'), "
+	         "current_setting('application_name')"}};
 
 	UNUSED(state);
 	run(true, q, 1, &s);
@@ -226,13 +226,13 @@ static void test_names_and_lists(void **state)
 
 	UNUSED(state);
 	snprintf(url, sizeof(url), "host=localhost port=%d user=%s password='%s' dbname=postgres",
-		 pgserver_port(server), PGSERVER_USER, PGSERVER_PASSWORD);
+	         pgserver_port(server), PGSERVER_USER, PGSERVER_PASSWORD);
 	run_at(url, true, q, 1, 10 * US_PER_S, &s);
 	assert_int_equal(s.outcome.kind, OUTCOME_OK);
 	assert_non_null(strstr(s.results[0].first[0], "127.0.0.1"));
 	/* The first of two is down. */
 	snprintf(url, sizeof(url), "host=127.0.0.1,localhost port=1,%d user=%s password='%s' dbname=postgres",
-		 pgserver_port(server), PGSERVER_USER, PGSERVER_PASSWORD);
+	         pgserver_port(server), PGSERVER_USER, PGSERVER_PASSWORD);
 	run_at(url, true, q, 1, 10 * US_PER_S, &s);
 	assert_int_equal(s.outcome.kind, OUTCOME_OK);
 }
@@ -266,9 +266,9 @@ static void test_lock_wait_ends(void **state)
 		loop_until(l, &holder.done, loop_mono_us() + 20 * US_PER_MS);
 		locked =
 		    strcmp(pgserver_ask(server, NULL,
-					"SELECT count(*) FROM pg_locks WHERE relation = 'locked'::regclass "
-					"AND mode = 'AccessExclusiveLock' AND granted"),
-			   "1") == 0;
+		                        "SELECT count(*) FROM pg_locks WHERE relation = 'locked'::regclass "
+		                        "AND mode = 'AccessExclusiveLock' AND granted"),
+		           "1") == 0;
 	}
 	assert_true(locked);
 	pg_run(l, pgserver_url(server, NULL), true, read, 1, 10 * US_PER_S, on_done, &s);
@@ -281,9 +281,9 @@ static void test_lock_wait_ends(void **state)
 	for (int64_t end = loop_mono_us() + 10 * US_PER_S; locked && loop_mono_us() < end;)
 		locked =
 		    strcmp(pgserver_ask(server, NULL,
-					"SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' "
-					"AND state = 'active' AND pid <> pg_backend_pid()"),
-			   "0") != 0;
+		                        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' "
+		                        "AND state = 'active' AND pid <> pg_backend_pid()"),
+		           "0") != 0;
 	assert_false(locked);
 	loop_free(l);
 	assert_int_equal(holder.calls, 0);
@@ -415,9 +415,9 @@ static void stop_in_the_middle(bool read_only, enum outcome_kind expected)
 	for (int64_t end = loop_mono_us() + 3 * US_PER_S; !active && loop_mono_us() < end;) {
 		loop_until(l, &s.done, loop_mono_us() + 10 * US_PER_MS);
 		active = strcmp(pgserver_ask(server, NULL,
-					     "SELECT count(*) FROM pg_stat_activity WHERE query LIKE "
-					     "'SELECT pg_sleep(4)' AND state = 'active'"),
-				"1") == 0;
+		                             "SELECT count(*) FROM pg_stat_activity WHERE query LIKE "
+		                             "'SELECT pg_sleep(4)' AND state = 'active'"),
+		                "1") == 0;
 	}
 	assert_true(active);
 	pgserver_stop(server, false);

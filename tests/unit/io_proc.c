@@ -129,9 +129,9 @@ static void test_no_terminal_to_ask_on(void **state)
 
 	UNUSED(state);
 	run(&(struct proc_spec){.argv =
-				    SH("(: < /dev/tty) 2>/dev/null && echo tty; "
-				       "read x || echo eof; ps -o pid=,pgid=,sid= -p $$ | "
-				       "awk '{ print ($1 == $2 && $2 == $3) ? \"leader\" : \"member\" }'")},
+	                            SH("(: < /dev/tty) 2>/dev/null && echo tty; "
+	                               "read x || echo eof; ps -o pid=,pgid=,sid= -p $$ | "
+	                               "awk '{ print ($1 == $2 && $2 == $3) ? \"leader\" : \"member\" }'")},
 	    &s);
 	assert_string_equal(s.out, "eof\nleader\n");
 }
@@ -142,7 +142,7 @@ static void test_output_has_a_limit(void **state)
 
 	UNUSED(state);
 	run(&(struct proc_spec){.argv = SH("head -c 300000 /dev/zero | tr '\\0' x; echo end"),
-				.max_output = 1000},
+	                        .max_output = 1000},
 	    &s);
 	assert_int_equal(s.r.outcome.kind, OUTCOME_OK); /* it was not blocked by our limit */
 	assert_int_equal(s.r.n_out, 1000);
@@ -158,7 +158,7 @@ static void test_timeout_kills_the_group(void **state)
 	UNUSED(state);
 	/* It ignores SIGTERM, and so does its child. */
 	run(&(struct proc_spec){.argv = SH("trap '' TERM; sleep 60 & echo $!; while :; do sleep 60; done"),
-				.timeout_us = 300 * US_PER_MS},
+	                        .timeout_us = 300 * US_PER_MS},
 	    &s);
 	assert_int_equal(s.r.outcome.kind, OUTCOME_UNKNOWN);
 	assert_non_null(strstr(s.r.outcome.text, "killed after"));

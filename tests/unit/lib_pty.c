@@ -56,9 +56,9 @@ static void test_attributes_and_modes(void **state)
 {
 	struct tty *t =
 	    tty_start(5, 40,
-		      SH("printf '\\033[?1049h\\033[?25l\\033[?1000h\\033]0;title\\007\\033[1;31mred\\033[0m "
-			 "\\033[7;4mrev\\033[0m \\033[38;2;1;2;3mrgb\\033[0m \\346\\274\\242x\\007'; read x"),
-		      NULL);
+	              SH("printf '\\033[?1049h\\033[?25l\\033[?1000h\\033]0;title\\007\\033[1;31mred\\033[0m "
+	                 "\\033[7;4mrev\\033[0m \\033[38;2;1;2;3mrgb\\033[0m \\346\\274\\242x\\007'; read x"),
+	              NULL);
 	struct vt_cell cell;
 	int row, col;
 	bool visible;
@@ -99,9 +99,9 @@ static void test_queries_are_answered(void **state)
 {
 	struct tty *t =
 	    tty_start(5, 40,
-		      SH("stty raw -echo; printf 'abc\\033[6n'; a=$(dd bs=1 count=6 2>/dev/null); "
-			 "stty sane; echo; echo \"$a\" | tail -c 5"),
-		      NULL);
+	              SH("stty raw -echo; printf 'abc\\033[6n'; a=$(dd bs=1 count=6 2>/dev/null); "
+	                 "stty sane; echo; echo \"$a\" | tail -c 5"),
+	              NULL);
 
 	UNUSED(state);
 	assert_true(tty_wait_text(t, "1;4R", WAIT_MS));

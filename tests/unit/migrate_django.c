@@ -47,16 +47,16 @@ static void reads_declarations(void **state)
 
 	UNUSED(state);
 	f = read_text(CLASS "    '''doc with dependencies = [(\"x\", \"y\")]'''\n"
-			    "    initial = True\n"
-			    "    atomic = False\n"
-			    "    dependencies = [\n"
-			    "        # ('shop', '0099_comment'),\n"
-			    "        ('shop', '0001_a'), [\"b\", r'0002_c',],\n"
-			    "        migrations.swappable_dependency(settings.AUTH_USER_MODEL),\n"
-			    "    ]\n"
-			    "    replaces: list = ()\n"
-			    "    run_before = (('z', '__first__'),)\n"
-			    "    operations = []\n");
+	                    "    initial = True\n"
+	                    "    atomic = False\n"
+	                    "    dependencies = [\n"
+	                    "        # ('shop', '0099_comment'),\n"
+	                    "        ('shop', '0001_a'), [\"b\", r'0002_c',],\n"
+	                    "        migrations.swappable_dependency(settings.AUTH_USER_MODEL),\n"
+	                    "    ]\n"
+	                    "    replaces: list = ()\n"
+	                    "    run_before = (('z', '__first__'),)\n"
+	                    "    operations = []\n");
 	assert_null(f.trouble);
 	assert_true(f.initial && f.not_atomic);
 	assert_int_equal(f.dependencies.n, 3);
@@ -68,12 +68,12 @@ static void reads_declarations(void **state)
 	assert_int_equal(f.run_before.n, 1);
 	/* Windows line ends, tabs, a mark at the start, a joined line. */
 	f = read_text("\xef\xbb\xbf"
-		      "class Migration(m.Migration):\r\n\tdependencies = \\\r\n\t\t[('a', 'b')]\r\n");
+	              "class Migration(m.Migration):\r\n\tdependencies = \\\r\n\t\t[('a', 'b')]\r\n");
 	assert_null(f.trouble);
 	assert_int_equal(f.dependencies.n, 1);
 	/* Only the class's own level counts. */
 	f = read_text("dependencies = [('no', 'no')]\n" CLASS
-		      "    dependencies = []\n    def x(self):\n        dependencies = [('no', 'no')]\n");
+	              "    dependencies = []\n    def x(self):\n        dependencies = [('no', 'no')]\n");
 	assert_null(f.trouble);
 	assert_int_equal(f.dependencies.n, 0);
 }
@@ -122,7 +122,7 @@ static void reads_labels(void **state)
 	UNUSED(state);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		assert_string_equal(django_read_label(&arena, cases[i].src, strlen(cases[i].src), "folder"),
-				    cases[i].label);
+		                    cases[i].label);
 	found = django_read_user_app(&arena, user, sizeof(user) - 1);
 	assert_non_null(found);
 	assert_string_equal(found, "people");
@@ -139,7 +139,7 @@ static void expect_operation(const char *operation, const char *word)
 	assert_null(f.trouble);
 	assert_true(text_is_clean(f.lint.text, strlen(f.lint.text)));
 	snprintf(got, sizeof(got), "%s%s%s", migration_kind_name(lint_kind(&f.lint)),
-		 f.lint.destructive ? " D" : "", f.lint.loses_data ? " L" : "");
+	         f.lint.destructive ? " D" : "", f.lint.loses_data ? " L" : "");
 	if (strcmp(got, word) != 0)
 		fail_msg("%s: got \"%s\", want \"%s\" (%s)", operation, got, word, f.lint.text);
 }
@@ -152,7 +152,7 @@ static void judges_operations(void **state)
 	    "migrations.CreateModel(name='A', fields=[('id', models.AutoField(primary_key=True))])",
 	    "expand");
 	expect_operation("migrations.AddField(model_name='a', name='b', field=models.TextField(null=True))",
-			 "expand");
+	                 "expand");
 	expect_operation("migrations.AddField('a', 'b', models.TextField(null=True))", "expand");
 	expect_operation("migrations.AddField('a', 'b', models.TextField(db_default=Value('x')))", "expand");
 	/* Django drops its own default in the database: old INSERTs fail. */
@@ -166,7 +166,7 @@ static void judges_operations(void **state)
 	expect_operation("migrations.AlterField('a', 'b', models.TextField())", "opaque");
 	expect_operation("migrations.AlterModelOptions(name='a', options={})", "expand");
 	expect_operation("migrations.AlterUniqueTogether(name='a', unique_together={('x', 'y')})",
-			 "contract D");
+	                 "contract D");
 	expect_operation("migrations.AlterUniqueTogether(name='a', unique_together=set())", "expand");
 	expect_operation("migrations.AddConstraint(model_name='a', constraint=c)", "contract D");
 	expect_operation("AddIndexConcurrently('a', models.Index(fields=['x'], name='i'))", "expand");
@@ -174,7 +174,7 @@ static void judges_operations(void **state)
 	expect_operation("migrations.RunPython(forwards, migrations.RunPython.noop)", "data");
 	expect_operation("migrations.RunSQL('DROP TABLE a')", "contract D L");
 	expect_operation("migrations.RunSQL(sql='''UPDATE a SET b = 1''', reverse_sql='DROP TABLE a')",
-			 "data");
+	                 "data");
 	expect_operation("migrations.RunSQL(['UPDATE a SET b = 1', 'DROP TABLE a'])", "mixed D L");
 	expect_operation("migrations.RunSQL('DROP TABLE' ' a')", "contract D L");
 	expect_operation("migrations.RunSQL(SQL)", "opaque");
@@ -244,7 +244,7 @@ static void add_squash(struct prng *r, struct project *p, int i, int k)
 			break;
 		}
 	str_addf(s, "]\n    replaces = [('%s', '%s'), ('%s', '%s')]\n    operations = []\n", n->app,
-		 p->nodes[i].name, n->app, p->nodes[k].name);
+	         p->nodes[i].name, n->app, p->nodes[k].name);
 	if (chance(r, 20))
 		p->nodes[i].gone = p->nodes[k].gone = true;
 	p->n++;
@@ -262,7 +262,7 @@ static void project_make(struct prng *r, struct project *p)
 		int number = 1;
 
 		snprintf(n->app, sizeof(n->app), "%c",
-			 (char)('a' + (i < (int)apps ? i : (int)prng_below(r, apps))));
+		         (char)('a' + (i < (int)apps ? i : (int)prng_below(r, apps))));
 		for (int k = 0; k < i; k++)
 			number += strcmp(p->nodes[k].app, n->app) == 0;
 		snprintf(n->name, sizeof(n->name), "%04d_m%c", number, (char)('x' + prng_below(r, 3)));
@@ -283,7 +283,7 @@ static void project_make(struct prng *r, struct project *p)
 	for (int i = 0; i < p->n; i++)
 		if ((size_t)i < cut ? chance(r, 97) : chance(r, 5))
 			used += (size_t)snprintf(p->applied + used, sizeof(p->applied) - used, "%s %s\n",
-						 p->nodes[i].app, p->nodes[i].name);
+			                         p->nodes[i].app, p->nodes[i].name);
 }
 
 static void project_write(const struct project *p, const char *dir)
@@ -334,7 +334,7 @@ static void ours(const struct project *p, struct str *out)
 		return;
 	for (int i = 0; i < plan.n; i++)
 		str_addf(out, "[%c] %s.%s\n", plan.applied[i] ? 'X' : ' ', files[plan.order[i]].key.app,
-			 files[plan.order[i]].key.name);
+		         files[plan.order[i]].key.name);
 }
 
 static const char script[] =
@@ -430,7 +430,7 @@ static void agrees_with_django(void **state)
 		snprintf(path, sizeof(path), "%d/expected", i);
 		if (rc == 0 && strcmp(file_text(dir, path), str_text(&got)) != 0)
 			fail_msg("project %d: Django says\n%swe say\n%sapplied\n%s", i, file_text(dir, path),
-				 str_text(&got), p[i].applied);
+			         str_text(&got), p[i].applied);
 		str_release(&got);
 		for (int k = 0; k < p[i].n; k++)
 			str_release(&p[i].sources[k]);

@@ -139,7 +139,7 @@ static void refuses(void **state)
 		if (rc != ERR_INVALID || e.line != refusals[i].line || e.col != refusals[i].col ||
 		    strstr(e.text, refusals[i].says) == NULL)
 			fail_msg("case %zu: %d at %d:%d: %s\n%s", i, rc, e.line, e.col, e.text,
-				 refusals[i].text);
+			         refusals[i].text);
 	}
 }
 
@@ -183,13 +183,13 @@ static void measures(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(ours_load),
-					   cmocka_unit_test(ours_pass_the_check),
-					   cmocka_unit_test(check_finds_red_and_green),
-					   cmocka_unit_test(compiles_by_depth),
-					   cmocka_unit_test(one_text_serves_all_depths),
-					   cmocka_unit_test(refuses),
-					   cmocka_unit_test(loads_by_path),
-					   cmocka_unit_test(measures)};
+	                                   cmocka_unit_test(ours_pass_the_check),
+	                                   cmocka_unit_test(check_finds_red_and_green),
+	                                   cmocka_unit_test(compiles_by_depth),
+	                                   cmocka_unit_test(one_text_serves_all_depths),
+	                                   cmocka_unit_test(refuses),
+	                                   cmocka_unit_test(loads_by_path),
+	                                   cmocka_unit_test(measures)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

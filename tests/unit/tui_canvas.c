@@ -114,7 +114,7 @@ static void test_sizes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_text), cmocka_unit_test(test_wide),
-					   cmocka_unit_test(test_area), cmocka_unit_test(test_cluster),
-					   cmocka_unit_test(test_sizes)};
+	                                   cmocka_unit_test(test_area), cmocka_unit_test(test_cluster),
+	                                   cmocka_unit_test(test_sizes)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,8 +158,8 @@ static void test_pieces(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_plain),  cmocka_unit_test(test_sequences),
-					   cmocka_unit_test(test_escape), cmocka_unit_test(test_replies),
-					   cmocka_unit_test(test_paste),  cmocka_unit_test(test_invalid),
-					   cmocka_unit_test(test_pieces)};
+	                                   cmocka_unit_test(test_escape), cmocka_unit_test(test_replies),
+	                                   cmocka_unit_test(test_paste),  cmocka_unit_test(test_invalid),
+	                                   cmocka_unit_test(test_pieces)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,12 +46,12 @@ static void test_every_key_answers(void **state)
 		else
 			world_key(w, strcmp(key, "Space") == 0 ? " " : key);
 		bool same = w->ui->n_effects == 0 && !w->ui->notice[0] && w->ui->screen == before->screen &&
-			    w->ui->typing.kind == before->typing.kind &&
-			    w->ui->ask.kind == before->ask.kind &&
-			    memcmp(&w->ui->lists, &before->lists, sizeof before->lists) == 0 &&
-			    strcmp(w->ui->env, before->env) == 0 && w->ui->pane == before->pane &&
-			    memcmp(&w->ui->log, &before->log, sizeof before->log) == 0 &&
-			    w->ui->n_marks == before->n_marks;
+		            w->ui->typing.kind == before->typing.kind &&
+		            w->ui->ask.kind == before->ask.kind &&
+		            memcmp(&w->ui->lists, &before->lists, sizeof before->lists) == 0 &&
+		            strcmp(w->ui->env, before->env) == 0 && w->ui->pane == before->pane &&
+		            memcmp(&w->ui->log, &before->log, sizeof before->log) == 0 &&
+		            w->ui->n_marks == before->n_marks;
 		/* At the edges of a list moving on does nothing, and rightly so. */
 		if (same && strcmp(b->group, "move") != 0 && strcmp(b->action, "cancel") != 0 &&
 		    strcmp(b->action, "marks clear") != 0 && strcmp(b->action, "follow") != 0)
@@ -126,8 +126,8 @@ static void test_palette(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_action_is_bound),
-					   cmocka_unit_test(test_every_key_answers),
-					   cmocka_unit_test(test_help_lists_all),
-					   cmocka_unit_test(test_pairs), cmocka_unit_test(test_palette)};
+	                                   cmocka_unit_test(test_every_key_answers),
+	                                   cmocka_unit_test(test_help_lists_all),
+	                                   cmocka_unit_test(test_pairs), cmocka_unit_test(test_palette)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

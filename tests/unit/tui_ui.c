@@ -39,7 +39,7 @@ static void test_random_sizes(void **state)
 	struct world *w = world_new(24, 80, GLYPHS_RICH, 20);
 	for (int round = 0; round < 2500; round++) {
 		world_resize(w, 1 + (int)prng_below(&p, round % 10 ? 70 : 200),
-			     1 + (int)prng_below(&p, round % 10 ? 140 : 500));
+		             1 + (int)prng_below(&p, round % 10 ? 140 : 500));
 		for (int i = 0; i < 6; i++)
 			world_key(w, key_names[prng_below(&p, ARRAY_LEN(key_names))]);
 		if (round % 7 == 0)
@@ -62,7 +62,7 @@ static void test_tiny(void **state)
 	UNUSED(state);
 	struct world *w = world_new(24, 80, GLYPHS_ASCII, 0);
 	static const int sizes[][2] = {{1, 1},   {1, 500}, {200, 1}, {2, 2},    {9, 39},
-				       {10, 40}, {15, 59}, {16, 60}, {200, 500}};
+	                               {10, 40}, {15, 59}, {16, 60}, {200, 500}};
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
 		for (int s = 0; s < SCREEN_COUNT; s++) {
 			w->ui->screen = (enum screen)s;
@@ -150,9 +150,9 @@ static void test_no_key_mutates(void **state)
 			world_wait(w, US_PER_S);
 			world_key(w, key_names[k]);
 			assert_int_equal(world_effects(w, DO_EXECUTE) + world_effects(w, DO_DECIDE) +
-					     world_effects(w, DO_REQUEST) + world_effects(w, DO_COMMAND) +
-					     world_effects(w, DO_RESUME),
-					 0);
+			                     world_effects(w, DO_REQUEST) + world_effects(w, DO_COMMAND) +
+			                     world_effects(w, DO_RESUME),
+			                 0);
 			world_clear(w);
 			if (i + 1 == ARRAY_LEN(key_names) && k + 1 == ARRAY_LEN(key_names)) {
 				world_free(w);
@@ -171,7 +171,7 @@ static void test_burst_is_paste(void **state)
 	static const char hostile[] = "jjjjjjjjjjjjjjjjjRx4Hxx\r";
 	for (size_t i = 0; i < sizeof hostile - 1; i++) {
 		struct input in = {.kind = hostile[i] == '\r' ? INPUT_ENTER : INPUT_CHAR,
-				   .cp = (uint8_t)hostile[i]};
+		                   .cp = (uint8_t)hostile[i]};
 		struct ui_event e = {.kind = UI_INPUT, .input = &in, .mono_us = w->mono_us += 1000};
 		ui_apply(w->ui, w->model, &e);
 	}
@@ -179,7 +179,7 @@ static void test_burst_is_paste(void **state)
 	assert_non_null(strstr(w->ui->notice, "paste"));
 	/* A marked one is dropped without a word of it being a key. */
 	struct input begin = {.kind = INPUT_PASTE_BEGIN}, r = {.kind = INPUT_PASTED, .cp = 'R'},
-		     end = {.kind = INPUT_PASTE_END};
+	             end = {.kind = INPUT_PASTE_END};
 	const struct input *all[] = {&begin, &r, &end};
 	world_wait(w, 5 * US_PER_S);
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {

@@ -38,9 +38,9 @@ static void approvals_draw(const struct model *m, const struct ui *u, struct are
 	columns_head(a, 0, cols, &p);
 	if (u->n_rows == 0)
 		area_text(a, 2, 3, ROLE_DIM,
-			  l->filter  ? "the filter hides all; Esc clears it"
-			  : m->store ? "no plan waits for an approval"
-				     : "reading the store");
+		          l->filter  ? "the filter hides all; Esc clears it"
+		          : m->store ? "no plan waits for an approval"
+		                     : "reading the store");
 	for (int i = 0; i + 1 < a.rows && l->top + i < u->n_rows; i++) {
 		const struct row *row = &u->rows_now[l->top + i];
 		const struct plan_row *r = &m->store->plans[row->a];
@@ -49,10 +49,10 @@ static void approvals_draw(const struct model *m, const struct ui *u, struct are
 		int env = m->setup ? setup_env(m->setup, r->env) : -1;
 		int64_t valid = env >= 0 ? m->setup->envs[env].policy.approval_valid_us : 0;
 		int given = approvals_count(m->store->decisions, m->store->n_decisions, r->digest,
-					    r->requester, valid, m->now_us, &rejected, names, sizeof names);
+		                            r->requester, valid, m->now_us, &rejected, names, sizeof names);
 		enum state s = rejected                       ? STATE_FAILED
-			       : given >= r->approvals_needed ? STATE_OK
-							      : STATE_PROGRESS;
+		               : given >= r->approvals_needed ? STATE_OK
+		                                              : STATE_PROGRESS;
 		int y = i + 1;
 		row_start(a, y, u, here, ui_marked(u, row->id), (int)s);
 		const char *hex = strchr(r->digest, ':');
@@ -62,7 +62,7 @@ static void approvals_draw(const struct model *m, const struct ui *u, struct are
 		column_text(a, y, cols, &p, 3, ROLE_DIM, release_text(&r->from, text, sizeof text));
 		column_text(a, y, cols, &p, 4, ROLE_TEXT, release_text(&r->to, text, sizeof text));
 		(void)snprintf(text, sizeof text, "%s%d of %d", rejected ? "no, " : "", given,
-			       r->approvals_needed);
+		               r->approvals_needed);
 		column_text(a, y, cols, &p, 5, state_role(s), text);
 		bool mine = strcmp(r->requester, m->actor) == 0;
 		(void)snprintf(text, sizeof text, "%s%s", r->requester, mine ? " (you)" : "");

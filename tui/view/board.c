@@ -53,12 +53,12 @@ static int board_rows(const struct model *m, const struct ui *u, struct row *ret
 static const char *board_text(const struct model *m, const struct row *r, char *dst, size_t cap)
 {
 	(void)snprintf(dst, cap, "%s %s", m->setup->services[r->a].name,
-		       m->setup->services[r->a].owner ? m->setup->services[r->a].owner : "");
+	               m->setup->services[r->a].owner ? m->setup->services[r->a].owner : "");
 	return dst;
 }
 
 static const char *board_field(const struct model *m, const struct row *r, const char *key, char *dst,
-			       size_t cap)
+                               size_t cap)
 {
 	const struct service_conf *s = &m->setup->services[r->a];
 	if (strcmp(key, "service") == 0 || strcmp(key, "name") == 0)
@@ -124,7 +124,7 @@ static enum role cell_role(enum state s)
 
 /* Requests and latency in a cell with room: the numbers first, the graph in what is left. */
 static void cell_metrics(const struct model *m, const struct ui *u, struct area a, int row, int col, int end,
-			 const struct deployment *d)
+                         const struct deployment *d)
 {
 	static const struct {
 		const char *name, *label;
@@ -146,7 +146,7 @@ static void cell_metrics(const struct model *m, const struct ui *u, struct area 
 }
 
 static void draw_cell(const struct model *m, const struct ui *u, struct area a, int row, int col, int cells,
-		      int service, int env, bool selected)
+                      int service, int env, bool selected)
 {
 	const struct deployment *d = model_deployment(m, service, env);
 	if (!setup_deployment(m->setup, service, env)->present) {
@@ -169,7 +169,7 @@ static void draw_cell(const struct model *m, const struct ui *u, struct area a, 
 			(void)snprintf(badge, sizeof badge, "%u>", (unsigned)mb.n_pending % 10000u);
 		else
 			str_copy(badge, sizeof badge,
-				 mb.state == STATE_OK ? "=" : u->glyphs->state[mb.state]);
+			         mb.state == STATE_OK ? "=" : u->glyphs->state[mb.state]);
 	}
 	if (r) {
 		int done = 0, all = 0;
@@ -267,10 +267,10 @@ static void draw_list(const struct model *m, const struct ui *u, struct area a)
 		area_textn(a, row, 3, name_cells, at_cursor ? ROLE_FOCUS : ROLE_TEXT, 0, r->id);
 		if (owner_cells && m->setup->services[r->a].owner)
 			area_textn(a, row, 4 + name_cells, owner_cells - 1, ROLE_DIM, 0,
-				   m->setup->services[r->a].owner);
+			           m->setup->services[r->a].owner);
 		for (int k = 0; k < v.n; k++)
 			draw_cell(m, u, a, row, left + k * v.cells, v.cells, r->a, v.first + k,
-				  at_cursor && v.first + k == env && u->pane == 0);
+			          at_cursor && v.first + k == env && u->pane == 0);
 		/* What could be promoted next into the selected environment. */
 		int from = next_cells ? setup_previous_env(m->setup, r->a, env) : -1;
 		if (from >= 0) {
@@ -279,22 +279,22 @@ static void draw_list(const struct model *m, const struct ui *u, struct area a)
 			char tag[TAG_LEN];
 			if (src && (!dst || strcmp(src->release.digest, dst->release.digest) != 0))
 				area_printf(a, row, a.cols - next_cells + 1, ROLE_TEXT, "%s %s %s",
-					    release_text(&src->release, tag, sizeof tag), u->glyphs->arrow,
-					    m->setup->envs[env].short_name);
+				            release_text(&src->release, tag, sizeof tag), u->glyphs->arrow,
+				            m->setup->envs[env].short_name);
 			else
 				area_text(a, row, a.cols - next_cells + 1, ROLE_DIM,
-					  src && dst ? "same" : "?");
+				          src && dst ? "same" : "?");
 		}
 	}
 }
 
 static void detail_title(const struct model *m, const struct ui *u, struct area a, int row, int service,
-			 int env, const char *what, bool focused)
+                         int env, const char *what, bool focused)
 {
 	char title[NAME_LEN * 3 + 8];
 	(void)snprintf(title, sizeof title, "%s%s / %s%s", what, m->setup->services[service].name,
-		       m->setup->envs[env].name,
-		       m->setup->envs[env].production && !what[0] ? "  PRODUCTION" : "");
+	               m->setup->envs[env].name,
+	               m->setup->envs[env].production && !what[0] ? "  PRODUCTION" : "");
 	pane_title(a, row, u, focused, title, NULL);
 }
 
@@ -307,7 +307,7 @@ static void log_title(const struct model *m, const struct ui *u, struct area a, 
 		    right, sizeof right, "%s%llu lines%s", u->lists[SCREEN_LOGS].filter ? "filtered, " : "",
 		    (unsigned long long)logbuf_lines_total(d->logs), u->log.following ? "" : ", paused");
 	(void)snprintf(title, sizeof title, "logs %s / %s", m->setup->services[service].name,
-		       m->setup->envs[env].name);
+	               m->setup->envs[env].name);
 	pane_title(a, row, u, u->pane == 1, title, right);
 }
 
@@ -316,7 +316,7 @@ static void draw_wide(const struct model *m, const struct ui *u, struct area a, 
 	const struct rollout *r = model_live_rollout(m, service, env);
 	int third = a.cols / 3;
 	struct area left = area_part(a, 0, 0, -1, third), mid = area_part(a, 0, third + 1, -1, third - 1),
-		    right = area_part(a, 0, 2 * third + 1, -1, -1);
+	            right = area_part(a, 0, 2 * third + 1, -1, -1);
 	if (r) {
 		char title[ID_LEN + NAME_LEN * 3];
 		(void)snprintf(title, sizeof title, "rollout %s  %s > %s", r->id, r->service, r->env);
@@ -342,14 +342,14 @@ static void board_draw(const struct model *m, const struct ui *u, struct area a)
 	int service = -1, env = -1;
 	if (!m->setup || m->setup->n_services == 0) {
 		paragraph(a, 1, 1, ROLE_DIM,
-			  "no services: add some below services: in the configuration file, Q quits");
+		          "no services: add some below services: in the configuration file, Q quits");
 		return;
 	}
 	struct plan_of_rows p = split(m, u, a.rows, a.cols);
 	draw_list(m, u, area_part(a, 0, 0, p.list + 1, -1));
 	if (u->n_rows == 0)
 		(void)area_printf(a, 1, 3, ROLE_WARN, "the filter hides all %d services; Esc clears it",
-				  u->lists[SCREEN_BOARD].n_all);
+		                  u->lists[SCREEN_BOARD].n_all);
 	if (!ui_selected(u, m, &service, &env))
 		return;
 	int row = p.list + 1;

@@ -24,12 +24,12 @@ static const char *history_text(const struct model *m, const struct row *row, ch
 {
 	const struct audit_row *r = &m->history->rows[row->a];
 	(void)snprintf(dst, cap, "%s@%s %s %s %s %s", r->actor, r->host, r->verb, r->target, r->result,
-		       r->text);
+	               r->text);
 	return dst;
 }
 
 static const char *history_field(const struct model *m, const struct row *row, const char *key, char *dst,
-				 size_t cap)
+                                 size_t cap)
 {
 	const struct audit_row *r = &m->history->rows[row->a];
 	UNUSED(dst);
@@ -38,7 +38,7 @@ static const char *history_field(const struct model *m, const struct row *row, c
 	       : strcmp(key, "verb") == 0                          ? r->verb
 	       : strcmp(key, "target") == 0                        ? r->target
 	       : strcmp(key, "result") == 0                        ? r->result
-								   : NULL;
+	                                                           : NULL;
 }
 
 enum { HISTORY_DETAIL = 4 };
@@ -79,23 +79,23 @@ static void history_detail(const struct model *m, const struct ui *u, struct are
 	pane_title(a, row, u, false, title, right);
 	area_printf(a, row + 1, 1, ROLE_TEXT, "%s  %s", r->target, r->text);
 	area_printf(a, row + 2, 1, ROLE_DIM, "hash %s after %s", digest_short(r->hash, hash, sizeof hash),
-		    r->prev[0] ? digest_short(r->prev, prev, sizeof prev) : "nothing");
+	            r->prev[0] ? digest_short(r->prev, prev, sizeof prev) : "nothing");
 }
 
 static void history_draw(const struct model *m, const struct ui *u, struct area a)
 {
 	static const struct column cols[] = {{"SEQ", 6, 0, true, 2},      {"TIME (UTC)", 16, 0, false, 0},
-					     {"WHO", 10, 1, false, 0},    {"VERB", 9, 0, false, 0},
-					     {"TARGET", 14, 2, false, 0}, {"TEXT", 10, 8, false, 3}};
+	                                     {"WHO", 10, 1, false, 0},    {"VERB", 9, 0, false, 0},
+	                                     {"TARGET", 14, 2, false, 0}, {"TEXT", 10, 8, false, 3}};
 	struct placed p = columns_place(cols, (int)ARRAY_LEN(cols), a.cols);
 	const struct list *l = &u->lists[SCREEN_HISTORY];
 	int page = history_page(m, u, a.rows, a.cols);
 	columns_head(a, 0, cols, &p);
 	if (u->n_rows == 0)
 		area_text(a, 2, 3, ROLE_DIM,
-			  l->filter    ? "the filter hides all; Esc clears it"
-			  : m->history ? "nothing has been decided here yet"
-				       : "reading the history");
+		          l->filter    ? "the filter hides all; Esc clears it"
+		          : m->history ? "nothing has been decided here yet"
+		                       : "reading the history");
 	for (int i = 0; i < page && l->top + i < u->n_rows; i++) {
 		const struct row *row = &u->rows_now[l->top + i];
 		const struct audit_row *r = &m->history->rows[row->a];
@@ -163,7 +163,7 @@ static void doctor_draw(const struct model *m, const struct ui *u, struct area a
 	columns_head(a, 0, cols, &p);
 	if (u->n_rows == 0)
 		area_text(a, 2, 3, ROLE_DIM,
-			  l->filter ? "the filter hides all; Esc clears it" : "asking every source");
+		          l->filter ? "the filter hides all; Esc clears it" : "asking every source");
 	for (int i = 0; i + 1 < a.rows - 3 && l->top + i < u->n_rows; i++) {
 		const struct row *row = &u->rows_now[l->top + i];
 		const struct doctor_row *r = &m->doctor[row->a];
@@ -176,7 +176,7 @@ static void doctor_draw(const struct model *m, const struct ui *u, struct area a
 			number_text(text, sizeof text, (double)r->took_us / (double)US_PER_MS, "ms");
 		column_text(a, y, cols, &p, 1, ROLE_DIM, text);
 		column_text(a, y, cols, &p, 2, r->state == STATE_OK ? ROLE_DIM : state_role(r->state),
-			    r->text);
+		            r->text);
 		if (here)
 			area_paint(a, y, 1, a.cols - 1, -1, ATTR_REVERSE);
 	}
@@ -216,7 +216,7 @@ static int errors_rows(const struct model *m, const struct ui *u, struct row *re
 	for (int i = 0; i < m->n_problems && n < cap; i++, n++) {
 		const struct problem *p = model_problem(m, i);
 		(void)snprintf(ret[n].id, sizeof ret[n].id, "%lld %d %d %d", (long long)p->at_us, p->service,
-			       p->env, (int)p->port);
+		               p->env, (int)p->port);
 		ret[n].a = i;
 		ret[n].b = 0;
 	}
@@ -245,10 +245,10 @@ static void errors_draw(const struct model *m, const struct ui *u, struct area a
 		clock_text(u, clock, sizeof clock, p->at_us, false);
 		area_text(a, i + 1, 3, ROLE_DIM, clock);
 		(void)snprintf(where, sizeof where, "%s%s%s %s",
-			       m->setup && p->service >= 0 ? m->setup->services[p->service].name : "",
-			       m->setup && p->env >= 0 ? "/" : "",
-			       m->setup && p->env >= 0 ? m->setup->envs[p->env].name : "",
-			       port_name(p->port));
+		               m->setup && p->service >= 0 ? m->setup->services[p->service].name : "",
+		               m->setup && p->env >= 0 ? "/" : "",
+		               m->setup && p->env >= 0 ? m->setup->envs[p->env].name : "",
+		               port_name(p->port));
 		area_textn(a, i + 1, 13, 21, ROLE_TEXT, 0, where);
 		area_text(a, i + 1, 35, ROLE_ERR, p->text);
 		if (here)
@@ -281,7 +281,7 @@ static int help_rows(const struct model *m, const struct ui *u, struct row *ret,
 			if (!here || strcmp(b->group, order[g]) != 0)
 				continue;
 			(void)snprintf(ret[n].id, sizeof ret[n].id, "%s %s %s %s", b->keys, b->note,
-				       b->action, b->group);
+			               b->action, b->group);
 			ret[n].a = i;
 			ret[n++].b = (int)g;
 		}
@@ -301,8 +301,8 @@ static void help_draw(const struct model *m, const struct ui *u, struct area a)
 	const struct list *l = &u->lists[SCREEN_HELP];
 	UNUSED(m);
 	area_printf(a, 0, 1, ROLE_DIM,
-		    "keys of %s and everywhere. Type to filter, Enter does it, Esc closes.",
-		    views[u->last_screen]->title);
+	            "keys of %s and everywhere. Type to filter, Enter does it, Esc closes.",
+	            views[u->last_screen]->title);
 	const char *group = "";
 	for (int i = 0; i + 3 < a.rows && l->top + i < u->n_rows; i++) {
 		const struct binding *b = &u->keymap->items[u->rows_now[l->top + i].a];
@@ -320,7 +320,7 @@ static void help_draw(const struct model *m, const struct ui *u, struct area a)
 			area_paint(a, y, 1, a.cols - 1, -1, ATTR_REVERSE);
 	}
 	area_text(a, a.rows - 1, 1, ROLE_DIM,
-		  "ACT keys open a plan. Only x inside a plan executes, then asks again.");
+	          "ACT keys open a plan. Only x inside a plan executes, then asks again.");
 }
 
 static int help_page(const struct model *m, const struct ui *u, int rows, int cols)

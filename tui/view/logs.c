@@ -6,7 +6,7 @@
 enum { SPLIT_COLS = 76, METRICS_ROWS = 12 };
 
 static void logs_status(const struct model *m, const struct ui *u, struct area a, int row,
-			const struct deployment *d)
+                        const struct deployment *d)
 {
 	UNUSED(m);
 	if (!d->logs)
@@ -14,17 +14,17 @@ static void logs_status(const struct model *m, const struct ui *u, struct area a
 	const struct list *l = &u->lists[SCREEN_LOGS];
 	uint64_t kept = logbuf_end(d->logs) - logbuf_first(d->logs);
 	int col = area_text(a, row, 1, u->log.following ? ROLE_RUN : ROLE_WARN,
-			    u->log.following ? "following" : "paused");
+	                    u->log.following ? "following" : "paused");
 	if (l->filter)
 		col = area_printf(a, row, col + 2, ROLE_TEXT, "%zu of %llu lines%s", ui_log_count(u, d->logs),
-				  (unsigned long long)kept, u->log.scan_left ? ", searching" : "");
+		                  (unsigned long long)kept, u->log.scan_left ? ", searching" : "");
 	else
 		col = area_printf(a, row, col + 2, ROLE_TEXT, "%llu lines", (unsigned long long)kept);
 	col = area_printf(a, row, col + 2, ROLE_DIM, "ring %d%% of %d MB",
-			  (int)(logbuf_bytes(d->logs) * 100 / LOG_RING_MAX), LOG_RING_MAX >> 20);
+	                  (int)(logbuf_bytes(d->logs) * 100 / LOG_RING_MAX), LOG_RING_MAX >> 20);
 	if (logbuf_dropped(d->logs) > 0)
 		col = area_printf(a, row, col + 2, ROLE_WARN, "%llu oldest left the ring",
-				  (unsigned long long)logbuf_dropped(d->logs));
+		                  (unsigned long long)logbuf_dropped(d->logs));
 	if (u->log.n_marks > 0)
 		col = area_printf(a, row, col + 2, ROLE_FOCUS, "%d marked", u->log.n_marks);
 	if (u->log.wrap)
@@ -61,7 +61,7 @@ static int logs_page(const struct model *m, const struct ui *u, int rows, int co
 {
 	UNUSED(m);
 	return u->split && cols < SPLIT_COLS && rows >= 12 ? rows - 1 - MIN(METRICS_ROWS, rows / 2)
-							   : rows - 1;
+	                                                   : rows - 1;
 }
 
 extern const struct view view_logs;

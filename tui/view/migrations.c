@@ -68,7 +68,7 @@ static enum state migration_glyph(enum migration_state s)
 }
 
 static void draw_row(const struct model *m, const struct ui *u, struct area a, int y, const struct row *row,
-		     bool here, int name_cells, int env_cells, int selected_env)
+                     bool here, int name_cells, int env_cells, int selected_env)
 {
 	const struct migration *any = NULL;
 	row_start(a, y, u, here, false, -1);
@@ -100,15 +100,15 @@ static void draw_row(const struct model *m, const struct ui *u, struct area a, i
 			str_copy(text, sizeof text, migration_state_name(it->state));
 		}
 		area_textn(a, y, col + 2, env_cells - 3,
-			   it->state == MIGRATION_APPLIED ? ROLE_DIM : state_role(s), 0, text);
+		           it->state == MIGRATION_APPLIED ? ROLE_DIM : state_role(s), 0, text);
 		if (here && e == selected_env)
 			area_paint(a, y, col, env_cells - 1, -1, ATTR_REVERSE);
 	}
 	if (any) {
 		bool contract = any->destructive || any->loses_data;
 		area_printf(a, y, 4 + name_cells + m->setup->n_envs * env_cells,
-			    contract ? ROLE_WARN : ROLE_DIM, "%s%s", contract ? "! " : "",
-			    migration_kind_name(any->kind));
+		            contract ? ROLE_WARN : ROLE_DIM, "%s%s", contract ? "! " : "",
+		            migration_kind_name(any->kind));
 	}
 }
 
@@ -124,14 +124,14 @@ static void migrations_draw(const struct model *m, const struct ui *u, struct ar
 		const struct deployment *d = model_deployment(m, service, env);
 		if (!d->sources[PORT_MIGRATE].configured)
 			paragraph(a, 1, 1, ROLE_DIM,
-				  "this service has no migrations configured; l and h choose another "
-				  "environment, 1 goes back to the board");
+			          "this service has no migrations configured; l and h choose another "
+			          "environment, 1 goes back to the board");
 		else if (d->sources[PORT_MIGRATE].failing_since_us)
 			paragraph(a, paragraph(a, 1, 1, ROLE_ERR, d->sources[PORT_MIGRATE].last->text), 1,
-				  ROLE_DIM, d->sources[PORT_MIGRATE].last->hint);
+			          ROLE_DIM, d->sources[PORT_MIGRATE].last->hint);
 		else
 			area_text(a, 1, 1, ROLE_DIM,
-				  l->filter ? "the filter hides all; Esc clears it" : "reading migrations");
+			          l->filter ? "the filter hides all; Esc clears it" : "reading migrations");
 		return;
 	}
 	int env_cells = CLAMP((a.cols - 40) / MAX(1, m->setup->n_envs), 10, 16);
@@ -139,7 +139,7 @@ static void migrations_draw(const struct model *m, const struct ui *u, struct ar
 	area_printf(a, 0, 3, ROLE_TITLE, "%s", u->service);
 	for (int e = 0; e < m->setup->n_envs; e++)
 		area_textn(a, 0, 4 + name_cells + e * env_cells, env_cells - 1,
-			   m->setup->envs[e].production ? ROLE_PROD : ROLE_TITLE, 0, m->setup->envs[e].name);
+		           m->setup->envs[e].production ? ROLE_PROD : ROLE_TITLE, 0, m->setup->envs[e].name);
 	area_text(a, 0, 4 + name_cells + m->setup->n_envs * env_cells, ROLE_TITLE, "KIND");
 	int rows = a.rows - 1 - detail;
 	int top = CLAMP(l->top, MAX(0, l->at - rows + 1), l->at);
@@ -159,9 +159,9 @@ static void migrations_draw(const struct model *m, const struct ui *u, struct ar
 	}
 	enum state s = migration_glyph(it->state);
 	area_printf(a, y++, 1, state_role(s), "%s %s, %s%s%s", u->glyphs->state[s],
-		    migration_state_name(it->state), migration_kind_name(it->kind),
-		    it->loses_data ? ", loses data" : "",
-		    it->destructive ? ", the release before may not run on it" : "");
+	            migration_state_name(it->state), migration_kind_name(it->kind),
+	            it->loses_data ? ", loses data" : "",
+	            it->destructive ? ", the release before may not run on it" : "");
 	y = paragraph(a, y, 1, ROLE_TEXT, it->text);
 	if (m->ladder[env]->blocked)
 		y = paragraph(a, y, 1, ROLE_ERR, m->ladder[env]->block_text);

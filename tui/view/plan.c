@@ -23,18 +23,18 @@ static int head(const struct model *m, const struct ui *u, struct area a, int ro
 {
 	char from[TAG_LEN], to[TAG_LEN], id[16], age[16], d1[32], d2[32];
 	int col = area_printf(a, row, 1, ROLE_TITLE, "%s %s %s %s", plan_kind_name(p->kind), p->service,
-			      u->glyphs->arrow, p->env);
+	                      u->glyphs->arrow, p->env);
 	col = area_printf(a, row, col + 2, ROLE_TEXT, "%s %s %s", release_text(&p->from, from, sizeof from),
-			  u->glyphs->arrow, release_text(&p->to, to, sizeof to));
+	                  u->glyphs->arrow, release_text(&p->to, to, sizeof to));
 	if (p->source_env[0])
 		col = area_printf(a, row, col + 2, ROLE_DIM, "from %s", p->source_env);
 	area_printf(a, row++, col + 2, ROLE_DIM, "plan %s", plan_short(p, id));
 	age_text(age, sizeof age, m->now_us, p->made_us);
 	col = area_printf(a, row, 1, ROLE_DIM, "%s %s %s",
-			  p->from.digest[0] ? digest_short(p->from.digest, d1, sizeof d1) : "-",
-			  u->glyphs->arrow, digest_short(p->to.digest, d2, sizeof d2));
+	                  p->from.digest[0] ? digest_short(p->from.digest, d1, sizeof d1) : "-",
+	                  u->glyphs->arrow, digest_short(p->to.digest, d2, sizeof d2));
 	area_printf(a, row++, col + 2, ROLE_DIM, "computed %s ago%s%s", age, p->reason[0] ? "  reason: " : "",
-		    p->reason);
+	            p->reason);
 	return row + 1;
 }
 
@@ -47,9 +47,9 @@ static int gates(const struct ui *u, struct area a, int row, const struct plan *
 		const struct gate *g = &p->gates[i];
 		enum state s = gate_glyph(g->verdict);
 		int col = area_printf(a, row, 3, state_role(s), "%s %-10s", u->glyphs->state[s],
-				      gate_kind_name(g->kind));
+		                      gate_kind_name(g->kind));
 		row = paragraph(a, row, col + 1, ROLE_TEXT,
-				g->evidence[0] ? g->evidence : gate_verdict_name(g->verdict));
+		                g->evidence[0] ? g->evidence : gate_verdict_name(g->verdict));
 		if (g->next[0] && g->verdict != GATE_OPEN && g->verdict != GATE_EXEMPT)
 			row = paragraph(a, row, col + 1, ROLE_DIM, g->next);
 	}
@@ -68,9 +68,9 @@ static int migrations(const struct ui *u, struct area a, int row, const struct p
 		const struct migration *it = &p->migrations[i];
 		bool bad = it->destructive || it->loses_data;
 		area_printf(a, row, 3, bad ? ROLE_WARN : ROLE_TEXT, "%s %s  %s%s%s",
-			    u->glyphs->state[bad ? STATE_DEGRADED : STATE_NOT_STARTED], it->name,
-			    migration_kind_name(it->kind), it->loses_data ? ", loses data" : "",
-			    it->destructive ? ", old code may break" : "");
+		            u->glyphs->state[bad ? STATE_DEGRADED : STATE_NOT_STARTED], it->name,
+		            migration_kind_name(it->kind), it->loses_data ? ", loses data" : "",
+		            it->destructive ? ", old code may break" : "");
 		row++;
 		if (it->text[0])
 			row = paragraph(a, row, 5, ROLE_DIM, it->text);
@@ -93,12 +93,12 @@ static int vars(const struct ui *u, struct area a, int row, const struct plan *p
 		listed++;
 		bool bad = v->required && (v->state == VAR_MISSING || v->state == VAR_EMPTY);
 		int col = area_printf(a, row, 3,
-				      bad                     ? ROLE_ERR
-				      : v->state == VAR_EXTRA ? ROLE_ADDED
-							      : ROLE_TEXT,
-				      "%s %s", u->glyphs->state[bad ? STATE_FAILED : STATE_DRIFT], v->key);
+		                      bad                     ? ROLE_ERR
+		                      : v->state == VAR_EXTRA ? ROLE_ADDED
+		                                              : ROLE_TEXT,
+		                      "%s %s", u->glyphs->state[bad ? STATE_FAILED : STATE_DRIFT], v->key);
 		col = area_printf(a, row, col + 1, ROLE_DIM, "%s%s", var_state_name(v->state),
-				  v->required ? ", required" : "");
+		                  v->required ? ", required" : "");
 		if (v->from[0] || v->to[0])
 			area_printf(a, row, col + 2, ROLE_TEXT, "%s %s %s", v->from, u->glyphs->arrow, v->to);
 		row++;
@@ -114,8 +114,8 @@ static int commits(const struct ui *u, struct area a, int row, const struct plan
 		return paragraph(a, row, 3, ROLE_DIM, p->commits_text[0] ? p->commits_text : "not known");
 	}
 	area_printf(a, row++, 1, ROLE_TITLE, "COMMITS %d%s%s", log->n_items + log->n_more,
-		    log->backwards ? " that leave: this goes back" : "",
-		    u->commits_open ? "" : "   c shows all");
+	            log->backwards ? " that leave: this goes back" : "",
+	            u->commits_open ? "" : "   c shows all");
 	if (log->unrelated)
 		area_text(a, row++, 3, ROLE_WARN, "! no common history");
 	for (int k = 0; k < COMMIT_KIND_COUNT; k++) {
@@ -166,13 +166,13 @@ static int steps_and_risks(const struct ui *u, struct area a, int row, const str
 	area_printf(a, row++, col + 2, ROLE_DIM, "on failure it %s", on_failure[p->policy.on_failure]);
 	for (int i = 0; i < p->n_steps; i++) {
 		col = area_printf(a, row, 3, ROLE_TEXT, "%2d %s %s", i + 1, step_kind_name(p->steps[i].kind),
-				  p->steps[i].target);
+		                  p->steps[i].target);
 		if (p->steps[i].expect_us > 0) {
 			time_span(span, sizeof span, p->steps[i].expect_us);
 			col = area_printf(a, row, MAX(col + 1, 32), ROLE_DIM, "~%s", span);
 		}
 		area_printf(a, row++, MAX(col + 1, 41), ROLE_DIM, "%s",
-			    p->steps[i].safe_to_abort ? "abort is safe" : "");
+		            p->steps[i].safe_to_abort ? "abort is safe" : "");
 	}
 	return row;
 }
@@ -187,12 +187,12 @@ static int verdict(const struct model *m, struct area a, int row, const struct p
 		for (int i = 0; i < p->n_gates; i++)
 			if (p->gates[i].verdict != GATE_OPEN && p->gates[i].verdict != GATE_EXEMPT)
 				col = area_printf(a, row, col + 1, ROLE_ERR, "%s",
-						  gate_kind_name(p->gates[i].kind));
+				                  gate_kind_name(p->gates[i].kind));
 		row++;
 	} else {
 		static const char *const friction[TIER_COUNT] = {"x executes", "x executes", "x, then y",
-								 "x, then type its name",
-								 "x, a reason, then type its name"};
+		                                                 "x, then type its name",
+		                                                 "x, a reason, then type its name"};
 		area_printf(a, row++, 1, ROLE_OK, "READY: %s", friction[p->tier]);
 	}
 	char to[TAG_LEN];
@@ -200,13 +200,13 @@ static int verdict(const struct model *m, struct area a, int row, const struct p
 	area_text(a, row, 1, ROLE_DIM, "$");
 	if (p->kind == PLAN_ROLLBACK)
 		area_printf(a, row, 3, ROLE_LINK, "towpath rollback %s %s --release %s%s%s", p->service,
-			    p->env, to, p->tier >= TIER_T3 ? " --confirm " : "",
-			    p->tier >= TIER_T3 ? place : "");
+		            p->env, to, p->tier >= TIER_T3 ? " --confirm " : "",
+		            p->tier >= TIER_T3 ? place : "");
 	else
 		area_printf(a, row, 3, ROLE_LINK, "towpath promote %s --to %s --release %s%s%s%s%s",
-			    p->service, p->env, to, p->tier >= TIER_T3 ? " --confirm " : "",
-			    p->tier >= TIER_T3 ? place : "", p->tier >= TIER_T3 ? "/" : "",
-			    p->tier >= TIER_T3 ? p->service : "");
+		            p->service, p->env, to, p->tier >= TIER_T3 ? " --confirm " : "",
+		            p->tier >= TIER_T3 ? place : "", p->tier >= TIER_T3 ? "/" : "",
+		            p->tier >= TIER_T3 ? p->service : "");
 	return row + 2;
 }
 
@@ -215,8 +215,8 @@ static int plan_flow(const struct model *m, const struct ui *u, struct area a, i
 	const struct plan *p = m->plan;
 	if (u->plan_waits) {
 		area_printf(a, row + 1, 1, ROLE_DIM,
-			    "asking forge, registry, database, config and store for %s %s %s", u->service,
-			    u->glyphs->arrow, u->env);
+		            "asking forge, registry, database, config and store for %s %s %s", u->service,
+		            u->glyphs->arrow, u->env);
 		return row + 3;
 	}
 	if (u->plan_why[0]) {
@@ -332,8 +332,8 @@ static void rollback_draw(const struct model *m, const struct ui *u, struct area
 	columns_head(a, 0, cols, &p);
 	if (u->n_rows == 0)
 		area_text(a, 1, 3, ROLE_DIM,
-			  candidates_here(m, u) ? "nothing ran here before: there is nothing to go back to"
-						: "asking which releases could run here");
+		          candidates_here(m, u) ? "nothing ran here before: there is nothing to go back to"
+		                                : "asking which releases could run here");
 	for (int i = 0; i < list && l->top + i < u->n_rows; i++) {
 		const struct candidate *c = &m->candidates[u->rows_now[l->top + i].a];
 		char text[TEXT_LEN * 2];
@@ -342,21 +342,21 @@ static void rollback_draw(const struct model *m, const struct ui *u, struct area
 		enum state schema = schema_glyph(c->schema);
 		row_start(a, y, u, here, false, c->bad ? STATE_FAILED : c->good ? STATE_OK : STATE_UNKNOWN);
 		column_text(a, y, cols, &p, 0, here ? ROLE_FOCUS : ROLE_TEXT,
-			    release_text(&c->release, text, sizeof text));
+		            release_text(&c->release, text, sizeof text));
 		time_age(text, sizeof text, c->ran_us);
 		column_text(a, y, cols, &p, 1, ROLE_DIM, text);
 		age_text(text, sizeof text, m->now_us, c->ended_us);
 		column_text(a, y, cols, &p, 2, ROLE_DIM, text);
 		column_text(a, y, cols, &p, 3, c->bad ? ROLE_ERR : ROLE_TEXT,
-			    c->bad    ? "X bad"
-			    : c->good ? "+ good"
-				      : "?");
+		            c->bad    ? "X bad"
+		            : c->good ? "+ good"
+		                      : "?");
 		column_text(a, y, cols, &p, 4, c->image.kind == OUTCOME_OK ? ROLE_TEXT : ROLE_ERR,
-			    c->image.kind == OUTCOME_OK       ? "yes"
-			    : c->image.kind == OUTCOME_FAILED ? "X GONE"
-							      : "? unread");
+		            c->image.kind == OUTCOME_OK       ? "yes"
+		            : c->image.kind == OUTCOME_FAILED ? "X GONE"
+		                                              : "? unread");
 		(void)snprintf(text, sizeof text, "%s %s%s%s", u->glyphs->state[schema],
-			       schema_verdict_name(c->schema), c->schema_text[0] ? ": " : "", c->schema_text);
+		               schema_verdict_name(c->schema), c->schema_text[0] ? ": " : "", c->schema_text);
 		column_text(a, y, cols, &p, 5, schema == STATE_OK ? ROLE_TEXT : state_role(schema), text);
 		column_text(a, y, cols, &p, 6, ROLE_DIM, c->by);
 		if (here)

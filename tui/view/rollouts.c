@@ -47,12 +47,12 @@ static const char *rollouts_text(const struct model *m, const struct row *row, c
 {
 	const struct rollout *r = &m->store->rollouts[row->a];
 	(void)snprintf(dst, cap, "%s %s %s %s %s %s %s", r->id, r->service, r->env, plan_kind_name(r->kind),
-		       r->to.tag, r->requester, rollout_word(r));
+	               r->to.tag, r->requester, rollout_word(r));
 	return dst;
 }
 
 static const char *rollouts_field(const struct model *m, const struct row *row, const char *key, char *dst,
-				  size_t cap)
+                                  size_t cap)
 {
 	const struct rollout *r = &m->store->rollouts[row->a];
 	UNUSED(dst);
@@ -80,9 +80,9 @@ static void rollouts_draw(const struct model *m, const struct ui *u, struct area
 	columns_head(a, 0, cols, &p);
 	if (u->n_rows == 0)
 		area_text(a, 2, 3, ROLE_DIM,
-			  l->filter  ? "the filter hides all; Esc clears it"
-			  : m->store ? "no rollout yet: P on the board plans one"
-				     : "reading the store");
+		          l->filter  ? "the filter hides all; Esc clears it"
+		          : m->store ? "no rollout yet: P on the board plans one"
+		                     : "reading the store");
 	for (int i = 0; i + 1 < a.rows && l->top + i < u->n_rows; i++) {
 		const struct row *row = &u->rows_now[l->top + i];
 		const struct rollout *r = &m->store->rollouts[row->a];
@@ -135,9 +135,9 @@ static void rollout_draw(const struct model *m, const struct ui *u, struct area 
 	rollout_progress(r, &done, &all);
 	enum state s = rollout_glyph(r);
 	int col = area_printf(a, 0, 1, ROLE_TEXT, "%s %s > %s   ", r->service,
-			      release_text(&r->to, tag, sizeof tag), r->env);
+	                      release_text(&r->to, tag, sizeof tag), r->env);
 	col = area_printf(a, 0, col, ROLE_DIM, "%s by %s  epoch %lld", plan_kind_name(r->kind), r->requester,
-			  (long long)r->epoch);
+	                  (long long)r->epoch);
 	if (rollout_is_live(r) && r->holder[0])
 		area_printf(a, 0, col + 2, ROLE_DIM, "held by %s", r->holder);
 	int64_t began = r->started_us ? r->started_us : r->created_us;
@@ -160,8 +160,8 @@ static void rollout_draw(const struct model *m, const struct ui *u, struct area 
 	rollout_steps(m, u, area_part(a, row, 0, steps, -1), r);
 	row += steps;
 	area_text(a, row++, 1, ROLE_DIM,
-		  rollout_is_live(r) ? "you may close this terminal: the rollout goes on by itself"
-				     : "it has ended; Esc goes back");
+	          rollout_is_live(r) ? "you may close this terminal: the rollout goes on by itself"
+	                             : "it has ended; Esc goes back");
 	(void)clock_text;
 	UNUSED(clock);
 	int service = setup_service(m->setup, r->service), env = setup_env(m->setup, r->env);

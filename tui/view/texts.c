@@ -16,17 +16,18 @@ static int sources(const struct model *m, const struct ui *u, struct area a, int
 		if (!s->configured)
 			continue;
 		enum state st = s->failing_since_us     ? STATE_FAILED
-				: s->ok_us == 0         ? STATE_NOT_STARTED
-				: source_is_stale(m, s) ? STATE_UNKNOWN
-							: STATE_OK;
+		                : s->ok_us == 0         ? STATE_NOT_STARTED
+		                : source_is_stale(m, s) ? STATE_UNKNOWN
+		                                        : STATE_OK;
 		age_text(age, sizeof age, m->now_us, s->ok_us);
 		area_printf(a, row, 3, state_role(st), "%s %-9s", u->glyphs->state[st],
-			    port_name((enum port)p));
+		            port_name((enum port)p));
 		if (s->ok_us > 0)
 			area_printf(a, row++, 16, ROLE_DIM, "last read %s ago%s", age,
-				    s->restored ? " (kept from before)" : "");
+			            s->restored ? " (kept from before)" : "");
 		else
-			area_text(a, row++, 16, ROLE_DIM, p == PORT_LOGS && d->logs != NULL ? "followed" : "not asked yet");
+			area_text(a, row++, 16, ROLE_DIM,
+			          p == PORT_LOGS && d->logs != NULL ? "followed" : "not asked yet");
 		if (s->failing_since_us) {
 			row = paragraph(a, row, 5, ROLE_ERR, s->last->text);
 			row = paragraph(a, row, 5, ROLE_DIM, s->last->hint);
@@ -43,10 +44,10 @@ static int instances(const struct model *m, const struct ui *u, struct area a, i
 		const struct instance *it = &d->instances[i];
 		char digest[32], age[16];
 		int col = area_printf(a, row, 3, state_role(it->state), "%s %s", u->glyphs->state[it->state],
-				      it->name);
+		                      it->name);
 		col = area_printf(a, row, MAX(col + 1, 18), ROLE_TEXT, "%s", it->tag);
 		col = area_printf(a, row, col + 2, ROLE_DIM, "%s",
-				  digest_short(it->digest, digest, sizeof digest));
+		                  digest_short(it->digest, digest, sizeof digest));
 		if (it->pid > 0)
 			col = area_printf(a, row, col + 2, ROLE_DIM, "pid %d", it->pid);
 		if (it->started_us > 0) {
@@ -66,7 +67,7 @@ static int migrations(const struct model *m, const struct ui *u, struct area a, 
 	if (!set)
 		return row;
 	area_printf(a, row++, 1, ROLE_TITLE, "MIGRATIONS  %s, %d applied, %d pending, %d failed", set->tool,
-		    set->n_applied, set->n_pending, set->n_failed);
+	            set->n_applied, set->n_pending, set->n_failed);
 	if (set->blocked)
 		row = paragraph(a, row, 3, ROLE_ERR, set->block_text);
 	for (int i = 0; i < set->n_items; i++) {
@@ -74,11 +75,11 @@ static int migrations(const struct model *m, const struct ui *u, struct area a, 
 		if (it->state == MIGRATION_APPLIED)
 			continue;
 		enum state s = it->state == MIGRATION_FAILED    ? STATE_FAILED
-			       : it->state == MIGRATION_PENDING ? STATE_NOT_STARTED
-								: STATE_DEGRADED;
+		               : it->state == MIGRATION_PENDING ? STATE_NOT_STARTED
+		                                                : STATE_DEGRADED;
 		area_printf(a, row++, 3, s == STATE_NOT_STARTED ? ROLE_TEXT : state_role(s), "%s %s  %s, %s",
-			    u->glyphs->state[s], it->name, migration_state_name(it->state),
-			    migration_kind_name(it->kind));
+		            u->glyphs->state[s], it->name, migration_state_name(it->state),
+		            migration_kind_name(it->kind));
 		if (it->text[0])
 			row = paragraph(a, row, 5, ROLE_DIM, it->text);
 	}
@@ -97,9 +98,9 @@ static int deploys(const struct model *m, const struct ui *u, struct area a, int
 		time_iso(at, sizeof at, r->since_us, false);
 		enum state st = r->bad ? STATE_FAILED : r->good ? STATE_OK : STATE_UNKNOWN;
 		area_printf(a, row, 3, state_role(st), "%s %s", u->glyphs->state[st],
-			    release_text(&r->release, tag, sizeof tag));
+		            release_text(&r->release, tag, sizeof tag));
 		area_printf(a, row++, 24, ROLE_DIM, "since %s%s%s  %s", at, r->by[0] ? " by " : "", r->by,
-			    r->until_us ? "" : "(now)");
+		            r->until_us ? "" : "(now)");
 	}
 	return row + 1;
 }

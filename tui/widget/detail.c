@@ -19,13 +19,13 @@ static int state_line(const struct model *m, const struct ui *u, struct area a, 
 		char to[TAG_LEN];
 		rollout_progress(r, &done, &all);
 		col = area_printf(a, row, col + 2, ROLE_RUN, "%s to %s, step %d of %d, %s",
-				  plan_kind_name(r->kind), release_text(&r->to, to, sizeof to), done, all,
-				  rollout_state_name(r->state));
+		                  plan_kind_name(r->kind), release_text(&r->to, to, sizeof to), done, all,
+		                  rollout_state_name(r->state));
 		col = area_printf(a, row, col + 2, ROLE_DIM, "by %s", r->requester);
 	}
 	if (d->health_text[0])
 		col = area_text(a, row, col + 2, s == STATE_PROGRESS ? state_role(d->health) : state_role(s),
-				d->health_text);
+		                d->health_text);
 	if (d->health_since_us > 0) {
 		clock_text(u, clock, sizeof clock, d->health_since_us, false);
 		area_printf(a, row, col + 2, ROLE_DIM, "since %s", clock);
@@ -88,8 +88,8 @@ static int image_line(const struct model *m, const struct ui *u, struct area a, 
 		return row + 1;
 	}
 	int col = area_printf(a, row, 1, ROLE_TEXT, "image %s = %s",
-			      digest_short(d->deployed->release.digest, digest, sizeof digest),
-			      release_text(&d->deployed->release, tag, sizeof tag));
+	                      digest_short(d->deployed->release.digest, digest, sizeof digest),
+	                      release_text(&d->deployed->release, tag, sizeof tag));
 	const struct deploy_row *by = deploy_of(m, service, env, false);
 	if (d->deployed->since_us > 0) {
 		char age[16];
@@ -104,15 +104,15 @@ static int image_line(const struct model *m, const struct ui *u, struct area a, 
 	const struct deploy_row *before = deploy_of(m, service, env, true);
 	if (before && strcmp(before->release.digest, d->deployed->release.digest) != 0)
 		area_printf(a, row, col + 2, ROLE_DIM, "before: %s%s",
-			    release_text(&before->release, tag, sizeof tag),
-			    before->bad    ? " (bad)"
-			    : before->good ? " (good)"
-					   : "");
+		            release_text(&before->release, tag, sizeof tag),
+		            before->bad    ? " (bad)"
+		            : before->good ? " (good)"
+		                           : "");
 	return row + 1;
 }
 
 static int instances_line(const struct model *m, const struct ui *u, struct area a, int row, int service,
-			  int env)
+                          int env)
 {
 	const struct deployment *d = model_deployment(m, service, env);
 	int col = 1;
@@ -126,7 +126,7 @@ static int instances_line(const struct model *m, const struct ui *u, struct area
 		str_copy(r.revision, sizeof r.revision, it->revision);
 		str_copy(r.digest, sizeof r.digest, it->digest);
 		col = area_printf(a, row, col, state_role(it->state), "%s %s", u->glyphs->state[it->state],
-				  it->name);
+		                  it->name);
 		col = area_printf(a, row, col + 1, ROLE_DIM, "%s", release_text(&r, tag, sizeof tag));
 		if (it->text[0])
 			col = area_printf(a, row, col + 1, ROLE_DIM, "(%s)", it->text);
@@ -136,7 +136,7 @@ static int instances_line(const struct model *m, const struct ui *u, struct area
 }
 
 static int migration_line(const struct model *m, const struct ui *u, struct area a, int row, int service,
-			  int env)
+                          int env)
 {
 	const struct deployment *d = model_deployment(m, service, env);
 	const struct source *s = &d->sources[PORT_MIGRATE];
@@ -147,20 +147,20 @@ static int migration_line(const struct model *m, const struct ui *u, struct area
 	int col = area_printf(a, row, 1, ROLE_TEXT, "schema");
 	if (!set) {
 		area_printf(a, row, col + 1, ROLE_UNKNOWN, "? %s",
-			    s->failing_since_us ? s->last->text : "not read yet");
+		            s->failing_since_us ? s->last->text : "not read yet");
 		return row + 1;
 	}
 	col = area_printf(a, row, col + 1, ROLE_TEXT, "%d applied", set->n_applied);
 	if (b.text[0] && (b.state == STATE_FAILED || b.state == STATE_UNKNOWN || b.state == STATE_DEGRADED))
 		col = area_printf(a, row, col + 2, state_role(b.state), "%s %s", u->glyphs->state[b.state],
-				  b.text);
+		                  b.text);
 	if (set->n_pending > 0) {
 		col = area_printf(a, row, col + 2, ROLE_TEXT, "%d would run:", set->n_pending);
 		for (int i = 0; i < set->n_items && col < a.cols; i++)
 			if (set->items[i].state == MIGRATION_PENDING)
 				col = area_printf(a, row, col + 1,
-						  set->items[i].destructive ? ROLE_WARN : ROLE_DIM, "%s%s",
-						  set->items[i].destructive ? "! " : "", set->items[i].name);
+				                  set->items[i].destructive ? ROLE_WARN : ROLE_DIM, "%s%s",
+				                  set->items[i].destructive ? "! " : "", set->items[i].name);
 	} else {
 		col = area_text(a, row, col + 2, ROLE_DIM, "in step with the code");
 	}
@@ -168,7 +168,7 @@ static int migration_line(const struct model *m, const struct ui *u, struct area
 }
 
 static int decisions_line(const struct model *m, const struct ui *u, struct area a, int row, int service,
-			  int env)
+                          int env)
 {
 	const char *s = m->setup->services[service].name, *e = m->setup->envs[env].name;
 	int col = 1;
@@ -178,7 +178,7 @@ static int decisions_line(const struct model *m, const struct ui *u, struct area
 	    freeze_active(m->store->decisions, m->store->n_decisions, s, e, m->now_us);
 	if (freeze)
 		col = area_printf(a, row, col, ROLE_WARN, "%s frozen by %s: %s",
-				  u->glyphs->state[STATE_FROZEN], freeze->actor, freeze->reason) +
+		                  u->glyphs->state[STATE_FROZEN], freeze->actor, freeze->reason) +
 		      2;
 	const struct smoke_result *smoke = NULL;
 	for (int i = 0; i < m->store->n_smokes; i++) {
@@ -194,10 +194,10 @@ static int decisions_line(const struct model *m, const struct ui *u, struct area
 			passed += smoke->steps[i].state == SMOKE_PASSED;
 		age_text(age, sizeof age, m->now_us, smoke->ended_us);
 		enum state st = smoke->state == SMOKE_PASSED   ? STATE_OK
-				: smoke->state == SMOKE_FAILED ? STATE_FAILED
-							       : STATE_UNKNOWN;
+		                : smoke->state == SMOKE_FAILED ? STATE_FAILED
+		                                               : STATE_UNKNOWN;
 		col = area_printf(a, row, col, state_role(st), "%s smoke %s %d/%d", u->glyphs->state[st],
-				  smoke->suite, passed, smoke->n_steps);
+		                  smoke->suite, passed, smoke->n_steps);
 		col = area_printf(a, row, col + 1, ROLE_DIM, "%s ago by %s", age, smoke->actor) + 2;
 	}
 	for (int i = m->store->n_decisions - 1; i >= 0; i--) {
@@ -212,7 +212,7 @@ static int decisions_line(const struct model *m, const struct ui *u, struct area
 }
 
 static int sources_line(const struct model *m, const struct ui *u, struct area a, int row, int service,
-			int env)
+                        int env)
 {
 	const struct deployment *d = model_deployment(m, service, env);
 	int col = 1;
@@ -225,12 +225,12 @@ static int sources_line(const struct model *m, const struct ui *u, struct area a
 			continue;
 		age_text(age, sizeof age, m->now_us, s->ok_us);
 		col = area_printf(a, row, col, s->failing_since_us ? ROLE_ERR : ROLE_UNKNOWN, "%s %s",
-				  u->glyphs->state[s->failing_since_us ? STATE_FAILED : STATE_UNKNOWN],
-				  port_name((enum port)p));
+		                  u->glyphs->state[s->failing_since_us ? STATE_FAILED : STATE_UNKNOWN],
+		                  port_name((enum port)p));
 		if (s->failing_since_us)
 			col = area_printf(a, row, col + 1, ROLE_DIM, "%s", s->last->text);
 		col = s->ok_us > 0 ? area_printf(a, row, col + 1, ROLE_DIM, "last read %s ago", age) + 2
-				   : area_text(a, row, col + 1, ROLE_DIM, "not read yet") + 2;
+		                   : area_text(a, row, col + 1, ROLE_DIM, "not read yet") + 2;
 	}
 	return col > 1 ? row + 1 : row;
 }
@@ -270,11 +270,11 @@ void rollout_steps(const struct model *m, const struct ui *u, struct area a, con
 		int row = i - first;
 		char clock[32] = "", span[32] = "", name[NAME_LEN * 2];
 		(void)snprintf(name, sizeof name, "%s%s%s", step_kind_name(r->steps[i].kind),
-			       r->steps[i].target[0] ? " " : "", r->steps[i].target);
+		               r->steps[i].target[0] ? " " : "", r->steps[i].target);
 		if (run->started_us > 0) {
 			clock_text(u, clock, sizeof clock, run->started_us, false);
 			time_span(span, sizeof span,
-				  MAX(0, (run->ended_us ? run->ended_us : m->now_us) - run->started_us));
+			          MAX(0, (run->ended_us ? run->ended_us : m->now_us) - run->started_us));
 		} else if (r->steps[i].expect_us > 0) {
 			char about[24];
 			time_span(about, sizeof about, r->steps[i].expect_us);

@@ -18,7 +18,7 @@ static void mark_match(struct area a, int row, int col, const char *text, const 
 	for (const char *at = text; *at; at++) {
 		size_t i = 0;
 		while (i < n && (at[i] == needle[i] ||
-				 (ignore_case && (at[i] | 32) == (needle[i] | 32) && at[i] > 64)))
+		                 (ignore_case && (at[i] | 32) == (needle[i] | 32) && at[i] > 64)))
 			i++;
 		if (i < n)
 			continue;
@@ -39,7 +39,7 @@ static const char *source_name(const struct deployment *d, const struct log_line
 
 /* One line at row; returns the rows it took. */
 static int log_row(const struct ui *u, struct area a, int row, const struct deployment *d, uint64_t seq,
-		   bool at_cursor, int name_cells, const struct filter *filter)
+                   bool at_cursor, int name_cells, const struct filter *filter)
 {
 	struct log_line l;
 	char text[LOG_TEXT], clock[32];
@@ -85,7 +85,7 @@ static int log_row(const struct ui *u, struct area a, int row, const struct depl
 
 /* Rows that a line takes, for wrapping from the bottom up. */
 static int log_height(const struct ui *u, const struct deployment *d, uint64_t seq, struct area a,
-		      int name_cells)
+                      int name_cells)
 {
 	struct area none = a;
 	none.rows = 0;
@@ -102,13 +102,13 @@ static int names_width(const struct deployment *d)
 }
 
 static void log_empty(const struct model *m, const struct ui *u, struct area a, const struct deployment *d,
-		      bool full)
+                      bool full)
 {
 	char text[TEXT_LEN * 2];
 	const struct source *s = &d->sources[PORT_LOGS];
 	if (!s->configured)
 		paragraph(a, 0, 1, ROLE_DIM,
-			  "no logs configured here: add logs: to this service in the file");
+		          "no logs configured here: add logs: to this service in the file");
 	else if (s->failing_since_us) {
 		(void)snprintf(text, sizeof text, "logs cannot be read: %s", s->last->text);
 		paragraph(a, paragraph(a, 0, 1, ROLE_ERR, text), 1, ROLE_DIM, s->last->hint);
@@ -116,16 +116,16 @@ static void log_empty(const struct model *m, const struct ui *u, struct area a, 
 		area_text(a, 0, 1, ROLE_DIM, "opening the logs");
 	else if (u->lists[SCREEN_LOGS].filter)
 		(void)area_printf(a, 0, 1, ROLE_DIM, "the filter \"%s\" hides all %llu lines; %s clears it",
-				  u->lists[SCREEN_LOGS].filter_text,
-				  (unsigned long long)(logbuf_end(d->logs) - logbuf_first(d->logs)),
-				  full ? "Esc" : "L Esc");
+		                  u->lists[SCREEN_LOGS].filter_text,
+		                  (unsigned long long)(logbuf_end(d->logs) - logbuf_first(d->logs)),
+		                  full ? "Esc" : "L Esc");
 	else
 		area_text(a, 0, 1, ROLE_DIM, "no line yet");
 	UNUSED(m);
 }
 
 void log_lines(const struct model *m, const struct ui *u, struct area a, int service, int env, bool focused,
-	       bool full)
+               bool full)
 {
 	const struct deployment *d = model_deployment(m, service, env);
 	const struct logbuf *b = d->logs;

@@ -10,19 +10,19 @@
 static const struct {
 	const char *name, *label;
 } known[] = {{"rps", "rps"},     {"errors_pct", "err"},  {"p50_ms", "p50"},
-	     {"p99_ms", "p99"},  {"health_ms", "probe"}, {"health_p99_ms", "probe99"},
-	     {"cpu_pct", "cpu"}, {"rss_mib", "mem"},     {"up", "up"}};
+             {"p99_ms", "p99"},  {"health_ms", "probe"}, {"health_p99_ms", "probe99"},
+             {"cpu_pct", "cpu"}, {"rss_mib", "mem"},     {"up", "up"}};
 
 static enum state verdict(const struct thresholds *t, const char *name, double v)
 {
 	if (strcmp(name, "errors_pct") == 0 && (t->error_pct_warn > 0 || t->error_pct_fail > 0))
 		return t->error_pct_fail > 0 && v >= t->error_pct_fail   ? STATE_FAILED
 		       : t->error_pct_warn > 0 && v >= t->error_pct_warn ? STATE_DEGRADED
-									 : STATE_OK;
+		                                                         : STATE_OK;
 	if (strcmp(name, "p99_ms") == 0 && (t->p99_ms_warn > 0 || t->p99_ms_fail > 0))
 		return t->p99_ms_fail > 0 && v >= t->p99_ms_fail   ? STATE_FAILED
 		       : t->p99_ms_warn > 0 && v >= t->p99_ms_warn ? STATE_DEGRADED
-								   : STATE_OK;
+		                                                   : STATE_OK;
 	if (strcmp(name, "up") == 0)
 		return v >= 0.999 ? STATE_OK : v > 0 ? STATE_DEGRADED : STATE_FAILED;
 	return STATE_SKIPPED; /* has no limit */
@@ -63,7 +63,7 @@ static void limits_text(const struct thresholds *t, const char *name, char *dst,
 }
 
 static void metric_row(const struct model *m, const struct ui *u, struct area a, int row,
-		       const struct series *s, const struct thresholds *t, int label_cells, int64_t from_us)
+                       const struct series *s, const struct thresholds *t, int label_cells, int64_t from_us)
 {
 	char value[32], label[KEY_LEN];
 	const struct point *last = series_last(s);
@@ -97,7 +97,7 @@ static void metric_row(const struct model *m, const struct ui *u, struct area a,
 
 /* Where rollouts began, under the graphs. */
 static void marks_row(const struct model *m, const struct ui *u, struct area a, int row, int col, int cells,
-		      int service, int env, int64_t from_us)
+                      int service, int env, int64_t from_us)
 {
 	const struct setup *s = m->setup;
 	bool any = false;
@@ -113,7 +113,7 @@ static void marks_row(const struct model *m, const struct ui *u, struct area a, 
 		if (!any) {
 			char tag[TAG_LEN];
 			area_printf(a, row, col + at + 1, ROLE_DIM, "%s",
-				    release_text(&r->to, tag, sizeof tag));
+			            release_text(&r->to, tag, sizeof tag));
 		}
 		any = true;
 	}
@@ -133,7 +133,7 @@ static void marks_row(const struct model *m, const struct ui *u, struct area a, 
 }
 
 static void axis_row(const struct model *m, const struct ui *u, struct area a, int row, int col, int cells,
-		     int64_t from_us)
+                     int64_t from_us)
 {
 	char clock[32];
 	if (cells < 20)
@@ -159,10 +159,10 @@ void metric_rows(const struct model *m, const struct ui *u, struct area a, int s
 	if (d->n_series == 0) {
 		if (!source->configured)
 			paragraph(a, 0, 1, ROLE_DIM,
-				  "no metrics configured here: add metrics: to this service");
+			          "no metrics configured here: add metrics: to this service");
 		else if (source->failing_since_us)
 			paragraph(a, paragraph(a, 0, 1, ROLE_ERR, source->last->text), 1, ROLE_DIM,
-				  source->last->hint);
+			          source->last->hint);
 		else
 			area_text(a, 0, 1, ROLE_DIM, "no sample yet");
 		return;
@@ -190,9 +190,9 @@ void metric_rows(const struct model *m, const struct ui *u, struct area a, int s
 		char age[16];
 		age_text(age, sizeof age, m->now_us, source->ok_us);
 		area_printf(a, row, 1, source->failing_since_us ? ROLE_ERR : ROLE_DIM,
-			    "source %s, newest %s ago%s%s", source->failing_since_us ? "failing" : "ok", age,
-			    source->failing_since_us ? ": " : "",
-			    source->failing_since_us ? source->last->text : "");
+		            "source %s, newest %s ago%s%s", source->failing_since_us ? "failing" : "ok", age,
+		            source->failing_since_us ? ": " : "",
+		            source->failing_since_us ? source->last->text : "");
 	}
 	UNUSED(shown);
 }

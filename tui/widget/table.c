@@ -46,7 +46,7 @@ struct placed columns_place(const struct column *cols, int n, int width)
 }
 
 void column_text(struct area a, int row, const struct column *cols, const struct placed *p, int i,
-		 enum role role, const char *text)
+                 enum role role, const char *text)
 {
 	char clipped[TEXT_LEN * 2];
 	if (p->cells[i] < 1)
@@ -73,11 +73,11 @@ void row_start(struct area a, int row, const struct ui *u, bool at_cursor, bool 
 }
 
 void pane_title(struct area a, int row, const struct ui *u, bool focused, const char *title,
-		const char *right)
+                const char *right)
 {
 	area_repeat(a, row, 0, a.cols, ROLE_BORDER, u->glyphs->hline);
 	area_text(a, row, 0, focused ? ROLE_FOCUS : ROLE_BORDER,
-		  focused ? u->glyphs->cursor : u->glyphs->hline);
+	          focused ? u->glyphs->cursor : u->glyphs->hline);
 	int room = a.cols - 4;
 	char text[TEXT_LEN];
 	if (room < 3)
@@ -136,7 +136,7 @@ int key_hint(struct area a, int row, int col, const char *key, const char *note)
 }
 
 struct area box(struct area a, int row, int col, int rows, int cols, const struct glyphs *g,
-		const char *title)
+                const char *title)
 {
 	struct area b = area_part(a, row, col, rows, cols);
 	area_clear(b);
@@ -146,13 +146,13 @@ struct area box(struct area a, int row, int col, int rows, int cols, const struc
 	area_repeat(b, b.rows - 1, 0, b.cols, ROLE_BORDER, g->hline);
 	for (int i = 0; i < b.rows; i++) {
 		area_text(b, i, 0, ROLE_BORDER,
-			  i == 0            ? g->corner[0]
-			  : i == b.rows - 1 ? g->corner[2]
-					    : g->vline);
+		          i == 0            ? g->corner[0]
+		          : i == b.rows - 1 ? g->corner[2]
+		                            : g->vline);
 		area_text(b, i, b.cols - 1, ROLE_BORDER,
-			  i == 0            ? g->corner[1]
-			  : i == b.rows - 1 ? g->corner[3]
-					    : g->vline);
+		          i == 0            ? g->corner[1]
+		          : i == b.rows - 1 ? g->corner[3]
+		                            : g->vline);
 	}
 	char text[TEXT_LEN];
 	text_clip(text, sizeof text, title, b.cols - 6);

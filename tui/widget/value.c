@@ -8,7 +8,7 @@
 #include <string.h>
 
 void spark(struct area a, int row, int col, int n, const struct series *s, int64_t from_us, int64_t to_us,
-	   double max, const struct glyphs *g, enum role role)
+           double max, const struct glyphs *g, enum role role)
 {
 	double v[CANVAS_COLS_MAX];
 	n = MIN(n, MIN(a.cols - col, CANVAS_COLS_MAX));
@@ -67,7 +67,7 @@ void clock_text(const struct ui *u, char *dst, size_t cap, int64_t t_us, bool mi
 		s += zone_offset_s(u->zone, t_us);
 	int64_t of_day = s % 86400;
 	int n = snprintf(dst, cap, "%02d:%02d:%02d", (int)(of_day / 3600), (int)(of_day / 60 % 60),
-			 (int)(of_day % 60));
+	                 (int)(of_day % 60));
 	if (millis && n > 0 && (size_t)n < cap)
 		(void)snprintf(dst + n, cap - (size_t)n, ".%03d", (int)(t_us / US_PER_MS % 1000));
 }

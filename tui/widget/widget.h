@@ -22,17 +22,17 @@ struct placed columns_place(const struct column *cols, int n, int width);
 void columns_head(struct area a, int row, const struct column *cols, const struct placed *p);
 /* The text of a column's cell, clipped to it, a '~' at the cut. */
 void column_text(struct area a, int row, const struct column *cols, const struct placed *p, int i,
-		 enum role role, const char *text);
+                 enum role role, const char *text);
 /* Cursor, mark and state glyph at a row's start, selection over all of it. */
 void row_start(struct area a, int row, const struct ui *u, bool at_cursor, bool marked, int state);
 
 /* A line across with a title in it. */
 void pane_title(struct area a, int row, const struct ui *u, bool focused, const char *title,
-		const char *right);
+                const char *right);
 
 /* Mean values of [from, to) in n cells, from 0 to max (0: the largest value). Gaps stay blank. */
 void spark(struct area a, int row, int col, int n, const struct series *s, int64_t from_us, int64_t to_us,
-	   double max, const struct glyphs *g, enum role role);
+           double max, const struct glyphs *g, enum role role);
 void bar(struct area a, int row, int col, int n, double share, const struct glyphs *g, enum role role);
 
 /* "420", "1.9k", "0.4" with at most four characters and its unit. */
@@ -52,15 +52,15 @@ int paragraph(struct area a, int row, int col, enum role role, const char *text)
 int key_hint(struct area a, int row, int col, const char *key, const char *note);
 /* A box with a border and a title, cleared inside; returns the inside. */
 struct area box(struct area a, int row, int col, int rows, int cols, const struct glyphs *g,
-		const char *title);
+                const char *title);
 
 /* The lists that several screens show. */
 void log_lines(const struct model *m, const struct ui *u, struct area a, int service, int env, bool focused,
-	       bool full);
+               bool full);
 void metric_rows(const struct model *m, const struct ui *u, struct area a, int service, int env, bool full);
 void rollout_steps(const struct model *m, const struct ui *u, struct area a, const struct rollout *r);
 int deployment_detail(const struct model *m, const struct ui *u, struct area a, int row, int service,
-		      int env);
+                      int env);
 /* The same with instances, pending migrations, what ran here and the sources. */
 int deployment_full(const struct model *m, const struct ui *u, struct area a, int row, int service, int env);
 
