@@ -141,7 +141,7 @@ static void status(const struct model *m, const struct ui *u, struct area a, int
 		    [REASON_NOTE] = "note:",
 		};
 		int col = area_text(a, row, 1, ROLE_KEY,
-				    u->typing.kind == TYPE_TIME ? "go to time:" : why[u->typing.why]);
+		                    u->typing.kind == TYPE_TIME ? "go to time:" : why[u->typing.why]);
 		col = area_text(a, row, col + 1, ROLE_INPUT, u->typing.text);
 		area_cursor(a, row, col);
 		return;
