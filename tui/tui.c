@@ -491,6 +491,7 @@ static void first_screen(struct tui *t, const struct tui_options *o)
 	e.rows = CLAMP(e.rows, 1, CANVAS_ROWS_MAX);
 	e.cols = CLAMP(e.cols, 1, CANVAS_COLS_MAX);
 	apply(t, &e);
+	t->ui->opens_live = o->screen == NULL;
 	for (int i = 0; o->screen && i <= SCREEN_DOCTOR; i++)
 		if (strcmp(views[i]->name, o->screen) == 0)
 			t->ui->screen = t->ui->seen[0] = (enum screen)i;

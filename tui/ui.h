@@ -188,6 +188,7 @@ struct ui {
 	int pane; /* of the board: 0 list, 1 logs, 2 metrics */
 	bool split, mouse;
 	bool plain_columns; /* of the board: environments only */
+	bool opens_live;    /* at the start: the person's own live rollout is shown, if there is one */
 
 	char service[NAME_LEN], env[NAME_LEN]; /* the selected deployment, on every screen */
 	struct list lists[SCREEN_COUNT];

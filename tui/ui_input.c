@@ -156,6 +156,31 @@ static void check_chain(struct ui *u, const struct model *m)
 	}
 }
 
+/* Who comes back after the line broke finds the rollout at once. */
+static void open_live(struct ui *u, const struct model *m)
+{
+	const struct rollout *mine = NULL;
+	if (!u->opens_live || !m->store)
+		return;
+	u->opens_live = false;
+	for (int i = 0; i < m->store->n_rollouts; i++) {
+		const struct rollout *r = &m->store->rollouts[i];
+		if (!rollout_is_live(r) || strcmp(r->requester, m->actor) != 0)
+			continue;
+		if (mine)
+			return; /* several: the board shows them all */
+		mine = r;
+	}
+	if (!mine || u->touched || u->screen != SCREEN_BOARD)
+		return;
+	str_copy(u->rollout, sizeof u->rollout, mine->id);
+	str_copy(u->service, sizeof u->service, mine->service);
+	str_copy(u->env, sizeof u->env, mine->env);
+	u->touched = true;
+	ui_show(u, m, SCREEN_ROLLOUT);
+	ui_notice(u, MESSAGE_INFO, "your rollout is still under way; Esc goes to the board");
+}
+
 void ui_apply(struct ui *u, const struct model *m, const struct ui_event *e)
 {
 	u->mono_us = e->mono_us;
@@ -172,6 +197,7 @@ void ui_apply(struct ui *u, const struct model *m, const struct ui_event *e)
 			u->plan_waits = false;
 			u->plan_open_us = u->mono_us;
 		}
+		open_live(u, m);
 		if (e->topics & TOPIC_HISTORY)
 			check_chain(u, m);
 		ui_ask_check(u, m);

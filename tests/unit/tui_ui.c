@@ -80,7 +80,7 @@ static void test_tiny(void **state)
 
 /* Whatever is typed, nothing mutates in production without its name typed in full. */
 /* Returns how many keys met an open question, so that a test that never got there does not pass. */
-static int fuzz_from(enum screen screen, struct prng *p, int keys)
+static int fuzz_from(enum screen screen, struct prng *p, long keys)
 {
 	int asked = 0;
 	struct world *w = world_new(24, 80, GLYPHS_ASCII, 0);
@@ -93,7 +93,7 @@ static int fuzz_from(enum screen screen, struct prng *p, int keys)
 		w->setup->envs[i].tier = TIER_T3;
 		w->setup->envs[i].production = true;
 	}
-	for (int i = 0; i < keys; i++) {
+	for (long i = 0; i < keys; i++) {
 		asked += w->ui->ask.kind != ASK_NONE;
 		world_key(w, key_names[prng_below(p, ARRAY_LEN(key_names))]);
 		world_wait(w, (int64_t)prng_below(p, 900) * US_PER_MS);
@@ -124,8 +124,9 @@ static void test_random_keys(void **state)
 {
 	UNUSED(state);
 	struct prng p = prng_seeded();
+	const char *keys = getenv("TEST_KEYS"); /* per screen; 700000 makes ten millions */
 	for (int s = 0; s < SCREEN_COUNT; s++)
-		assert_true(fuzz_from((enum screen)s, &p, 8000) > 50);
+		assert_true(fuzz_from((enum screen)s, &p, keys ? strtol(keys, NULL, 10) : 20000) > 50);
 }
 
 /* Every other key than x, in a row of its own: not one question is answered by it. */
@@ -277,6 +278,24 @@ static void test_log_follow_and_marks(void **state)
 	world_free(w);
 }
 
+/* Who comes back finds the one live rollout of theirs; who named a screen, or has none, the board. */
+static void test_opens_on_own_rollout(void **state)
+{
+	UNUSED(state);
+	for (int i = 0; i < 2; i++) {
+		struct world *w = world_new(24, 80, GLYPHS_ASCII, 0);
+		w->ui->opens_live = true;
+		if (i)
+			str_copy(w->model->store->rollouts[0].requester, NAME_LEN, "bo");
+		struct ui_event e = {.kind = UI_MODEL, .topics = TOPIC_ROLLOUTS, .mono_us = w->mono_us};
+		ui_apply(w->ui, w->model, &e);
+		assert_int_equal(w->ui->screen, i ? SCREEN_BOARD : SCREEN_ROLLOUT);
+		if (!i)
+			assert_string_equal(w->ui->rollout, "91ac");
+		world_free(w);
+	}
+}
+
 /* States stay apart when colour is gone. */
 static void test_colour_strip(void **state)
 {
@@ -292,12 +311,12 @@ static void test_colour_strip(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_random_sizes),        cmocka_unit_test(test_tiny),
-	    cmocka_unit_test(test_random_keys),         cmocka_unit_test(test_no_key_mutates),
-	    cmocka_unit_test(test_burst_is_paste),      cmocka_unit_test(test_cursor_keeps_identity),
-	    cmocka_unit_test(test_starts_at_the_worst), cmocka_unit_test(test_filter_keeps_last_good),
-	    cmocka_unit_test(test_hostile_log),         cmocka_unit_test(test_log_follow_and_marks),
-	    cmocka_unit_test(test_colour_strip),
+	    cmocka_unit_test(test_random_sizes),         cmocka_unit_test(test_tiny),
+	    cmocka_unit_test(test_random_keys),          cmocka_unit_test(test_no_key_mutates),
+	    cmocka_unit_test(test_burst_is_paste),       cmocka_unit_test(test_cursor_keeps_identity),
+	    cmocka_unit_test(test_starts_at_the_worst),  cmocka_unit_test(test_filter_keeps_last_good),
+	    cmocka_unit_test(test_hostile_log),          cmocka_unit_test(test_log_follow_and_marks),
+	    cmocka_unit_test(test_opens_on_own_rollout), cmocka_unit_test(test_colour_strip),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
