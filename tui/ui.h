@@ -208,11 +208,12 @@ struct ui {
 	struct typing typing;
 	struct palette_row palette[PALETTE_MAX];
 	int n_palette;
-	int64_t plan_open_us;    /* when the plan on screen came up, monotonic */
-	bool plan_waits;         /* asked for, not there yet */
-	bool plan_own;           /* asked for by a key here: it may be computed again */
-	int64_t plan_again_us;   /* when it was last asked for, monotonic */
-	char plan_why[TEXT_LEN]; /* why there is none */
+	int64_t plan_open_us;         /* when the plan on screen came up, monotonic */
+	bool plan_waits;              /* asked for, not there yet */
+	char plan_digest[DIGEST_LEN]; /* of the plan that is shown */
+	bool plan_own;                /* asked for by a key here: it may be computed again */
+	int64_t plan_again_us;        /* when it was last asked for, monotonic */
+	char plan_why[TEXT_LEN];      /* why there is none */
 	char plan_for_service[NAME_LEN], plan_for_env[NAME_LEN];
 	char plan_release[DIGEST_LEN]; /* chosen by the person, "" the default */
 	enum plan_kind plan_for_kind;

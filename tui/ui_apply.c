@@ -139,19 +139,25 @@ void ui_plan_ask(struct ui *u, const struct model *m, enum plan_kind kind, const
 void ui_plan_again(struct ui *u, const struct model *m)
 {
 	bool on_screen = u->screen == SCREEN_PLAN || u->screen == SCREEN_ROLLBACK;
-	if (!on_screen || !u->plan_own || u->plan_waits || !m->plan || u->ask.kind != ASK_NONE ||
+	if (!on_screen || u->plan_waits || !m->plan || u->ask.kind != ASK_NONE ||
 	    u->mono_us - u->plan_again_us < PLAN_AGAIN_US || plan_may_run(m->plan, NULL) ||
 	    strcmp(m->plan->service, u->service) != 0 || strcmp(m->plan->env, u->env) != 0)
 		return;
-	struct ui_effect *e = ui_effect_add(u, m, DO_PLAN);
-	e->plan_kind = u->plan_for_kind;
-	str_copy(e->release, sizeof e->release, u->plan_release);
+	if (u->plan_own) {
+		struct ui_effect *e = ui_effect_add(u, m, DO_PLAN);
+		e->plan_kind = u->plan_for_kind;
+		str_copy(e->release, sizeof e->release, u->plan_release);
+	} else {
+		/* Somebody's stored plan: the very same one, judged anew. */
+		struct ui_effect *e = ui_effect_add(u, m, DO_RECHECK);
+		str_copy(e->digest, sizeof e->digest, m->plan->digest);
+	}
 	u->plan_again_us = u->mono_us;
 }
 
 /* --- moving ----------------------------------------------------------------------------------- */
 
-static bool keys_go_to_log(const struct ui *u)
+bool ui_keys_go_to_log(const struct ui *u)
 {
 	return u->screen == SCREEN_LOGS || (u->screen == SCREEN_BOARD && u->pane == 1);
 }
@@ -178,7 +184,7 @@ static void env_move(struct ui *u, const struct model *m, int delta)
 
 static void move_by(struct ui *u, const struct model *m, int64_t delta)
 {
-	if (keys_go_to_log(u)) {
+	if (ui_keys_go_to_log(u)) {
 		ui_log_move(u, m, delta);
 	} else if (views[u->screen]->rows) {
 		int64_t to = (int64_t)u->lists[u->screen].at + delta;
@@ -323,7 +329,7 @@ static void clear_filter(struct ui *u, const struct model *m) { ui_filter_set(u,
 
 static struct list *filtered_list(struct ui *u)
 {
-	return &u->lists[keys_go_to_log(u) ? SCREEN_LOGS : u->screen];
+	return &u->lists[ui_keys_go_to_log(u) ? SCREEN_LOGS : u->screen];
 }
 
 static void act_cancel(struct ui *u, const struct model *m, const char *arg)
@@ -372,7 +378,7 @@ static void act_filter(struct ui *u, const struct model *m, const char *arg)
 	UNUSED(m);
 	UNUSED(arg);
 	const struct list *l = filtered_list(u);
-	if (!keys_go_to_log(u) && !views[u->screen]->text) {
+	if (!ui_keys_go_to_log(u) && !views[u->screen]->text) {
 		ui_notice(u, MESSAGE_INFO, "nothing to filter on this screen");
 		return;
 	}
@@ -397,7 +403,7 @@ static void act_help(struct ui *u, const struct model *m, const char *arg)
 static void act_match(struct ui *u, const struct model *m, const char *how)
 {
 	int step = strcmp(how, "next") == 0 ? 1 : -1;
-	if (keys_go_to_log(u))
+	if (ui_keys_go_to_log(u))
 		ui_log_match(u, m, step);
 	else
 		move_by(u, m, step);
@@ -410,7 +416,7 @@ static void act_mark(struct ui *u, const struct model *m, const char *how)
 		u->n_marks = u->log.n_marks = 0;
 		return;
 	}
-	if (keys_go_to_log(u)) {
+	if (ui_keys_go_to_log(u)) {
 		ui_log_mark(u);
 		return;
 	}
@@ -464,7 +470,11 @@ static void act_read(struct ui *u, const struct model *m, const char *what)
 static void act_refresh(struct ui *u, const struct model *m, const char *arg)
 {
 	UNUSED(arg);
-	if (u->screen == SCREEN_PLAN || u->screen == SCREEN_ROLLBACK)
+	bool on_plan = u->screen == SCREEN_PLAN || u->screen == SCREEN_ROLLBACK;
+	if (on_plan && !u->plan_own && m->plan) {
+		struct ui_effect *e = ui_effect_add(u, m, DO_RECHECK);
+		str_copy(e->digest, sizeof e->digest, m->plan->digest);
+	} else if (on_plan)
 		ui_plan_ask(u, m, u->plan_for_kind, u->plan_release);
 	else if (u->screen == SCREEN_MIGRATIONS)
 		ui_effect_add(u, m, DO_LADDER);
@@ -511,7 +521,7 @@ static void act_time(struct ui *u, const struct model *m, const char *arg)
 	char span[16];
 	UNUSED(m);
 	UNUSED(arg);
-	if (keys_go_to_log(u)) {
+	if (ui_keys_go_to_log(u)) {
 		ui_type(u, TYPE_TIME, "");
 		return;
 	}
@@ -529,74 +539,6 @@ static void act_utc(struct ui *u, const struct model *m, const char *arg)
 	UNUSED(arg);
 	u->local_time = !u->local_time;
 	ui_notice(u, MESSAGE_INFO, "times in %s", u->local_time ? zone_name(u->zone) : "UTC");
-}
-
-static void copy_marks(struct ui *u, const struct model *m, struct str *s)
-{
-	const struct logbuf *b = ui_logbuf(u, m);
-	if (!keys_go_to_log(u)) {
-		for (int i = 0; i < u->n_marks; i++)
-			str_addf(s, "%s%s", i ? "\n" : "", u->marks[i]);
-		return;
-	}
-	for (int i = 0; b && i < u->log.n_marks; i++) {
-		struct log_line line;
-		char text[4096], at[40];
-		if (!logbuf_get(b, u->log.marks[i], &line))
-			continue;
-		log_line_text(&line, text, sizeof text);
-		time_iso(at, sizeof at, line.time_us, true);
-		str_addf(s, "%s%s %c %s", s->len ? "\n" : "", at, log_level_letter(line.level), text);
-	}
-}
-
-static void act_copy(struct ui *u, const struct model *m, const char *what)
-{
-	struct ui_effect *e = ui_effect_add(u, m, DO_COPY);
-	struct str s;
-	const struct deployed *d = e->service >= 0 ? model_deployment(m, e->service, e->env)->deployed : NULL;
-	char tag[TAG_LEN];
-	str_init(&s, sizeof e->text);
-	if (strcmp(what, "marks") == 0) {
-		copy_marks(u, m, &s);
-	} else if (strcmp(what, "digest") == 0) {
-		bool in_plan = u->screen == SCREEN_PLAN && m->plan;
-		str_add(&s, in_plan ? m->plan->digest : d ? d->release.digest : "");
-	} else if (strcmp(what, "rollout") == 0) {
-		const struct rollout *r = e->service >= 0 ? model_live_rollout(m, e->service, e->env) : NULL;
-		str_add(&s, u->screen == SCREEN_ROLLOUTS ? u->lists[SCREEN_ROLLOUTS].cursor
-		            : r                          ? r->id
-		                                         : u->rollout);
-	} else if (strcmp(what, "command") == 0) {
-		if (u->screen == SCREEN_PLAN && m->plan)
-			str_addf(&s, "towpath %s %s%s%s",
-			         m->plan->kind == PLAN_ROLLBACK ? "rollback" : "promote", m->plan->service,
-			         m->plan->kind == PLAN_ROLLBACK ? " " : " --to ", m->plan->env);
-		else if (u->screen == SCREEN_LOGS)
-			str_addf(&s, "towpath logs %s %s", u->service, u->env);
-		else if (u->screen == SCREEN_ROLLOUT)
-			str_addf(&s, "towpath rollout %s --follow", u->rollout);
-		else
-			str_addf(&s, "towpath why %s %s", u->service, u->env);
-	} else if (keys_go_to_log(u)) {
-		struct log_line line;
-		char text[4096];
-		const struct logbuf *b = ui_logbuf(u, m);
-		if (b && logbuf_get(b, u->log.cursor, &line)) {
-			log_line_text(&line, text, sizeof text);
-			str_add(&s, text);
-		}
-	} else if (u->screen == SCREEN_BOARD) {
-		str_add(&s, d ? release_text(&d->release, tag, sizeof tag) : "");
-	} else {
-		str_add(&s, u->lists[u->screen].cursor);
-	}
-	str_copy(e->text, sizeof e->text, str_text(&s));
-	if (!e->text[0]) {
-		u->n_effects--;
-		ui_notice(u, MESSAGE_INFO, "nothing to copy here");
-	}
-	str_release(&s);
 }
 
 static void act_simple(struct ui *u, const struct model *m, const char *what)

@@ -156,6 +156,21 @@ static void check_chain(struct ui *u, const struct model *m)
 	}
 }
 
+/* A plan that is new, or no longer the one that was read, has to be looked at before x is taken. */
+static void plan_came(struct ui *u, const struct model *m)
+{
+	if (!m->plan)
+		return;
+	bool other = strcmp(m->plan->digest, u->plan_digest) != 0;
+	if (u->plan_waits || other)
+		u->plan_open_us = u->mono_us;
+	if (!u->plan_waits && other)
+		ui_notice(u, MESSAGE_WARN, "the plan changed: it is shown anew");
+	u->plan_waits = false;
+	u->plan_why[0] = '\0';
+	str_copy(u->plan_digest, sizeof u->plan_digest, m->plan->digest);
+}
+
 /* Who comes back after the line broke finds the rollout at once. */
 static void open_live(struct ui *u, const struct model *m)
 {
@@ -193,10 +208,8 @@ void ui_apply(struct ui *u, const struct model *m, const struct ui_event *e)
 		ui_plan_again(u, m);
 		break;
 	case UI_MODEL:
-		if ((e->topics & TOPIC_PLAN) && u->plan_waits && m->plan) {
-			u->plan_waits = false;
-			u->plan_open_us = u->mono_us;
-		}
+		if (e->topics & TOPIC_PLAN)
+			plan_came(u, m);
 		open_live(u, m);
 		if (e->topics & TOPIC_HISTORY)
 			check_chain(u, m);

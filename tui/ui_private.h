@@ -19,6 +19,10 @@ void ui_plan_ask(struct ui *u, const struct model *m, enum plan_kind kind, const
 
 void ui_plan_again(struct ui *u, const struct model *m);
 
+/* True when moving and filtering are about log lines. */
+bool ui_keys_go_to_log(const struct ui *u);
+void ui_act_copy(struct ui *u, const struct model *m, const char *what);
+
 /* ui_log.c */
 void ui_log_settle(struct ui *u, const struct model *m);
 void ui_log_reset(struct ui *u);

@@ -44,6 +44,27 @@ static void test_tier1_x(void **state)
 	world_free(w);
 }
 
+/* A waiting plan is computed again without a key; one that came out different has to be read before x counts. */
+static void test_plan_looks_again(void **state)
+{
+	UNUSED(state);
+	struct world *w = at_plan("dev", false);
+	world_wait(w, 5 * US_PER_S);
+	assert_int_equal(world_effects(w, DO_PLAN), 1);
+	world_clear(w);
+	world_plan(w, PLAN_PROMOTE, true);
+	/* The same digest, its gates open now: x counts at once. */
+	world_key(w, "x");
+	assert_int_equal(world_effects(w, DO_EXECUTE), 1);
+	world_clear(w);
+	world_wait(w, US_PER_S);
+	world_plan(w, PLAN_ROLLBACK, true);
+	assert_non_null(strstr(w->ui->notice, "the plan changed"));
+	world_key(w, "x");
+	assert_int_equal(mutations(w), 0);
+	world_free(w);
+}
+
 static void test_tier2_x_then_y(void **state)
 {
 	UNUSED(state);
@@ -313,6 +334,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_tier1_x),
+	    cmocka_unit_test(test_plan_looks_again),
 	    cmocka_unit_test(test_tier2_x_then_y),
 	    cmocka_unit_test(test_tier3_token),
 	    cmocka_unit_test(test_rollback_token_is_short),

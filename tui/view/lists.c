@@ -271,7 +271,7 @@ const struct view view_errors = {
 static int help_rows(const struct model *m, const struct ui *u, struct row *ret, int cap)
 {
 	static const char *const order[] = {"plan", "act", "open", "find", "read", "move"};
-	const char *context = views[u->last_screen]->name;
+	const char *context = u->last_screen == SCREEN_ROLLBACK ? "plan" : views[u->last_screen]->name;
 	int n = 0;
 	UNUSED(m);
 	for (size_t g = 0; g < ARRAY_LEN(order); g++) {
