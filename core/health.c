@@ -36,6 +36,19 @@ static void worsen(struct verdict *v, enum state s, const char *text)
 	snprintf(v->text, v->cap, "%s", text);
 }
 
+static bool is_down(const struct instance *in)
+{
+	return in->state == STATE_FAILED || in->state == STATE_UNKNOWN || in->state == STATE_NOT_STARTED;
+}
+
+static bool none_runs(const struct deployed *d)
+{
+	for (int i = 0; i < d->n_instances; i++)
+		if (d->instances[i].state != STATE_NOT_STARTED)
+			return false;
+	return true;
+}
+
 static void instances_eval(struct verdict *v, const struct deployed *d)
 {
 	int bad = 0, drift = 0;
@@ -47,14 +60,14 @@ static void instances_eval(struct verdict *v, const struct deployed *d)
 
 		if (in->state == STATE_DRIFT)
 			drift++;
-		if (in->state == STATE_FAILED || in->state == STATE_UNKNOWN)
+		if (is_down(in))
 			bad++;
 		if (first == NULL && in->state != STATE_OK)
 			first = in;
 	}
 	if (bad > 0) {
 		for (int i = 0; i < d->n_instances && first->state == STATE_DRIFT; i++)
-			if (d->instances[i].state == STATE_FAILED || d->instances[i].state == STATE_UNKNOWN)
+			if (is_down(&d->instances[i]))
 				first = &d->instances[i];
 		snprintf(text, sizeof(text), "%d of %d instances down: %s %s", bad, d->n_instances,
 		         first->name, first->text);
@@ -98,7 +111,7 @@ enum state health_eval(const struct model *m, int service, int env, char *text, 
 		snprintf(text, cap, "not seen yet");
 		return STATE_UNKNOWN;
 	}
-	if (d->release.digest[0] == '\0' && d->n_instances == 0) {
+	if (d->release.digest[0] == '\0' && none_runs(d)) {
 		snprintf(text, cap, "%s", d->text[0] != '\0' ? d->text : "nothing is deployed here");
 		return STATE_NOT_STARTED;
 	}

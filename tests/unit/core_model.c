@@ -134,6 +134,22 @@ static void health_follows_instances(void **state)
 	assert_int_equal(board_state(w->model, 0, 1), STATE_DRIFT);
 }
 
+static void nothing_deployed_is_not_well(void **state)
+{
+	struct world *w = *state;
+	const struct deployment *d = model_deployment(w->model, 0, 1);
+	struct event *e;
+
+	see(w, STATE_OK, STATE_NOT_STARTED);
+	assert_int_equal(d->health, STATE_DEGRADED);
+	e = make(EV_DEPLOYED, 0, 1, NOW);
+	e->deployed = deployed_new(1);
+	e->deployed->instances[0].state = STATE_NOT_STARTED;
+	apply(w, e);
+	assert_int_equal(d->health, STATE_NOT_STARTED);
+	assert_string_equal(d->health_text, "nothing is deployed here");
+}
+
 static void thresholds_judge_metrics(void **state)
 {
 	struct world *w = *state;
@@ -237,6 +253,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(health_follows_instances, setup_world, teardown_world),
+	    cmocka_unit_test_setup_teardown(nothing_deployed_is_not_well, setup_world, teardown_world),
 	    cmocka_unit_test_setup_teardown(thresholds_judge_metrics, setup_world, teardown_world),
 	    cmocka_unit_test_setup_teardown(old_values_are_stale, setup_world, teardown_world),
 	    cmocka_unit_test_setup_teardown(restored_values_are_stale, setup_world, teardown_world),
