@@ -445,9 +445,15 @@ static const char *env_or(const char *name, const char *otherwise)
 	return v && *v ? v : otherwise;
 }
 
+/* The person's locale as the environment says it. */
+static const char *locale_wanted(void) { return env_or("LC_ALL", env_or("LC_CTYPE", env_or("LANG", ""))); }
+
 static bool locale_is_utf8(void)
 {
-	(void)setlocale(LC_CTYPE, "");
+	/* A login from elsewhere brings a locale that is not installed here; the terminal speaks UTF-8 all the same. */
+	const char *want = locale_wanted();
+	if (!setlocale(LC_CTYPE, "") && (strstr(want, "UTF-8") || strstr(want, "utf8")))
+		(void)setlocale(LC_CTYPE, "C.UTF-8");
 	const char *codeset = nl_langinfo(CODESET);
 	return strcmp(codeset, "UTF-8") == 0 || strcmp(codeset, "utf8") == 0;
 }
@@ -557,7 +563,7 @@ static int run(struct tui *t, const struct app_options *base, const struct tui_o
 		return fail(&e);
 	t->loop = app_loop(t->app);
 	const struct setup *s = app_setup(t->app);
-	const char *lang = env_or("LC_ALL", env_or("LC_CTYPE", env_or("LANG", "")));
+	const char *lang = locale_wanted();
 	int set = glyphs_choose(o->glyphs ? o->glyphs : s ? s->glyphs : NULL, utf8, getenv("TERM"), lang);
 	if (set < 0) {
 		fprintf(stderr, "towpath: unknown glyphs: auto, ascii, line or rich\n");

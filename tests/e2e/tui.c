@@ -359,7 +359,15 @@ static void test_terminals(void **state)
 		assert_int_equal(tty_exit_code(t, WAIT_MS), 0);
 		tty_free(t);
 	}
-	struct tty *t = console_with(24, 80, "TERM=no-such-terminal", NULL, NULL);
+	/* A locale that is not installed here still says what the terminal speaks; none says nothing. */
+	struct tty *t = console_with(24, 80, "TERM=xterm-256color", "LC_ALL=xx_YY.UTF-8", NULL);
+	assert_true(tty_wait_text(t, "──", WAIT_MS));
+	tty_free(t);
+	t = console_with(24, 80, "TERM=xterm-256color", "LC_ALL=C", NULL);
+	assert_true(tty_wait_text(t, "SERVICE", WAIT_MS));
+	assert_true(tty_wait_text(t, ">- web / dev", WAIT_MS));
+	tty_free(t);
+	t = console_with(24, 80, "TERM=no-such-terminal", NULL, NULL);
 	assert_true(tty_wait_text(t, "is not known here", WAIT_MS));
 	assert_int_equal(tty_exit_code(t, WAIT_MS), 2);
 	tty_free(t);
