@@ -322,11 +322,14 @@ static void on_pump(void *ctx)
 		}
 }
 
-/* By a timer, so that keys and other events have their turn in between. */
+/*
+ * By a timer, so that keys and other events have their turn in between. Not one of zero: libuv runs that within the
+ * same pass over its timers, before it polls.
+ */
 static void pump_later(struct logs *g)
 {
 	if (g->pump == NULL && !g->paused)
-		g->pump = loop_timer(g->ctx.loop, 0, 0, on_pump, g);
+		g->pump = loop_timer(g->ctx.loop, US_PER_MS, 0, on_pump, g);
 }
 
 static void on_hint(void *ctx, const char *name)
