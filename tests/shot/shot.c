@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WAIT_MS = 20000, CELL_W = 9, CELL_H = 19, MARGIN = 12, BASE = 14, STEPS_MAX = 64 };
+enum { WAIT_MS = 70000, CELL_W = 9, CELL_H = 19, MARGIN = 12, BASE = 14, STEPS_MAX = 64 };
 
 static const char *const background = "#11151c", *const foreground = "#d3dae3";
 
