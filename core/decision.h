@@ -20,6 +20,39 @@ enum decision_kind {
 const char *decision_kind_name(enum decision_kind k);
 bool decision_kind_parse(const char *s, enum decision_kind *ret);
 
+/* Who may do what in a store that many share; a person may have several. */
+enum store_role {
+	STORE_VIEWER = 1 << 0,   /* reads all, changes nothing */
+	STORE_OPERATOR = 1 << 1, /* plans, starts and steers rollouts */
+	STORE_APPROVER = 1 << 2, /* approves what others asked for */
+	STORE_ADMIN = 1 << 3,    /* looks after the store itself */
+	STORE_EXECUTOR = 1 << 4, /* drives rollouts: leases and the journal */
+	STORE_ROLE_COUNT = 5     /* bits above */
+};
+const char *store_role_name(int bit); /* "viewer" of 0 ... "executor" of 4 */
+
+/* What keeps a decision in sight: the store never lets others crowd it out. */
+enum decision_family {
+	FAMILY_VERDICT, /* on a plan: the last word of each person */
+	FAMILY_STEER,   /* on a rollout: all of them while it is live */
+	FAMILY_PLACE,   /* on a place: the last one of each topic ("freeze" and "unfreeze" are one) */
+	FAMILY_REMARK,  /* the newest ones */
+	DECISION_FAMILY_COUNT
+};
+const char *decision_family_name(enum decision_family f);
+
+/* One row a kind: a new kind of decision is a row here, no store's schema knows them. */
+struct decision_rule {
+	const char *name;
+	enum decision_family family;
+	const char *topic; /* of FAMILY_PLACE: kinds that lift each other share one */
+	unsigned roles;    /* any of these may decide it, where the store has roles */
+};
+const struct decision_rule *decision_rule(enum decision_kind k); /* NULL where there is none */
+
+/* The whole table for a store's own use: an array of {kind, family, topic, roles: [name..]}. */
+struct jv *decision_rules_to_jv(struct arena *a);
+
 struct decision {
 	int64_t seq; /* store sequence, 0 before it is stored */
 	enum decision_kind kind;
@@ -33,6 +66,10 @@ struct decision {
 	char release[DIGEST_LEN]; /* mark bad: digest of the image */
 	int64_t until_us;         /* freeze: when it ends by itself, 0 never */
 };
+
+/* All fields; reading cleans every text. A kind that this version does not know is ERR_UNSUPPORTED. */
+struct jv *decision_to_jv(struct arena *a, const struct decision *d);
+int decision_from_jv(const struct jv *v, struct decision *ret, struct error *e) MUST_CHECK;
 
 /* One row of the audit chain: hash = SHA-256 of the canonical row with prev in it. */
 struct audit_row {

@@ -76,6 +76,7 @@ struct model {
 	char demo_actor[NAME_LEN]; /* who to be in a demo store, if it knows that name */
 	bool read_only;
 	char read_only_text[TEXT_LEN];
+	bool looks_only; /* the store lets this person do nothing: it made read_only true */
 	const struct setup
 	    *setup; /* of the newest EV_SETUP; owned by whoever posted it, outlives the model */
 	struct deployment *deployments; /* [service * n_envs + env] */

@@ -283,6 +283,22 @@ static unsigned apply_tick(struct model *m, const struct event *e)
 	return topics;
 }
 
+/* A store with users of its own says who asks, and whether they may do anything. */
+static void apply_identity(struct model *m)
+{
+	bool looks = m->store->roles == STORE_VIEWER;
+
+	if (m->store->actor[0] != '\0')
+		str_copy(m->actor, sizeof(m->actor), m->store->actor);
+	if (looks && !m->read_only) {
+		m->looks_only = true;
+		model_set_read_only(m, true, "the store lets you look only: ask its admin for a role");
+	} else if (!looks && m->looks_only) {
+		m->looks_only = false;
+		model_set_read_only(m, false, "");
+	}
+}
+
 static unsigned apply_store(struct model *m, struct event *e)
 {
 	int64_t old_seq = m->store != NULL ? m->store->seq : -1;
@@ -291,6 +307,7 @@ static unsigned apply_store(struct model *m, struct event *e)
 	store_snapshot_free(m->store);
 	m->store = TAKE(e->store);
 	m->store_us = e->at_us;
+	apply_identity(m);
 	if (m->store->is_demo && m->store->n_operators > 0) {
 		const char *who = m->store->operators[0];
 

@@ -273,9 +273,24 @@ static int64_t pragma(sqlite3 *db, const char *sql)
 	return v;
 }
 
+/* Each version's file, from the one after version on; inside the transaction. */
+static int schema_steps(struct db *d, int64_t version)
+{
+	static const char *const files[SCHEMA_VERSION] = {"backends/store/schema/001_init.sql",
+	                                                  "backends/store/schema/002_decisions.sql"};
+	int rc = SQLITE_OK;
+
+	for (int64_t i = version; i < SCHEMA_VERSION && rc == SQLITE_OK; i++) {
+		const struct baked *sql = baked_find(files[i]);
+
+		rc = sql == NULL ? SQLITE_INTERNAL
+		                 : sqlite3_exec(d->main, (const char *)sql->bytes, NULL, NULL, NULL);
+	}
+	return rc;
+}
+
 static struct outcome schema_prepare(struct db *d)
 {
-	const struct baked *sql = baked_find("backends/store/schema/001_init.sql");
 	int64_t version;
 	struct outcome o;
 	char stamp[96];
@@ -299,7 +314,7 @@ static struct outcome schema_prepare(struct db *d)
 		db_rollback(d);
 		return outcome_ok();
 	}
-	if (version < 0 || pragma(d->main, "SELECT count(*) FROM sqlite_schema") != 0) {
+	if (version < 0 || (version == 0 && pragma(d->main, "SELECT count(*) FROM sqlite_schema") != 0)) {
 		db_rollback(d);
 		o = answer_make(OUTCOME_ERRORED, source, "%s is a database of something else", d->path);
 		answer_hint(&o, "choose another path: store: {path: ..}");
@@ -307,8 +322,7 @@ static struct outcome schema_prepare(struct db *d)
 	}
 	snprintf(stamp, sizeof(stamp), "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID,
 	         SCHEMA_VERSION);
-	rc =
-	    sql == NULL ? SQLITE_INTERNAL : sqlite3_exec(d->main, (const char *)sql->bytes, NULL, NULL, NULL);
+	rc = schema_steps(d, version);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(d->main, stamp, NULL, NULL, NULL);
 	if (rc == SQLITE_OK)

@@ -156,11 +156,20 @@ static int read_rollouts(struct db *d, struct store_snapshot *s)
 
 /* --- the rest of the snapshot ----------------------------------------------------------------- */
 
+/* The columns say who, when and what about; the JSON whatever else its kind has. A kind of later is a remark. */
 static void decision_from_row(sqlite3_stmt *st, struct decision *x)
 {
+	const char *json = (const char *)sqlite3_column_text(st, 12);
+	struct arena a;
+	struct jv *v;
 	char kind[NAME_LEN];
 
 	memset(x, 0, sizeof(*x));
+	arena_init(&a, ARENA_DEFAULT_MAX);
+	if (json == NULL || jv_parse(&a, json, strlen(json), &v, NULL) != 0 ||
+	    decision_from_jv(v, x, NULL) != 0)
+		memset(x, 0, sizeof(*x));
+	arena_release(&a);
 	x->seq = sqlite3_column_int64(st, 0);
 	db_text(st, 1, kind, sizeof(kind));
 	if (!decision_kind_parse(kind, &x->kind))
@@ -177,25 +186,48 @@ static void decision_from_row(sqlite3_stmt *st, struct decision *x)
 	x->until_us = sqlite3_column_int64(st, 11);
 }
 
+/* The table of kinds as SQL can join it. False: no memory. */
+static bool rules_text(struct str *s)
+{
+	struct arena a;
+	bool ok;
+
+	arena_init(&a, ARENA_DEFAULT_MAX);
+	jv_print(decision_rules_to_jv(&a), JV_COMPACT, s);
+	ok = !arena_failed(&a) && !s->failed;
+	arena_release(&a);
+	return ok;
+}
+
 static int read_decisions(struct db *d, struct store_snapshot *s)
 {
-	/* What binds is never crowded out: the last freeze of each place, the last word of each person on a plan. */
 	static const char sql[] =
-	    "SELECT seq, kind, actor, host, at_us, plan, rollout, service, env, reason, release, until_us"
+	    "WITH rule AS (SELECT json_extract(value, '$.kind') AS kind, json_extract(value, '$.family') AS "
+	    "family,"
+	    "  json_extract(value, '$.topic') AS topic FROM json_each(?))"
+	    " SELECT seq, kind, actor, host, at_us, plan, rollout, service, env, reason, release, until_us, "
+	    "json"
 	    " FROM decisions WHERE"
-	    " seq IN (SELECT max(seq) FROM decisions WHERE kind IN ('freeze', 'unfreeze') GROUP BY service, "
-	    "env)"
-	    " OR (seq IN (SELECT max(seq) FROM decisions WHERE kind IN ('approve', 'reject') GROUP BY plan, "
-	    "actor)"
+	    " seq IN (SELECT max(seq) FROM decisions JOIN rule USING (kind) WHERE family = 'place'"
+	    "         GROUP BY topic, service, env)"
+	    " OR (seq IN (SELECT max(seq) FROM decisions JOIN rule USING (kind) WHERE family = 'verdict'"
+	    "             GROUP BY plan, actor)"
 	    "     AND plan IN (SELECT digest FROM plans WHERE at_us > ?"
 	    "                  UNION SELECT plan FROM rollouts WHERE live = 1))"
 	    " OR (rollout <> '' AND rollout IN (SELECT id FROM rollouts WHERE live = 1))"
-	    " OR seq IN (SELECT seq FROM decisions WHERE kind IN ('note', 'mark-bad') ORDER BY seq DESC "
-	    "LIMIT ?)"
+	    " OR seq IN (SELECT seq FROM decisions WHERE kind NOT IN (SELECT kind FROM rule WHERE family <> "
+	    "'remark')"
+	    "            ORDER BY seq DESC LIMIT ?)"
 	    " ORDER BY seq";
-	int cap = 0, rc;
-	sqlite3_stmt *st = db_query(d, &rc, sql, "ii", db_wall_us() - plan_listed_us, (int64_t)DECISIONS_MAX);
+	int cap = 0, rc = SQLITE_NOMEM;
+	struct str rules;
+	sqlite3_stmt *st = NULL;
 
+	str_init(&rules, JSON_BYTES_MAX);
+	if (rules_text(&rules))
+		st = db_query(d, &rc, sql, "sii", str_text(&rules), db_wall_us() - plan_listed_us,
+		              (int64_t)DECISIONS_MAX);
+	str_release(&rules);
 	while (st != NULL && rc == SQLITE_ROW) {
 		if (!grow((void **)&s->decisions, s->n_decisions, &cap, sizeof(*s->decisions))) {
 			db_done(st);
@@ -336,6 +368,8 @@ static int read_meta(struct db *d, struct store_snapshot *s)
 	}
 	db_done(st);
 	s->is_demo = s->n_operators > 0;
+	/* Whoever may write the file may do all. */
+	s->roles = (1u << STORE_ROLE_COUNT) - 1;
 	return rc == SQLITE_ROW ? SQLITE_DONE : rc;
 }
 

@@ -501,6 +501,21 @@ void sqlite_deploy_note(void *priv, const struct deploy_row *row, struct op *op)
 
 /* --- decisions and smoke results -------------------------------------------------------------- */
 
+static char *decision_text(const struct decision *d)
+{
+	struct arena a;
+	struct str s;
+	char *json;
+
+	arena_init(&a, ARENA_DEFAULT_MAX);
+	str_init(&s, JSON_BYTES_MAX);
+	jv_print(decision_to_jv(&a, d), JV_COMPACT, &s);
+	json = arena_failed(&a) ? NULL : str_take(&s);
+	str_release(&s);
+	arena_release(&a);
+	return json;
+}
+
 static struct outcome decide_work(struct db *d, struct job *j)
 {
 	struct decision *x = &j->decision;
@@ -522,9 +537,14 @@ static struct outcome decide_work(struct db *d, struct job *j)
 		return db_failed(d, rc);
 	x->seq = row.seq;
 	x->at_us = row.at_us;
-	rc = db_run(d, "INSERT INTO decisions VALUES(?,?,?,?,?,?,?,?,?,?,?,?)", "isssissssssi", x->seq,
+	str_copy(x->actor, sizeof(x->actor), row.actor);
+	str_copy(x->host, sizeof(x->host), row.host);
+	j->json = decision_text(x);
+	if (j->json == NULL)
+		return answer_make(OUTCOME_ERRORED, source, "out of memory");
+	rc = db_run(d, "INSERT INTO decisions VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)", "isssissssssis", x->seq,
 	            decision_kind_name(x->kind), row.actor, row.host, x->at_us, x->plan, x->rollout,
-	            x->service, x->env, x->reason, x->release, x->until_us);
+	            x->service, x->env, x->reason, x->release, x->until_us, j->json);
 	if (rc != SQLITE_DONE)
 		return db_failed(d, rc);
 	copy = malloc(sizeof(*copy));

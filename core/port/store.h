@@ -61,6 +61,8 @@ struct store_snapshot {
 	bool is_demo;
 	char operators[4][NAME_LEN]; /* of a demo store */
 	int n_operators;
+	char actor[NAME_LEN]; /* who the store takes the asker for; "": the user of this host */
+	unsigned roles;       /* what it lets them do: enum store_role */
 };
 void store_snapshot_free(void *snapshot);
 

@@ -1,5 +1,6 @@
 /* The store port: laws for every driver, then what sqlite keeps, refuses and notices, also across processes. */
 #include "backends/drivers.h"
+#include "core/baked.h"
 #include "core/gate.h"
 #include "core/port/store.h"
 #include "io/proc.h"
@@ -400,8 +401,8 @@ static void what_binds_is_never_crowded_out(void **state)
 	speak(w, DECISION_REJECT, "ben");
 	speak(w, DECISION_APPROVE, "ben");
 	sql(w, "WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)"
-	       " INSERT INTO decisions SELECT i, 'note', 'eve', '', 1, '', '', 'web', 'prod', 'x', '', 0 "
-	       "FROM n");
+	       " INSERT INTO decisions SELECT i, 'note', 'eve', '', 1, '', '', 'web', 'prod', 'x', '', 0, "
+	       "'' FROM n");
 	s = snapshot(w);
 	assert_true(s->n_decisions >= 2000);
 	assert_true(freeze_active(s->decisions, s->n_decisions, "web", "prod", s->now_us) != NULL);
@@ -855,7 +856,7 @@ static void refused_stores(void **state)
 		assert_true(o.hint[0] != '\0');
 	}
 	driver_close(&w->o);
-	sql(w, "PRAGMA user_version = 1");
+	sql(w, "PRAGMA user_version = 2");
 	assert_int_equal(chmod(w->path, 0644), 0);
 	open_store(w, "");
 	assert_int_equal(decide(w, DECISION_NOTE, "anna", "y").kind, OUTCOME_ERRORED);
@@ -869,6 +870,45 @@ static void refused_stores(void **state)
 	assert_int_equal(chmod(w->path, 0600), 0);
 	open_store(w, "");
 	assert_int_equal(decide(w, DECISION_NOTE, "anna", "y").kind, OUTCOME_ERRORED);
+}
+
+/* A store that the first version made is brought up to now at the next opening, with all that is in it. */
+static void older_schemas_are_migrated(void **state)
+{
+	const struct baked *first = baked_find("backends/store/schema/001_init.sql");
+	struct world *w = *state;
+	struct store_snapshot *s;
+	char dir[PATH_LEN];
+	sqlite3 *db;
+
+	assert_non_null(first);
+	driver_close(&w->o);
+	snprintf(dir, sizeof(dir), "%.900s/state", w->dir);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	assert_int_equal(sqlite3_open(w->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, (const char *)first->bytes, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(db,
+	                 "PRAGMA user_version = 1;"
+	                 "INSERT INTO decisions VALUES(101, 'freeze', 'anna', 'box', 5, '', '', 'web',"
+	                 " 'prod', 'audit', '', 0);"
+	                 "INSERT INTO decisions VALUES(102, 'dance', 'anna', 'box', 6, '', '', 'web',"
+	                 " 'prod', 'of a later version', '', 0)",
+	                 NULL, NULL, NULL),
+	    SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(chmod(w->path, 0600), 0);
+	open_store(w, "");
+	decide(w, DECISION_NOTE, "anna", "new");
+	s = snapshot(w);
+	assert_int_equal(s->n_decisions, 3);
+	for (int i = 0; i < 3; i++)
+		if (s->decisions[i].kind == DECISION_FREEZE)
+			assert_string_equal(s->decisions[i].reason, "audit");
+		else
+			assert_int_equal(s->decisions[i].kind, DECISION_NOTE);
+	assert_non_null(freeze_active(s->decisions, s->n_decisions, "web", "prod", s->now_us));
+	store_snapshot_free(s);
 }
 
 static void modes_are_private(void **state)
@@ -964,6 +1004,7 @@ int main(void)
 	    TEST(locked_by_another),
 	    TEST(disk_full),
 	    TEST(refused_stores),
+	    TEST(older_schemas_are_migrated),
 	    TEST(modes_are_private),
 	    TEST(observations_are_disposable),
 	    TEST(demo_marker),

@@ -69,10 +69,72 @@ static void every_field_is_hashed(void **state)
 	assert_string_not_equal(base, other);
 }
 
+/* What a store keeps as JSON comes back whole, and clean; a kind of a later version is said to be one. */
+static void json_comes_back(void **state)
+{
+	struct decision d = {.seq = 7,
+	                     .kind = DECISION_FREEZE,
+	                     .actor = "anna",
+	                     .host = "box",
+	                     .at_us = 5,
+	                     .plan = "sha256:p",
+	                     .rollout = "r1",
+	                     .service = "web",
+	                     .env = "prod",
+	                     .reason = "a \"quoted\" reason",
+	                     .release = "sha256:r",
+	                     .until_us = 9};
+	struct decision back;
+	struct arena a;
+	struct error e;
+	struct jv *v;
+
+	UNUSED(state);
+	arena_init(&a, ARENA_DEFAULT_MAX);
+	v = decision_to_jv(&a, &d);
+	assert_int_equal(decision_from_jv(v, &back, &e), 0);
+	assert_memory_equal(&back, &d, sizeof(d));
+	jv_set_str(&a, v, "reason", "red \033[31m");
+	assert_int_equal(decision_from_jv(v, &back, &e), 0);
+	assert_null(strchr(back.reason, '\033'));
+	jv_set_str(&a, v, "kind", "dance");
+	assert_int_equal(decision_from_jv(v, &back, &e), ERR_UNSUPPORTED);
+	arena_release(&a);
+}
+
+/* Every kind has its row: a family, somebody who may decide it, a topic exactly where places need one. */
+static void every_kind_has_a_rule(void **state)
+{
+	struct arena a;
+	struct jv *list;
+
+	UNUSED(state);
+	arena_init(&a, ARENA_DEFAULT_MAX);
+	list = decision_rules_to_jv(&a);
+	assert_int_equal(jv_len(list), DECISION_KIND_COUNT);
+	for (int i = 0; i < DECISION_KIND_COUNT; i++) {
+		const struct decision_rule *r = decision_rule((enum decision_kind)i);
+		const struct jv *v = jv_at(list, (size_t)i);
+
+		assert_true(r->name != NULL && r->name[0] != '\0' && strlen(r->name) < NAME_LEN);
+		assert_true(r->roles != 0 && r->roles < 1u << STORE_ROLE_COUNT);
+		assert_int_equal(r->roles & STORE_VIEWER, 0);
+		assert_int_equal(r->topic[0] != '\0', r->family == FAMILY_PLACE);
+		assert_string_equal(jv_get_text(v, "kind", ""), r->name);
+		assert_string_equal(jv_get_text(v, "family", ""), decision_family_name(r->family));
+		assert_true(jv_len(jv_get(v, "roles")) > 0);
+	}
+	/* Who approves is no operator's business: that would be two eyes. */
+	assert_int_equal(decision_rule(DECISION_APPROVE)->roles, STORE_APPROVER);
+	assert_null(decision_rule(DECISION_KIND_COUNT));
+	arena_release(&a);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(names_come_back),
-	                                   cmocka_unit_test(every_field_is_hashed)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(names_come_back), cmocka_unit_test(json_comes_back),
+	    cmocka_unit_test(every_kind_has_a_rule), cmocka_unit_test(every_field_is_hashed)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
