@@ -63,12 +63,18 @@ enum command_flag {
 struct app;
 struct command_run;
 
+/* What the console shows instead of running the line: a plan is read before anything is asked. */
+enum command_opens { OPENS_NOTHING, OPENS_PROMOTION, OPENS_ROLLBACK, OPENS_STORED_PLAN };
+
+enum { COMMAND_ARGS_MAX = 24 };
+
 struct command {
 	const char *name;            /* one word, or two: "audit verify" */
 	const char *summary;         /* one line, no full stop */
 	const struct arg_desc *args; /* ends with name NULL */
 	unsigned flags;
 	enum tier tier;
+	enum command_opens opens;
 	void (*exec)(struct app *a, struct command_run *run);
 	const char *details; /* paragraphs for the manual */
 	const char *json;    /* what --json prints: field list for the manual */
@@ -101,5 +107,16 @@ void *command_state(struct command_run *run, size_t n);
 /* The lists, each ends with NULL. */
 typedef const struct command *const *command_list;
 const struct command *command_find(command_list list, int argc, const char *const *argv, int *ret_used);
+
+/* The words of a line as a shell splits them: quotes, no expansion. How many, or -1 and e. words live in a. */
+int command_split(struct arena *a, const char *text, const char **words, int cap, struct error *e);
+
+/*
+ * The words behind the command's name against its descriptor. values has COMMAND_ARGS_MAX places, all NULL at first;
+ * values[i] is what was given for c->args[i]. Names of services and environments are looked up in s (may be NULL).
+ * Returns 0, or e says which word is wrong.
+ */
+int command_parse(const struct command *c, const struct setup *s, struct arena *a, int argc,
+                  const char *const *argv, const char **values, struct error *e) MUST_CHECK;
 
 #endif

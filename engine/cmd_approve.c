@@ -104,6 +104,7 @@ const struct command command_approve = {
     .args = approve_args,
     .flags = COMMAND_MUTATES,
     .tier = TIER_T3,
+    .opens = OPENS_STORED_PLAN,
     .exec = exec_approve,
     .details = "An approval is bound to the digest: when the plan changes, it is void. Who asked for the "
                "plan never counts.",

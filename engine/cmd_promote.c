@@ -168,6 +168,7 @@ const struct command command_promote = {
     .args = promote_args,
     .flags = COMMAND_MUTATES | COMMAND_STREAMS,
     .tier = TIER_T1,
+    .opens = OPENS_PROMOTION,
     .exec = exec_promote,
     .details =
         "Computes the plan, checks every gate and starts the rollout as a process of its own. A plan that "
@@ -200,6 +201,7 @@ const struct command command_rollback = {
     .args = rollback_args,
     .flags = COMMAND_MUTATES | COMMAND_STREAMS,
     .tier = TIER_T1,
+    .opens = OPENS_ROLLBACK,
     .exec = exec_rollback,
     .details = "Rollback is the fast path: where the policy says so it is exempt from freeze, soak, smoke "
                "and approval, "

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS_MAX = 128, ARGS_MAX = 24, LINE_BYTES = 8192 };
+enum { WORDS_MAX = 128, LINE_BYTES = 8192 };
 
 const struct command *const commands[] = {
 #define COMMAND(symbol) &symbol,
@@ -27,45 +27,12 @@ struct command_run {
 	struct command_sink sink;
 	struct arena arena;
 	struct jv *value;
-	const char *values[ARGS_MAX]; /* by index in command->args */
+	const char *values[COMMAND_ARGS_MAX]; /* by index in command->args */
 	bool ended, starting, cancelled;
 	bool waits_for_store;
 };
 
 /* --- words -------------------------------------------------------------------------------------- */
-
-static int split(struct arena *a, const char *text, const char **words, struct error *e)
-{
-	int n = 0;
-	const char *p = text;
-
-	for (;;) {
-		struct str w;
-		char quote = 0;
-
-		while (*p == ' ' || *p == '\t')
-			p++;
-		if (*p == '\0')
-			return n;
-		if (n == WORDS_MAX)
-			return error_set(e, ERR_NOMEM, "more than %d words", WORDS_MAX);
-		str_init(&w, LINE_BYTES);
-		for (; *p != '\0' && (quote != 0 || (*p != ' ' && *p != '\t')); p++) {
-			if (quote == 0 && (*p == '"' || *p == '\''))
-				quote = *p;
-			else if (*p == quote)
-				quote = 0;
-			else if (*p == '\\' && quote != '\'' && p[1] != '\0')
-				str_addc(&w, *++p);
-			else
-				str_addc(&w, *p);
-		}
-		words[n++] = arena_strdup(a, str_text(&w));
-		str_release(&w);
-		if (quote != 0)
-			return error_set(e, ERR_INVALID, "a %c is not closed", quote);
-	}
-}
 
 void command_usage(const struct command *c, char *dst, size_t cap)
 {
@@ -93,111 +60,6 @@ void command_usage(const struct command *c, char *dst, size_t cap)
 	}
 	str_copy(dst, cap, str_text(&s));
 	str_release(&s);
-}
-
-static const struct arg_desc *find_option(const struct command *c, const char *word, size_t n, int *ret_index)
-{
-	int i = 0;
-
-	for (const struct arg_desc *d = c->args; d != NULL && d->name != NULL; d++, i++) {
-		if (!d->option)
-			continue;
-		if ((strlen(d->name) == n - 2 && n > 2 && word[1] == '-' &&
-		     strncmp(d->name, word + 2, n - 2) == 0) ||
-		    (n == 2 && d->letter != 0 && word[1] == d->letter)) {
-			*ret_index = i;
-			return d;
-		}
-	}
-	return NULL;
-}
-
-static int check_value(const struct setup *s, const struct arg_desc *d, const char *v, struct error *e)
-{
-	int64_t n;
-	char *end;
-
-	if (d->choices != NULL) {
-		for (const char *const *c = d->choices; *c != NULL; c++)
-			if (strcmp(*c, v) == 0)
-				return 0;
-		return error_set(e, ERR_INVALID, "%s is no %s", v, d->name);
-	}
-	if (d->type == ARG_SERVICE && s != NULL && setup_service(s, v) < 0) {
-		error_set(e, ERR_NOT_FOUND, "no service is called %s", v);
-		error_hint(e, "services: %s%s%s%s", s->n_services > 0 ? s->services[0].name : "none",
-		           s->n_services > 1 ? ", " : "", s->n_services > 1 ? s->services[1].name : "",
-		           s->n_services > 2 ? ", ..." : "");
-		return ERR_NOT_FOUND;
-	}
-	if (d->type == ARG_ENV && s != NULL && setup_env(s, v) < 0) {
-		error_set(e, ERR_NOT_FOUND, "no environment is called %s", v);
-		error_hint(e, "environments: %s to %s", s->envs[0].name, s->envs[s->n_envs - 1].name);
-		return ERR_NOT_FOUND;
-	}
-	if (d->type == ARG_DURATION && time_parse_duration(v, &n) != 0)
-		return error_set(e, ERR_INVALID, "--%s takes a duration such as 30m, not %s", d->name, v);
-	if (d->type == ARG_INT) {
-		strtoll(v, &end, 10);
-		if (end == v || *end != '\0')
-			return error_set(e, ERR_INVALID, "--%s takes a whole number, not %s", d->name, v);
-	}
-	return 0;
-}
-
-static int next_position(const struct command *c, int from)
-{
-	int i = 0;
-
-	for (const struct arg_desc *d = c->args; d != NULL && d->name != NULL; d++, i++)
-		if (i >= from && !d->option)
-			return i;
-	return -1;
-}
-
-static int parse(struct command_run *run, int argc, const char *const *argv, struct error *e)
-{
-	const struct command *c = run->command;
-	const struct setup *s = run->app != NULL ? app_setup(run->app) : NULL;
-	int position = next_position(c, 0), rc = 0;
-
-	for (int i = 0; i < argc && rc == 0; i++) {
-		const char *w = argv[i], *eq = strchr(w, '=');
-		int index = -1;
-
-		if (w[0] == '-' && w[1] != '\0') {
-			size_t n = eq != NULL ? (size_t)(eq - w) : strlen(w);
-			const struct arg_desc *d = find_option(c, w, n, &index);
-
-			if (d == NULL)
-				return error_set(e, ERR_INVALID, "%s has no option %.*s", c->name, (int)n, w);
-			if (d->type == ARG_FLAG && eq != NULL)
-				return error_set(e, ERR_INVALID, "--%s takes no value", d->name);
-			if (d->type == ARG_FLAG) {
-				run->values[index] = "yes";
-				continue;
-			}
-			if (eq == NULL && i + 1 >= argc)
-				return error_set(e, ERR_INVALID, "--%s needs a value", d->name);
-			run->values[index] = eq != NULL ? eq + 1 : argv[++i];
-			rc = check_value(s, d, run->values[index], e);
-			continue;
-		}
-		if (position < 0)
-			return error_set(e, ERR_INVALID, "%s takes no further word: %s", c->name, w);
-		if (c->args[position].type == ARG_REST && run->values[position] != NULL)
-			run->values[position] = arena_printf(&run->arena, "%s %s", run->values[position], w);
-		else
-			run->values[position] = w;
-		rc = check_value(s, &c->args[position], w, e);
-		if (c->args[position].type != ARG_REST)
-			position = next_position(c, position + 1);
-	}
-	for (int i = 0; rc == 0 && c->args != NULL && c->args[i].name != NULL; i++)
-		if (c->args[i].required && run->values[i] == NULL)
-			rc = error_set(e, ERR_INVALID, "%s needs %s%s", c->name,
-			               c->args[i].option ? "--" : "", c->args[i].name);
-	return rc;
 }
 
 /* --- life --------------------------------------------------------------------------------------- */
@@ -292,7 +154,8 @@ struct command_run *command_start(struct app *a, command_list list, int argc, co
 			copy[i] = arena_strdup(&run->arena, argv[i]);
 		if (arena_failed(&run->arena)) {
 			command_done(run, EXIT_USAGE, "the command is too long");
-		} else if (parse(run, argc - used, copy + used, &e) != 0) {
+		} else if (command_parse(run->command, a != NULL ? app_setup(a) : NULL, &run->arena,
+		                         argc - used, copy + used, run->values, &e) != 0) {
 			command_usage(run->command, usage, sizeof(usage));
 			command_done(run, EXIT_USAGE, "%s%s%s%s; %s", e.text, e.hint[0] != '\0' ? " (" : "",
 			             e.hint, e.hint[0] != '\0' ? ")" : "", usage);
@@ -318,7 +181,7 @@ struct command_run *command_start_text(struct app *a, command_list list, const c
 	int n;
 
 	arena_init(&arena, LINE_BYTES * 4);
-	n = split(&arena, text, words, &e);
+	n = command_split(&arena, text, words, WORDS_MAX, &e);
 	if (n > 0 && strcmp(words[0], "towpath") == 0)
 		run = command_start(a, list, n - 1, words + 1, sink);
 	else if (n >= 0 && !arena_failed(&arena))

@@ -283,7 +283,7 @@ static void act_pane(struct ui *u, const struct model *m, const char *how)
 
 /* --- open, close, find ------------------------------------------------------------------------ */
 
-static void select_row_deployment(struct ui *u, const char *service, const char *env)
+void ui_select(struct ui *u, const char *service, const char *env)
 {
 	str_copy(u->service, sizeof u->service, service);
 	str_copy(u->env, sizeof u->env, env);
@@ -306,12 +306,12 @@ static void act_open(struct ui *u, const struct model *m, const char *arg)
 	} else if (u->screen == SCREEN_ROLLOUTS && r) {
 		const struct rollout *ro = model_rollout(m, r->id);
 		if (ro)
-			select_row_deployment(u, ro->service, ro->env);
+			ui_select(u, ro->service, ro->env);
 		str_copy(u->rollout, sizeof u->rollout, r->id);
 		ui_show(u, m, SCREEN_ROLLOUT);
 	} else if (u->screen == SCREEN_APPROVALS && r && m->store && r->a < m->store->n_plans) {
 		const struct plan_row *p = &m->store->plans[r->a];
-		select_row_deployment(u, p->service, p->env);
+		ui_select(u, p->service, p->env);
 		struct ui_effect *e = ui_effect_add(u, m, DO_RECHECK);
 		str_copy(e->digest, sizeof e->digest, p->digest);
 		u->plan_waits = true;
@@ -439,7 +439,7 @@ static void act_bookmark(struct ui *u, const struct model *m, const char *how)
 		str_copy(u->bookmark_env, sizeof u->bookmark_env, u->env);
 		ui_notice(u, MESSAGE_OK, "bookmark: %s / %s; ' goes there", u->service, u->env);
 	} else if (u->bookmark_service[0]) {
-		select_row_deployment(u, u->bookmark_service, u->bookmark_env);
+		ui_select(u, u->bookmark_service, u->bookmark_env);
 	} else {
 		ui_notice(u, MESSAGE_INFO, "no bookmark yet; b sets one");
 	}

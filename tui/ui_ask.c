@@ -14,8 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void say(struct ask *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void say(struct ask *a, const char *fmt, ...)
+void ui_ask_say(struct ask *a, const char *fmt, ...)
 {
 	va_list ap;
 	if (a->n_lines >= (int)ARRAY_LEN(a->lines))
@@ -26,7 +25,7 @@ static void say(struct ask *a, const char *fmt, ...)
 }
 
 /* A fresh question about the selected deployment. */
-static struct ask *open_ask(struct ui *u, const struct model *m, enum ask_kind kind, enum friction friction)
+struct ask *ui_ask_open(struct ui *u, const struct model *m, enum ask_kind kind, enum friction friction)
 {
 	struct ask *a = &u->ask;
 	memset(a, 0, sizeof *a);
@@ -51,7 +50,7 @@ static bool is_production(const struct ui *u, const struct model *m)
 	       (m->setup->envs[env].production || m->setup->envs[env].tier >= TIER_T3);
 }
 
-static const char *env_short(const struct model *m, const char *env)
+const char *ui_env_short(const struct model *m, const char *env)
 {
 	int i = m->setup ? setup_env(m->setup, env) : -1;
 	return i >= 0 ? m->setup->envs[i].short_name : env;
@@ -126,21 +125,22 @@ static void plan_command(const struct model *m, char *dst, size_t cap)
 		               release_text(&p->to, tag, sizeof tag));
 	size_t n = strlen(dst);
 	if (p->tier >= TIER_T3)
-		(void)snprintf(dst + n, cap - n, " --confirm %s/%s", env_short(m, p->env), p->service);
+		(void)snprintf(dst + n, cap - n, " --confirm %s/%s", ui_env_short(m, p->env), p->service);
 }
 
 static void ask_execute(struct ui *u, const struct model *m, const char *reason)
 {
 	const struct plan *p = m->plan;
 	char from[TAG_LEN], to[TAG_LEN], id[16];
-	struct ask *a = open_ask(u, m, ASK_EXECUTE, p->tier == TIER_T2 ? FRICTION_TWO_KEYS : FRICTION_TOKEN);
+	struct ask *a =
+	    ui_ask_open(u, m, ASK_EXECUTE, p->tier == TIER_T2 ? FRICTION_TWO_KEYS : FRICTION_TOKEN);
 	(void)snprintf(a->title, sizeof a->title, "%s  %s > %s   plan %s",
 	               p->kind == PLAN_ROLLBACK ? "ROLL BACK" : "PROMOTE", p->service, p->env,
 	               plan_short(p, id));
-	say(a, "%s > %s, %d steps, %d migrations", release_text(&p->from, from, sizeof from),
-	    release_text(&p->to, to, sizeof to), p->n_steps, p->n_migrations);
+	ui_ask_say(a, "%s > %s, %d steps, %d migrations", release_text(&p->from, from, sizeof from),
+	           release_text(&p->to, to, sizeof to), p->n_steps, p->n_migrations);
 	for (int i = 0; i < p->n_risks && a->n_lines < 5; i++)
-		say(a, "%s %s", p->risks[i].grave ? "X" : "!", p->risks[i].text);
+		ui_ask_say(a, "%s %s", p->risks[i].grave ? "X" : "!", p->risks[i].text);
 	plan_command(m, a->command, sizeof a->command);
 	str_copy(a->plan, sizeof a->plan, p->digest);
 	str_copy(a->decision.reason, sizeof a->decision.reason, reason);
@@ -149,9 +149,9 @@ static void ask_execute(struct ui *u, const struct model *m, const char *reason)
 		a->first_us = u->mono_us;
 		a->armed_us = u->mono_us + SECOND_KEY_US;
 	} else if (p->kind == PLAN_ROLLBACK) {
-		str_copy(a->token, sizeof a->token, env_short(m, p->env));
+		str_copy(a->token, sizeof a->token, ui_env_short(m, p->env));
 	} else {
-		(void)snprintf(a->token, sizeof a->token, "%s/%s", env_short(m, p->env), p->service);
+		(void)snprintf(a->token, sizeof a->token, "%s/%s", ui_env_short(m, p->env), p->service);
 	}
 }
 
@@ -234,10 +234,11 @@ void ui_ask_gate(struct ui *u, const struct model *m)
 	const struct plan_row *row = stored_plan(m, p->digest);
 	const char *requester = row ? row->requester : p->requester;
 	if (!row) {
-		struct ask *a = open_ask(u, m, ASK_DECIDE, FRICTION_KEY);
+		struct ask *a = ui_ask_open(u, m, ASK_DECIDE, FRICTION_KEY);
 		(void)snprintf(a->title, sizeof a->title, "ASK FOR APPROVAL  %s > %s   plan %s", p->service,
 		               p->env, plan_short(p, id));
-		say(a, "stores the plan, so that others can approve it: %d of them", p->policy.approvals);
+		ui_ask_say(a, "stores the plan, so that others can approve it: %d of them",
+		           p->policy.approvals);
 		str_copy(a->plan, sizeof a->plan, p->digest);
 		a->decision.kind = DECISION_KIND_COUNT; /* no decision: the request itself */
 		(void)snprintf(a->command, sizeof a->command, "towpath promote %s --to %s --release %s",
@@ -250,15 +251,15 @@ void ui_ask_gate(struct ui *u, const struct model *m)
 		return;
 	}
 	int given = approvals_given(m, p, &rejected, names, sizeof names);
-	struct ask *a = open_ask(u, m, ASK_DECIDE, FRICTION_TOKEN);
+	struct ask *a = ui_ask_open(u, m, ASK_DECIDE, FRICTION_TOKEN);
 	(void)snprintf(a->title, sizeof a->title, "APPROVE  %s > %s   plan %s", p->service, p->env,
 	               plan_short(p, id));
-	say(a, "asked by %s    you: %s@%s", requester, m->actor, m->host);
-	say(a, "exactly: %s, %d migrations, %d steps", release_text(&p->to, tag, sizeof tag), p->n_migrations,
-	    p->n_steps);
-	say(a, "this would be approval %d of %d%s%s; %s cannot count", given + 1, p->policy.approvals,
-	    names[0] ? ", so far " : "", names, requester);
-	(void)snprintf(a->token, sizeof a->token, "%s/%s", env_short(m, p->env), p->service);
+	ui_ask_say(a, "asked by %s    you: %s@%s", requester, m->actor, m->host);
+	ui_ask_say(a, "exactly: %s, %d migrations, %d steps", release_text(&p->to, tag, sizeof tag),
+	           p->n_migrations, p->n_steps);
+	ui_ask_say(a, "this would be approval %d of %d%s%s; %s cannot count", given + 1, p->policy.approvals,
+	           names[0] ? ", so far " : "", names, requester);
+	(void)snprintf(a->token, sizeof a->token, "%s/%s", ui_env_short(m, p->env), p->service);
 	(void)snprintf(a->command, sizeof a->command, "towpath approve %s", p->digest);
 	str_copy(a->plan, sizeof a->plan, p->digest);
 	a->decision.kind = DECISION_APPROVE;
@@ -275,10 +276,10 @@ void ui_ask_smoke(struct ui *u, const struct model *m)
 		ui_notice(u, MESSAGE_INFO, "%s has no smoke suite: smoke: in the file names one", u->service);
 		return;
 	}
-	struct ask *a = open_ask(u, m, ASK_COMMAND, FRICTION_KEY);
+	struct ask *a = ui_ask_open(u, m, ASK_COMMAND, FRICTION_KEY);
 	(void)snprintf(a->title, sizeof a->title, "SMOKE TESTS  %s / %s", u->service, u->env);
-	say(a, "runs the suite %s against what is deployed there and stores its result",
-	    m->setup->services[service].smoke);
+	ui_ask_say(a, "runs the suite %s against what is deployed there and stores its result",
+	           m->setup->services[service].smoke);
 	(void)snprintf(a->command, sizeof a->command, "towpath smoke %s %s", u->service, u->env);
 }
 
@@ -297,18 +298,18 @@ static struct ask *ask_rollout(struct ui *u, const struct model *m, const struct
                                enum decision_kind kind, enum friction friction, const char *verb)
 {
 	char tag[TAG_LEN];
-	struct ask *a = open_ask(u, m, ASK_DECIDE, friction);
+	struct ask *a = ui_ask_open(u, m, ASK_DECIDE, friction);
 	(void)snprintf(a->title, sizeof a->title, "%s  rollout %s  %s > %s", verb, r->id, r->service, r->env);
-	say(a, "%s to %s, %s, step %d of %d, by %s", plan_kind_name(r->kind),
-	    release_text(&r->to, tag, sizeof tag), rollout_state_name(r->state), r->at_step + 1, r->n_steps,
-	    r->requester);
+	ui_ask_say(a, "%s to %s, %s, step %d of %d, by %s", plan_kind_name(r->kind),
+	           release_text(&r->to, tag, sizeof tag), rollout_state_name(r->state), r->at_step + 1,
+	           r->n_steps, r->requester);
 	a->decision.kind = kind;
 	str_copy(a->decision.rollout, sizeof a->decision.rollout, r->id);
 	str_copy(a->decision.service, sizeof a->decision.service, r->service);
 	str_copy(a->decision.env, sizeof a->decision.env, r->env);
 	str_copy(a->rollout, sizeof a->rollout, r->id);
 	if (friction == FRICTION_TOKEN)
-		(void)snprintf(a->token, sizeof a->token, "%s/%s", env_short(m, r->env), r->service);
+		(void)snprintf(a->token, sizeof a->token, "%s/%s", ui_env_short(m, r->env), r->service);
 	return a;
 }
 
@@ -328,14 +329,14 @@ void ui_ask_hold(struct ui *u, const struct model *m)
 	bool held = r->state == ROLLOUT_PAUSED || r->hold_wanted;
 	if (!held) {
 		struct ask *a = ask_rollout(u, m, r, DECISION_HOLD, FRICTION_KEY, "HOLD");
-		say(a, "stops after the step that runs; H again continues");
+		ui_ask_say(a, "stops after the step that runs; H again continues");
 		(void)snprintf(a->command, sizeof a->command, "towpath hold %s", r->id);
 		return;
 	}
 	struct ask *a = ask_rollout(u, m, r, DECISION_CONTINUE,
 	                            env_is_grave(m, r->env) ? FRICTION_TOKEN : FRICTION_KEY, "CONTINUE");
 	if (r->text[0])
-		say(a, "it paused: %s", r->text);
+		ui_ask_say(a, "it paused: %s", r->text);
 	(void)snprintf(a->command, sizeof a->command, "towpath continue %s", r->id);
 }
 
@@ -348,11 +349,11 @@ void ui_ask_abort(struct ui *u, const struct model *m)
 	}
 	char tag[TAG_LEN];
 	struct ask *a = ask_rollout(u, m, r, DECISION_ABORT, FRICTION_KEY, "ABORT");
-	say(a, "before it ran: %s", release_text(&r->from, tag, sizeof tag));
-	say(a, "%s",
-	    r->at_step < r->n_steps && r->at_step > 0 && !r->steps[r->at_step - 1].safe_to_abort
-	        ? "steps done so far are not undone by themselves; R rolls back"
-	        : "what it has done so far leaves a whole world");
+	ui_ask_say(a, "before it ran: %s", release_text(&r->from, tag, sizeof tag));
+	ui_ask_say(a, "%s",
+	           r->at_step < r->n_steps && r->at_step > 0 && !r->steps[r->at_step - 1].safe_to_abort
+	               ? "steps done so far are not undone by themselves; R rolls back"
+	               : "what it has done so far leaves a whole world");
 	(void)snprintf(a->command, sizeof a->command, "towpath abort %s", r->id);
 }
 
@@ -371,8 +372,9 @@ void ui_ask_takeover(struct ui *u, const struct model *m)
 	struct ask *a = ask_rollout(u, m, r, DECISION_TAKE_OVER,
 	                            env_is_grave(m, r->env) ? FRICTION_TOKEN : FRICTION_KEY, "TAKE OVER");
 	a->kind = ASK_RESUME;
-	say(a, "nobody holds it: a new process goes on where the journal ends, and probes what is unknown");
-	(void)snprintf(a->command, sizeof a->command, "towpath takeover %s", r->id);
+	ui_ask_say(
+	    a, "nobody holds it: a new process goes on where the journal ends, and probes what is unknown");
+	(void)snprintf(a->command, sizeof a->command, "towpath take-over %s", r->id);
 }
 
 void ui_ask_freeze(struct ui *u, const struct model *m)
@@ -385,16 +387,16 @@ void ui_ask_freeze(struct ui *u, const struct model *m)
 		u->typing.why = REASON_FREEZE;
 		return;
 	}
-	struct ask *a = open_ask(u, m, ASK_DECIDE, is_production(u, m) ? FRICTION_TOKEN : FRICTION_KEY);
+	struct ask *a = ui_ask_open(u, m, ASK_DECIDE, is_production(u, m) ? FRICTION_TOKEN : FRICTION_KEY);
 	(void)snprintf(a->title, sizeof a->title, "UNFREEZE  %s%s%s", f->service, f->service[0] ? " / " : "",
 	               f->env);
-	say(a, "frozen by %s: %s", f->actor, f->reason);
+	ui_ask_say(a, "frozen by %s: %s", f->actor, f->reason);
 	a->decision.kind = DECISION_UNFREEZE;
 	str_copy(a->decision.service, sizeof a->decision.service, f->service);
 	str_copy(a->decision.env, sizeof a->decision.env, f->env);
-	(void)snprintf(a->token, sizeof a->token, "%s/%s", env_short(m, u->env), u->service);
+	(void)snprintf(a->token, sizeof a->token, "%s/%s", ui_env_short(m, u->env), u->service);
 	(void)snprintf(a->command, sizeof a->command, "towpath unfreeze %s%s%s", f->env,
-	               f->service[0] ? " --service " : "", f->service);
+	               f->service[0] ? " " : "", f->service);
 }
 
 void ui_ask_note(struct ui *u, const struct model *m)
@@ -404,25 +406,13 @@ void ui_ask_note(struct ui *u, const struct model *m)
 	u->typing.why = REASON_NOTE;
 }
 
-void ui_ask_command(struct ui *u, const struct model *m, const struct command *c, const char *text)
-{
-	struct ask *a = open_ask(u, m, ASK_COMMAND,
-	                         c->tier >= TIER_T3   ? FRICTION_TOKEN
-	                         : c->tier == TIER_T2 ? FRICTION_TWO_KEYS
-	                                              : FRICTION_KEY);
-	(void)snprintf(a->title, sizeof a->title, "RUN  %s", c->name);
-	say(a, "%s", c->summary);
-	(void)snprintf(a->command, sizeof a->command, "towpath %s", text);
-	(void)snprintf(a->token, sizeof a->token, "%s/%s", env_short(m, u->env), u->service);
-}
-
 static void ask_with_reason(struct ui *u, const struct model *m, enum decision_kind kind, const char *title,
                             const char *what, const char *reason)
 {
-	struct ask *a = open_ask(u, m, ASK_DECIDE, FRICTION_KEY);
+	struct ask *a = ui_ask_open(u, m, ASK_DECIDE, FRICTION_KEY);
 	(void)snprintf(a->title, sizeof a->title, "%s  %s / %s", title, u->service, u->env);
-	say(a, "%s", what);
-	say(a, "\"%s\"", reason);
+	ui_ask_say(a, "%s", what);
+	ui_ask_say(a, "\"%s\"", reason);
 	a->decision.kind = kind;
 	str_copy(a->decision.service, sizeof a->decision.service, u->service);
 	str_copy(a->decision.env, sizeof a->decision.env, u->env);
@@ -432,6 +422,7 @@ static void ask_with_reason(struct ui *u, const struct model *m, enum decision_k
 void ui_ask_reason(struct ui *u, const struct model *m, enum reason_for why, const char *text)
 {
 	struct ask *a = &u->ask;
+	char quoted[TEXT_LEN + 64];
 	if (why == REASON_EXECUTE) {
 		if (!plan_of_selection(u, m))
 			return;
@@ -443,8 +434,8 @@ void ui_ask_reason(struct ui *u, const struct model *m, enum reason_for why, con
 	} else if (why == REASON_FREEZE) {
 		ask_with_reason(u, m, DECISION_FREEZE, "FREEZE",
 		                "no promotion may run there until it is lifted", text);
-		(void)snprintf(a->command, sizeof a->command, "towpath freeze %s --service %s --reason '%s'",
-		               u->env, u->service, text);
+		(void)snprintf(a->command, sizeof a->command, "towpath freeze %s %s --reason %s", u->env,
+		               u->service, ui_quote(quoted, sizeof quoted, text));
 	} else if (why == REASON_NOTE) {
 		ask_with_reason(u, m, DECISION_NOTE, "NOTE", "everybody sees it beside this deployment",
 		                text);
@@ -452,8 +443,8 @@ void ui_ask_reason(struct ui *u, const struct model *m, enum reason_for why, con
 		ask_with_reason(u, m, DECISION_REJECT, "REJECT", "this plan cannot run any more", text);
 		str_copy(a->decision.plan, sizeof a->decision.plan, m->plan->digest);
 		str_copy(a->plan, sizeof a->plan, m->plan->digest);
-		(void)snprintf(a->command, sizeof a->command, "towpath reject %s --reason '%s'",
-		               m->plan->digest, text);
+		(void)snprintf(a->command, sizeof a->command, "towpath reject %s --reason %s",
+		               m->plan->digest, ui_quote(quoted, sizeof quoted, text));
 	}
 }
 

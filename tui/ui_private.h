@@ -15,7 +15,9 @@ void ui_show(struct ui *u, const struct model *m, enum screen s);
 void ui_back(struct ui *u, const struct model *m);
 /* Runs an action by its name. */
 void ui_action(struct ui *u, const struct model *m, const char *action);
+/* Asks for a plan of the selected deployment; release and reason may be "". */
 void ui_plan_ask(struct ui *u, const struct model *m, enum plan_kind kind, const char *release);
+void ui_select(struct ui *u, const char *service, const char *env);
 
 void ui_plan_again(struct ui *u, const struct model *m);
 
@@ -32,6 +34,11 @@ void ui_log_match(struct ui *u, const struct model *m, int direction);
 const struct logbuf *ui_logbuf(const struct ui *u, const struct model *m);
 
 /* ui_ask.c: questions */
+/* A fresh question about the selected deployment, and a line of what it says. */
+struct ask *ui_ask_open(struct ui *u, const struct model *m, enum ask_kind kind, enum friction friction);
+void ui_ask_say(struct ask *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The token that people type for an environment. */
+const char *ui_env_short(const struct model *m, const char *env);
 void ui_ask_input(struct ui *u, const struct model *m, const struct input *in);
 void ui_ask_check(struct ui *u, const struct model *m);
 void ui_ask_close(struct ui *u, const char *why);
@@ -43,10 +50,17 @@ void ui_ask_abort(struct ui *u, const struct model *m);
 void ui_ask_freeze(struct ui *u, const struct model *m);
 void ui_ask_takeover(struct ui *u, const struct model *m);
 void ui_ask_note(struct ui *u, const struct model *m);
-void ui_ask_command(struct ui *u, const struct model *m, const struct command *c, const char *text);
 /* A reason was typed in full. */
 void ui_ask_reason(struct ui *u, const struct model *m, enum reason_for why, const char *text);
 void ui_type(struct ui *u, enum type_kind kind, const char *text);
+
+/*
+ * ui_command.c: a whole command line from the palette. What changes a deployment opens its plan, what else changes
+ * something asks first, the rest runs. False: the line is not right yet, the notice says why.
+ */
+bool ui_command_line(struct ui *u, const struct model *m, const struct command *c, const char *line);
+/* Text as one word of a shell's line; returns dst. */
+const char *ui_quote(char *dst, size_t cap, const char *text);
 
 /* ui_type.c: typing */
 void ui_type_input(struct ui *u, const struct model *m, const struct input *in);

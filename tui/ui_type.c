@@ -173,13 +173,8 @@ static void palette_run(struct ui *u, const struct model *m)
 	} else {
 		str_copy(line, sizeof line, u->typing.text);
 	}
-	u->typing.kind = TYPE_NONE;
-	if (c->flags & COMMAND_MUTATES) {
-		ui_ask_command(u, m, c, line);
-		return;
-	}
-	struct ui_effect *e = ui_effect_add(u, m, DO_COMMAND);
-	str_copy(e->text, sizeof e->text, line);
+	if (ui_command_line(u, m, c, line))
+		u->typing.kind = TYPE_NONE;
 }
 
 /* --- keys ------------------------------------------------------------------------------------- */

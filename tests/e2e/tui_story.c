@@ -134,6 +134,17 @@ static void test_promote_to_staging(void **state)
 	char out[8192];
 	struct tty *t = console();
 	select_deployment(t, "jl", "orders / staging");
+	/* A whole command line opens the same plan as the key: Enter starts nothing, whatever comes behind it. */
+	type(t, ":promote orders --to staging\r");
+	assert_true(tty_wait_text(t, "READY: x, then y", WAIT_MS));
+	tty_pump(t, 900);
+	type(t, "y\r");
+	tty_pump(t, 900);
+	assert_true(tty_has(t, "READY: x, then y"));
+	assert_int_equal(RUN(out, "-c", config, "rollouts", "--plain"), 0);
+	assert_null(strstr(out, "orders"));
+	type(t, "\033");
+	assert_true(tty_wait_gone(t, "READY: x, then y", WAIT_MS));
 	type(t, "P");
 	assert_true(tty_wait_text(t, "READY: x, then y", WAIT_MS));
 	assert_true(tty_has(t, "GATES"));

@@ -2,6 +2,7 @@
 
 #include "config/config.h"
 #include "core/time.h"
+#include "engine/commands.h"
 #include "tests/lib/cm.h"
 #include "tests/lib/config_drivers.h"
 
@@ -441,7 +442,7 @@ struct world *world_new(int rows, int cols, enum glyph_set glyphs, int n_extra)
 	putenv(nowhere); /* the person's own keys are not part of a test */
 	if (keymap_load(&w->keymap, ui_actions, &e) != 0)
 		fail_msg("keymap: %s", e.text);
-	w->ui = ui_new(&w->keymap, NULL, glyphs_of(glyphs));
+	w->ui = ui_new(&w->keymap, commands, glyphs_of(glyphs));
 	assert_non_null(w->ui);
 	store(w);
 	history(w);

@@ -126,6 +126,95 @@ static void test_rollback_token_is_short(void **state)
 	world_free(w);
 }
 
+static void palette(struct world *w, const char *line)
+{
+	world_keys(w, ":");
+	world_keys(w, line);
+	world_key(w, "Enter");
+}
+
+/* A whole line in the palette opens what the key would open; Enter starts nothing. */
+static void test_lines_open_plans(void **state)
+{
+	static const struct {
+		const char *line;
+		enum effect_want want;
+		const char *env;
+	} rows[] = {{"promote checkout --to staging", DO_PLAN, "staging"},
+	            {"promote checkout --to prod --confirm prod/checkout", DO_PLAN, "prod"},
+	            {"rollback checkout prod --confirm prod", DO_PLAN, "prod"}};
+	UNUSED(state);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct world *w = world_new(24, 80, GLYPHS_ASCII, 0);
+		free(world_draw(w));
+		palette(w, rows[i].line);
+		assert_int_equal(w->ui->screen, SCREEN_PLAN);
+		assert_int_equal(world_effects(w, rows[i].want), 1);
+		assert_string_equal(w->ui->service, "checkout");
+		assert_string_equal(w->ui->env, rows[i].env);
+		assert_int_equal(mutations(w), 0);
+		assert_int_equal(w->ui->ask.kind, ASK_NONE);
+		world_free(w);
+	}
+	/* A line that is not right stays, and says why. */
+	struct world *w = world_new(24, 80, GLYPHS_ASCII, 0);
+	free(world_draw(w));
+	palette(w, "promote checkout --to nowhere");
+	assert_int_equal(w->ui->typing.kind, TYPE_PALETTE);
+	assert_non_null(strstr(w->ui->notice, "no environment is called nowhere"));
+	/* What decides something without a plan asks first; a grave place wants its name, and the line carries it. */
+	world_key(w, "Esc");
+	palette(w, "unfreeze prod checkout");
+	assert_int_equal(w->ui->ask.kind, ASK_COMMAND);
+	assert_int_equal(w->ui->ask.friction, FRICTION_TOKEN);
+	assert_string_equal(w->ui->ask.command, "towpath unfreeze prod checkout --confirm prod");
+	assert_string_equal(w->ui->ask.token, "prod/checkout");
+	assert_int_equal(mutations(w), 0);
+	world_free(w);
+}
+
+/* The line beside every question is one that the shell takes. */
+static void line_is_right(const struct world *w)
+{
+	const char *words[32], *values[COMMAND_ARGS_MAX] = {NULL};
+	struct arena a;
+	struct error e = {0};
+	int used = 0;
+	arena_init(&a, ARENA_DEFAULT_MAX);
+	int n = command_split(&a, w->ui->ask.command, words, 32, &e);
+	assert_true(n > 1);
+	assert_string_equal(words[0], "towpath");
+	const struct command *c = command_find(w->ui->commands, n - 1, words + 1, &used);
+	if (!c || command_parse(c, w->setup, &a, n - 1 - used, words + 1 + used, values, &e) != 0)
+		fail_msg("%s: %s", w->ui->ask.command, e.text);
+	arena_release(&a);
+}
+
+static void test_lines_to_copy(void **state)
+{
+	static const char *const keys[] = {"S", "H", "X", "K", "F", "x", "A"};
+	int n = 0;
+	UNUSED(state);
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		for (int env = 0; env < 3; env++) {
+			static const char *const envs[] = {"dev", "staging", "prod"};
+			struct world *w = at_plan(envs[env], true);
+			world_wait(w, US_PER_S);
+			world_keys(w, keys[i]);
+			if (w->ui->typing.kind == TYPE_REASON) {
+				world_keys(w, "it's_on_fire");
+				world_key(w, "Enter");
+			}
+			if (w->ui->ask.kind != ASK_NONE) {
+				line_is_right(w);
+				n++;
+			}
+			world_free(w);
+		}
+	}
+	assert_true(n >= 8);
+}
+
 static void test_blocked(void **state)
 {
 	UNUSED(state);
@@ -338,6 +427,8 @@ int main(void)
 	    cmocka_unit_test(test_tier2_x_then_y),
 	    cmocka_unit_test(test_tier3_token),
 	    cmocka_unit_test(test_rollback_token_is_short),
+	    cmocka_unit_test(test_lines_open_plans),
+	    cmocka_unit_test(test_lines_to_copy),
 	    cmocka_unit_test(test_blocked),
 	    cmocka_unit_test(test_read_only),
 	    cmocka_unit_test(test_paste_refused),

@@ -78,6 +78,20 @@ static void test_tiny(void **state)
 	world_free(w);
 }
 
+/* A command that only reads, or one of the lowest tier: those stop harm or leave a remark. */
+static bool harmless(const struct world *w, const char *line)
+{
+	const char *words[32];
+	struct arena a;
+	struct error e;
+	int used = 0;
+	arena_init(&a, ARENA_DEFAULT_MAX);
+	int n = command_split(&a, line, words, 32, &e);
+	const struct command *c = n > 0 ? command_find(w->ui->commands, n, words, &used) : NULL;
+	arena_release(&a);
+	return c && (!(c->flags & COMMAND_MUTATES) || (c->tier <= TIER_T1 && c->opens == OPENS_NOTHING));
+}
+
 /* Whatever is typed, nothing mutates in production without its name typed in full. */
 /* Returns how many keys met an open question, so that a test that never got there does not pass. */
 static int fuzz_from(enum screen screen, struct prng *p, long keys)
@@ -111,7 +125,7 @@ static int fuzz_from(enum screen screen, struct prng *p, long keys)
 				    e->decision.kind == DECISION_FREEZE ||
 				    e->decision.kind == DECISION_NOTE || e->decision.kind == DECISION_REJECT);
 			if (e->want == DO_COMMAND)
-				assert_true(strncmp(e->text, "smoke ", 6) == 0);
+				assert_true(harmless(w, e->text));
 			assert_true(e->want != DO_RESUME);
 		}
 		world_clear(w);
