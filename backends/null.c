@@ -84,8 +84,16 @@ static void migrate_command(void *p, const char *revision, const char *release_d
 	UNUSED(release_dir);
 	refuse(op, PORT_MIGRATE, "running migrations");
 }
-const struct migrate_driver migrate_null = {
-    .base = BASE(PORT_MIGRATE), .inspect = migrate_inspect, .command = migrate_command};
+static void migrate_detect(void *p, const char *revision, struct op *op)
+{
+	UNUSED(p);
+	UNUSED(revision);
+	refuse(op, PORT_MIGRATE, "the detection of a tool");
+}
+const struct migrate_driver migrate_null = {.base = BASE(PORT_MIGRATE),
+                                            .inspect = migrate_inspect,
+                                            .command = migrate_command,
+                                            .detect = migrate_detect};
 
 static void registry_list(void *p, struct op *op)
 {

@@ -1,6 +1,7 @@
 #include "cli/commands.h"
 
 #include "cli/docs.h"
+#include "cli/inspect.h"
 #include "config/complete.h"
 #include "config/config.h"
 #include "engine/commands.h"
@@ -10,7 +11,11 @@
 
 static driver_list all_drivers;
 
-void cli_set_drivers(driver_list list) { all_drivers = list; }
+void cli_set_drivers(driver_list list)
+{
+	all_drivers = list;
+	inspect_set_drivers(list);
+}
 
 /* --- version, help ------------------------------------------------------------------------------ */
 
@@ -279,6 +284,6 @@ const struct command *const cli_commands[] = {
 #define COMMAND(symbol) &symbol,
 #include "engine/commands.def"
 #undef COMMAND
-    &command_demo, &command_schema,   &command_completion, &command_help, &command_version,
+    &command_inspect, &command_demo, &command_schema,   &command_completion, &command_help, &command_version,
     &command_docs, &command_complete, &command_mark_demo,  NULL,
 };

@@ -284,6 +284,12 @@ int secret_option(const struct jv *options, const char *name, const char *dir, s
 	const char *words[ARGV_MAX + 1] = {NULL};
 	struct secret_ref ref = {.source = SECRET_NONE};
 
+	/* Only a program's own command line gives one so; the loader refuses it. */
+	if (jv_get_text(v, "value", NULL) != NULL) {
+		str_clear(ret);
+		str_add(ret, jv_get_text(v, "value", ""));
+		return finish(ret, name, e);
+	}
 	if ((ref.name = jv_get_text(v, "env", NULL)) != NULL) {
 		ref.source = SECRET_ENV;
 	} else if ((ref.name = jv_get_text(v, "file", NULL)) != NULL) {

@@ -11,9 +11,14 @@
 
 struct ladder_file {
 	const char *name;          /* as the tool prints it; clean */
+	const char *path;          /* of the file, NULL: none */
 	char checksum[DIGEST_LEN]; /* SHA-256 of the bytes, hex */
 	bool row_matches;          /* the row's own checksum fits this file, or the tool keeps none */
 	const char *trouble;       /* why the file cannot be read, NULL: it can */
+	/* While it is pending: why the tool will never run it, or what decides whether it runs. NULL: neither. */
+	const char *skipped, *conditional;
+	bool rerun;    /* applied, and the next run applies it again */
+	bool unsummed; /* the row's checksum is of a kind that is not computed here */
 	struct lint lint;
 };
 
@@ -28,6 +33,8 @@ struct ladder_row {
 	const char *name;
 	enum ladder_row_state state;
 	int64_t at_us;    /* when it was applied or begun, 0 unknown */
+	int64_t took_us;  /* 0 unknown */
+	int order;        /* place in the order of execution, 0: as listed */
 	const char *text; /* of the failure, may be NULL */
 	bool external;    /* of code outside the tree, or a known leftover: no alarm */
 };

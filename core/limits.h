@@ -19,6 +19,7 @@
 #define PATH_LEN 1024
 #define URL_LEN 1024
 #define MIGRATION_LEN 200 /* name of a migration as its tool prints it */
+#define MIGRATION_PATH_LEN 256
 #define KEY_LEN 128       /* configuration key, metric name */
 
 /* The world. */
@@ -31,6 +32,9 @@
 #define STEPS_MAX 128
 #define COMMITS_MAX 500 /* listed in a plan; the rest is counted */
 #define MIGRATIONS_MAX 4096
+#define MIGRATION_BLOCKS_MAX 8    /* reasons of a tool to refuse; more are counted */
+#define MIGRATION_LOCKS_MAX 16    /* sessions that hold or want something, per database */
+#define MIGRATION_CONFLICTS_MAX 8 /* branches that need a merge */
 #define ENV_KEYS_MAX 1000
 #define RELEASES_MAX 500                 /* known per service */
 #define ROLLOUTS_MAX 200                 /* kept in the model, newest first */

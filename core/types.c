@@ -1,5 +1,8 @@
 #include "core/types.h"
+#include "core/text.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,9 +31,15 @@ const char *migration_state_name(enum migration_state s)
 	    [MIGRATION_APPLIED] = "applied",   [MIGRATION_PENDING] = "pending",
 	    [MIGRATION_FAILED] = "failed",     [MIGRATION_RUNNING] = "running",
 	    [MIGRATION_MODIFIED] = "modified", [MIGRATION_MISSING] = "missing",
+	    [MIGRATION_SKIPPED] = "skipped",   [MIGRATION_CONDITIONAL] = "conditional",
 	    [MIGRATION_UNKNOWN] = "unknown",
 	};
 	return NAME_OF(names, s);
+}
+
+bool migration_state_ran(enum migration_state s)
+{
+	return s == MIGRATION_APPLIED || s == MIGRATION_MODIFIED || s == MIGRATION_MISSING;
 }
 
 const char *migration_kind_name(enum migration_kind k)
@@ -173,10 +182,22 @@ struct smoke_result *smoke_result_copy(const struct smoke_result *r)
 	return copy;
 }
 
+/* A copy of n elements on the heap; NULL for none, and *ok is false without memory. */
+static void *list_copy(const void *from, int n, size_t size, bool *ok)
+{
+	void *copy = n > 0 ? malloc((size_t)n * size) : NULL;
+
+	if (copy != NULL)
+		memcpy(copy, from, (size_t)n * size);
+	*ok = *ok && (n == 0 || copy != NULL);
+	return copy;
+}
+
 struct migration_set *migration_set_copy(const struct migration_set *set)
 {
 	struct migration_set *copy = migration_set_new(set->n_items);
 	struct migration *items;
+	bool ok = true;
 
 	if (copy == NULL)
 		return NULL;
@@ -185,7 +206,80 @@ struct migration_set *migration_set_copy(const struct migration_set *set)
 	copy->items = items;
 	if (set->n_items > 0)
 		memcpy(items, set->items, (size_t)set->n_items * sizeof(*items));
+	copy->blocks = list_copy(set->blocks, set->n_blocks, sizeof(*set->blocks), &ok);
+	copy->locks = list_copy(set->locks, set->n_locks, sizeof(*set->locks), &ok);
+	copy->conflicts = list_copy(set->conflicts, set->n_conflicts, sizeof(*set->conflicts), &ok);
+	copy->facts = list_copy(set->facts, set->facts != NULL ? (int)strlen(set->facts) + 1 : 0, 1, &ok);
+	if (!ok) {
+		migration_set_free(copy);
+		return NULL;
+	}
 	return copy;
+}
+
+/* One element more at the end of *list, zeroed; NULL at max or without memory. */
+static void *list_add(void **list, int *n, int max, size_t size)
+{
+	char *more = *n < max ? realloc(*list, (size_t)(*n + 1) * size) : NULL;
+
+	if (more == NULL)
+		return NULL;
+	*list = more;
+	return memset(more + (size_t)(*n)++ * size, 0, size);
+}
+
+static void say(char dst[TEXT_LEN], const char *fmt, va_list ap)
+{
+	char raw[TEXT_LEN];
+
+	vsnprintf(raw, sizeof(raw), fmt, ap);
+	text_cleanz(dst, TEXT_LEN, raw);
+}
+
+void migration_set_block(struct migration_set *set, const char *code, const char *fmt, ...)
+{
+	void *list = set->blocks;
+	struct migration_block *b = list_add(&list, &set->n_blocks, MIGRATION_BLOCKS_MAX, sizeof(*b));
+	char reason[TEXT_LEN];
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(reason, fmt, ap);
+	va_end(ap);
+	set->blocks = list;
+	if (!set->blocked)
+		str_copy(set->block_text, sizeof(set->block_text), reason);
+	set->blocked = true;
+	if (b == NULL) {
+		set->n_more_blocks++;
+		return;
+	}
+	str_copy(b->code, sizeof(b->code), code);
+	str_copy(b->reason, sizeof(b->reason), reason);
+}
+
+void migration_set_conflict(struct migration_set *set, const char *fmt, ...)
+{
+	void *list = set->conflicts;
+	struct migration_conflict *c =
+	    list_add(&list, &set->n_conflicts, MIGRATION_CONFLICTS_MAX, sizeof(*c));
+	va_list ap;
+
+	set->conflicts = list;
+	if (c == NULL)
+		return;
+	va_start(ap, fmt);
+	say(c->text, fmt, ap);
+	va_end(ap);
+}
+
+struct migration_lock *migration_set_lock(struct migration_set *set)
+{
+	void *list = set->locks;
+	struct migration_lock *l = list_add(&list, &set->n_locks, MIGRATION_LOCKS_MAX, sizeof(*l));
+
+	set->locks = list;
+	return l;
 }
 
 void migration_set_count(struct migration_set *set)
@@ -205,10 +299,24 @@ void migration_set_count(struct migration_set *set)
 	set->n_modified = count[MIGRATION_MODIFIED];
 	set->n_missing = count[MIGRATION_MISSING];
 	set->n_unknown = count[MIGRATION_UNKNOWN];
+	set->n_skipped = count[MIGRATION_SKIPPED];
+	set->n_conditional = count[MIGRATION_CONDITIONAL];
+}
+
+void migration_set_free(void *p)
+{
+	struct migration_set *set = p;
+
+	if (set == NULL)
+		return;
+	free(set->blocks);
+	free(set->locks);
+	free(set->conflicts);
+	free(set->facts);
+	free(set);
 }
 
 void deployed_free(void *p) { free(p); }
-void migration_set_free(void *p) { free(p); }
 void commit_log_free(void *p) { free(p); }
 void release_list_free(void *p) { free(p); }
 void var_set_free(void *p) { free(p); }

@@ -64,10 +64,15 @@ enum migration_state {
 	MIGRATION_RUNNING,
 	MIGRATION_MODIFIED, /* applied, but its file has other bytes now */
 	MIGRATION_MISSING,  /* applied, but unknown to the code */
-	MIGRATION_UNKNOWN,  /* cannot be computed: text says why */
+	MIGRATION_SKIPPED,  /* not applied, and the tool will never run it: text says why */
+	MIGRATION_CONDITIONAL, /* runs or not, as the database or the run's parameters say: text says what decides */
+	MIGRATION_UNKNOWN, /* cannot be computed: text says why */
 	MIGRATION_STATE_COUNT
 };
 const char *migration_state_name(enum migration_state s);
+
+/* Is it in the database, whatever its file says: applied, modified or missing? */
+bool migration_state_ran(enum migration_state s);
 
 /* What a migration does to rows and old code; the verdict of the lint. */
 enum migration_kind {
@@ -83,31 +88,75 @@ const char *migration_kind_name(enum migration_kind k);
 struct migration {
 	char name[MIGRATION_LEN];  /* as the tool prints it */
 	char checksum[DIGEST_LEN]; /* SHA-256 of the file in hex, "" unknown */
+	char path
+	    [MIGRATION_PATH_LEN]; /* of its file, relative to the repository's or the project's folder; "" none */
 	enum migration_state state;
 	enum migration_kind kind;
 	bool loses_data;  /* rows or columns are gone afterwards */
 	bool destructive; /* the previous release may not run on the schema after it */
 	bool external;    /* of code outside the tree, or a harmless leftover: alarms nobody */
-	bool late;        /* pending, but older than one that is applied */
-	int64_t applied_us;
-	char text[TEXT_LEN]; /* reason of state, or the lint's finding */
+	bool late;     /* out of order: pending but older than an applied one, or applied after a newer one */
+	bool rerun;    /* applied once, and runs again with the next run */
+	bool unsummed; /* its tool keeps a checksum of it that is not computed here */
+	int order;     /* place in the order of execution; 0: as listed */
+	int64_t applied_us, took_us; /* 0 unknown */
+	char text[TEXT_LEN];         /* reason of state, or the lint's finding */
+};
+
+/* A reason for which the tool itself would refuse to run. */
+struct migration_block {
+	char code[NAME_LEN];   /* the tool's own code ("P3009"), or a word ("dirty", "multiple-heads") */
+	char reason[TEXT_LEN]; /* with the way out */
+};
+
+/* Who holds (or waits for) what keeps others from migrating, or changes the schema now. */
+struct migration_lock {
+	char what
+	    [NAME_LEN]; /* "advisory lock 72707369", "databasechangeloglock", "ACCESS EXCLUSIVE on orders" */
+	bool granted;
+	bool session; /* a live session of the database: pid is set, it can be cancelled */
+	bool of_tool; /* the tool's own lock: no second run gets through */
+	bool stuck;   /* held in a table by nobody who is connected */
+	int pid;
+	char user[NAME_LEN], app[NAME_LEN],
+	    client[NAME_LEN]; /* client "local" for a socket, or as the tool wrote it */
+	int64_t since_us;     /* of the transaction, else of the session; 0 unknown */
+	char doing[TEXT_LEN]; /* its statement as far as this role may see it */
 };
 
 /* Code of a revision against a database: the union, in the tool's order. */
 struct migration_set {
 	char tool[NAME_LEN];
-	char revision[REVISION_LEN];
+	char revision[REVISION_LEN]; /* "" for a plain folder */
 	struct migration *items;
 	int n_items;
-	int n_applied, n_pending, n_failed, n_running, n_modified, n_missing, n_unknown;
-	int n_external; /* counted apart, whatever their state */
-	bool blocked;   /* the tool itself would refuse to run */
-	char block_text[TEXT_LEN];
-	char lock_text[TEXT_LEN]; /* who holds the tool's lock, "" nobody */
+	int n_applied, n_pending, n_failed, n_running, n_modified, n_missing, n_unknown, n_skipped,
+	    n_conditional;
+	int n_external;            /* counted apart, whatever their state */
+	bool no_checksums;         /* the tool keeps none: modified ones cannot be seen in the database */
+	bool missing_applied;      /* the tool's own list of applied ones has the missing too */
+	bool blocked;              /* the tool itself would refuse to run: n_blocks > 0 */
+	char block_text[TEXT_LEN]; /* of the first block */
+	char lock_text[TEXT_LEN];  /* who holds the tool's lock, or works; "" nobody */
+	struct migration_block *blocks; /* these lists are owned by the set, grown by the functions below */
+	int n_blocks, n_more_blocks;
+	struct migration_lock *locks;
+	int n_locks;
+	struct migration_conflict {
+		char text[TEXT_LEN]; /* "shop: 0006_order_note, 0006_order_status" */
+	} * conflicts;               /* branches that need a merge, as the tool names them */
+	int n_conflicts;
+	char *facts; /* JSON object of what this tool alone knows ("version", "heads"); NULL none */
 };
 struct migration_set *migration_set_new(int n_items);
 /* Recomputes the counters from the items. */
 void migration_set_count(struct migration_set *set);
+/* Adds a reason to refuse; the text is formatted and cleaned. Past MIGRATION_BLOCKS_MAX it is only counted. */
+void migration_set_block(struct migration_set *set, const char *code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Adds a conflict; more than MIGRATION_CONFLICTS_MAX are left out. */
+void migration_set_conflict(struct migration_set *set, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* A zeroed lock to fill with clean texts; NULL when there are MIGRATION_LOCKS_MAX, or without memory. */
+struct migration_lock *migration_set_lock(struct migration_set *set);
 struct migration_set *migration_set_copy(const struct migration_set *set);
 void migration_set_free(void *set);
 

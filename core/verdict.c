@@ -64,6 +64,8 @@ static void count_one(struct gap *g, const struct migration *m, const struct mig
 	case MIGRATION_PENDING: count(&g->n_pending, &g->first_pending, m->name); break;
 	case MIGRATION_FAILED:
 	case MIGRATION_RUNNING: count(&g->n_failed, &g->first_failed, m->name); break;
+	case MIGRATION_SKIPPED: break;
+	case MIGRATION_CONDITIONAL:
 	case MIGRATION_UNKNOWN:
 	case MIGRATION_STATE_COUNT: count(&g->n_unknown, &g->first_unknown, m->name); break;
 	}

@@ -11,7 +11,7 @@ struct migrations {
 
 static char glyph(enum migration_state s)
 {
-	static const char glyphs[MIGRATION_STATE_COUNT + 1] = "+.X%~-?";
+	static const char glyphs[MIGRATION_STATE_COUNT + 1] = "+.X%~!-c?";
 
 	return (unsigned)s < MIGRATION_STATE_COUNT ? glyphs[s] : '?';
 }

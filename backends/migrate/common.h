@@ -13,20 +13,26 @@
 
 struct migrate_tool;
 
+enum { MIGRATE_TABLES_MAX = 6, MIGRATE_KEYS_MAX = 4 };
+
 /* First member of each driver's priv. */
 struct migrate_priv {
 	const struct migrate_tool *tool;
 	struct driver_ctx ctx;
-	char schema[NAME_LEN], table[NAME_LEN]; /* where the table was found last; "" unknown */
+	/* What the last look found: where the table is, and the database's name; "" unknown. */
+	char schema[NAME_LEN], table[NAME_LEN], database[NAME_LEN];
 };
 
 /* A copy of the rows of one query, for the worker. */
 struct migrate_rows {
+	bool exists;              /* the table is there (and could be read) */
 	const char *const *cells; /* [row * n_cols + col]; NULL for SQL NULL; raw bytes */
 	int n_rows, n_cols;
 };
 const char *migrate_cell(const struct migrate_rows *r, int row, int col); /* "" for NULL */
+bool migrate_cell_null(const struct migrate_rows *r, int row, int col);
 int64_t migrate_cell_num(const struct migrate_rows *r, int row, int col);
+bool migrate_cell_true(const struct migrate_rows *r, int row, int col); /* of a boolean */
 
 /* One inspection; the tool's functions below see it on the worker. */
 struct migrate_job {
@@ -35,13 +41,25 @@ struct migrate_job {
 	const struct jv *options;
 	struct tree tree;
 	void *code; /* what read() made, in arena */
+	/* Where the project's own configuration puts the table, as read() found; NULL: the default. In arena. */
+	const char *schema_said, *table_said;
 	/* what the database says */
-	bool has_table;
-	struct migrate_rows rows; /* of the tool's table */
-	bool schema_in_use;       /* there are other tables */
-	bool works;               /* the tool's lock is held or somebody changes the schema */
-	char lock_text[TEXT_LEN];
+	const char *database, *schema, *table;          /* where the first table is; "" where it is not */
+	bool has_table;                                 /* tables[0].exists */
+	struct migrate_rows rows;                       /* of the tool's first table */
+	struct migrate_rows tables[MIGRATE_TABLES_MAX]; /* of all of them, as in the tool's list */
+	bool schema_in_use;                             /* there are other tables */
+	bool works;              /* the tool's lock is held or somebody changes the schema */
 	struct migrate_run *run; /* of common.c */
+};
+
+/* A table that a tool keeps. The first of a tool decides where the others are. */
+struct migrate_table {
+	const char *name;   /* default name; "+_lock" is the first table's name with _lock behind it */
+	const char *shape;  /* columns that it has: "a,b" */
+	int shape_columns;  /* how many columns it then has, 0: any number */
+	bool only_by_name;  /* its shape is too common: never looked for under another name */
+	const char *select; /* its columns and, after "FROM %s", its order; bounded by a LIMIT */
 };
 
 struct migrate_tool {
@@ -49,15 +67,22 @@ struct migrate_tool {
 	const char *title;          /* for sentences: "Prisma" */
 	const char *path;           /* default of option path */
 	const char *const *command; /* default of option command, NULL-terminated */
-	const char *table;          /* default name of its table */
-	const char *shape;          /* columns that betray a renamed one: "a,b" */
-	int shape_columns;          /* how many columns it then has, 0: any number */
-	const char *select;         /* its columns and, after "FROM %s", its order */
-	int64_t lock_key;           /* its advisory lock, 0: it takes none */
+	const struct migrate_table *tables;
+	int n_tables;
+	bool no_checksums; /* see struct migration_set */
+	bool missing_applied;
+	/* Its advisory locks in the job's database; how many. NULL: it takes none. */
+	int (*lock_keys)(const struct migrate_job *j, int64_t keys[MIGRATE_KEYS_MAX]);
+	/* Which files of the project are wanted (migrations, and the configuration that says where they are). */
 	enum tree_want (*want)(const char *path, bool is_dir);
+	/*
+	 * Does a project look like this tool's? tree has every path of the project and the bytes of small
+	 * configuration files (migrate_detect_want()). Fills where (the folder for option path, "." for the root).
+	 */
+	bool (*detect)(const struct tree *t, char where[PATH_LEN]);
 	/* Reads the tree's files; ERR_* with a hint ends the inspection as ERRORED. */
 	int (*read)(struct migrate_job *j, struct error *e);
-	/* The set, or NULL without memory. */
+	/* The set, or NULL without memory. Locks of sessions are added by the caller; those in tables here. */
 	struct migration_set *(*judge)(struct migrate_job *j);
 };
 
@@ -87,15 +112,67 @@ struct migrate_tool {
 	     .otherwise = tool_command,                                                                      \
 	     .text = "Program that applies pending migrations, run in the release's folder.",                \
 	     .example = tool_command},                                                                       \
+	    {.name = "table",                                                                                \
+	     .type = OPTION_STRING,                                                                          \
+	     .text = "Name of the tool's table where it is not the tool's own default.",                     \
+	     .example = "schema_history"},                                                                   \
 	{                                                                                                    \
 		.name = "env", .type = OPTION_STRING, .otherwise = "DATABASE_URL",                           \
 		.text = "Variable that hands the database URL to the program.", .example = "DATABASE_URL"    \
 	}
 
+/*
+ * The slots of a tool's driver. A tool's file ends with its options, its struct migrate_tool and
+ * MIGRATE_DRIVER(symbol of the tool, name, options, summary).
+ */
 int migrate_open(struct migrate_priv *p, const struct migrate_tool *tool, const struct driver_ctx *ctx);
 void migrate_inspect(struct migrate_priv *p, const char *revision, struct op *op);
 void migrate_command(struct migrate_priv *p, const char *release_dir, struct op *op);
 void migrate_check(struct migrate_priv *p, struct op *op);
+void migrate_detect(struct migrate_priv *p, const char *revision, struct op *op);
+
+#define MIGRATE_DRIVER(tool_, name_, options_, summary_)                                                     \
+	static int slot_open_##tool_(void *priv, const struct driver_ctx *ctx, struct error *e)              \
+	{                                                                                                    \
+		UNUSED(e);                                                                                   \
+		return migrate_open(priv, &tool_, ctx);                                                      \
+	}                                                                                                    \
+	static void slot_check_##tool_(void *priv, struct op *op) { migrate_check(priv, op); }               \
+	static void slot_inspect_##tool_(void *priv, const char *revision, struct op *op)                    \
+	{                                                                                                    \
+		migrate_inspect(priv, revision, op);                                                         \
+	}                                                                                                    \
+	static void slot_command_##tool_(void *priv, const char *revision, const char *release_dir,          \
+	                                 struct op *op)                                                      \
+	{                                                                                                    \
+		UNUSED(revision);                                                                            \
+		migrate_command(priv, release_dir, op);                                                      \
+	}                                                                                                    \
+	static void slot_detect_##tool_(void *priv, const char *revision, struct op *op)                     \
+	{                                                                                                    \
+		migrate_detect(priv, revision, op);                                                          \
+	}                                                                                                    \
+	const struct migrate_driver migrate_##tool_ = {                                                      \
+	    .base = {.port = PORT_MIGRATE,                                                                   \
+	             .name = name_,                                                                          \
+	             .summary = summary_,                                                                    \
+	             .options = options_,                                                                    \
+	             .priv_size = sizeof(struct migrate_priv),                                               \
+	             .open = slot_open_##tool_,                                                              \
+	             .check = slot_check_##tool_},                                                           \
+	    .inspect = slot_inspect_##tool_,                                                                 \
+	    .command = slot_command_##tool_,                                                                 \
+	    .detect = slot_detect_##tool_,                                                                   \
+	}
+
+/* What every want() skips: version control, installed packages, caches, build output. path is of a folder. */
+bool migrate_is_noise(const char *path);
+/* The last part of a path. */
+const char *migrate_base(const char *path);
+bool migrate_ends_with(const char *s, const char *end);
+
+/* Makes facts (an object in the job's arena) the set's own; without memory the set has none. */
+void migrate_facts(struct migrate_job *j, struct migration_set *set, const struct jv *facts);
 
 /* Fills a file's checksum. */
 void migrate_checksum(struct ladder_file *f, const char *bytes, size_t n);

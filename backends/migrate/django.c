@@ -31,24 +31,10 @@ static const struct option_desc options[] = {
     {.name = NULL},
 };
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL ? slash + 1 : path;
-}
-
-static bool ends_with(const char *s, const char *end)
-{
-	const size_t n = strlen(s), k = strlen(end);
-
-	return n >= k && strcmp(s + n - k, end) == 0;
-}
-
 /* Is path right below a folder of this name (and that one not at the very top, for migrations)? */
 static bool is_below(const char *path, const char *folder, bool *ret_at_top)
 {
-	const char *base = base_name(path);
+	const char *base = migrate_base(path);
 	const size_t n = strlen(folder), dir = (size_t)(base - path);
 
 	if (dir < n + 1 || memcmp(base - n - 1, folder, n) != 0 || (dir > n + 1 && base[-(int)n - 2] != '/'))
@@ -59,14 +45,12 @@ static bool is_below(const char *path, const char *folder, bool *ret_at_top)
 
 static enum tree_want django_want(const char *path, bool is_dir)
 {
-	const char *base = base_name(path);
+	const char *base = migrate_base(path);
 	bool at_top;
 
 	if (is_dir)
-		return base[0] == '.' || strcmp(base, "node_modules") == 0 || strcmp(base, "__pycache__") == 0
-		           ? TREE_SKIP
-		           : TREE_LIST;
-	if (!ends_with(base, ".py"))
+		return migrate_is_noise(path) ? TREE_SKIP : TREE_LIST;
+	if (!migrate_ends_with(base, ".py"))
 		return TREE_SKIP;
 	if (is_below(path, "migrations", &at_top) && !at_top)
 		return base[0] == '_' || base[0] == '~' ? TREE_LIST : TREE_READ;
@@ -76,18 +60,10 @@ static enum tree_want django_want(const char *path, bool is_dir)
 	return TREE_SKIP;
 }
 
-static const struct tree_file *file_at(const struct tree *t, const char *path)
-{
-	for (int i = 0; i < t->n_files; i++)
-		if (!t->files[i].is_dir && strcmp(t->files[i].path, path) == 0)
-			return &t->files[i];
-	return NULL;
-}
-
 /* "shop/migrations/0001_initial.py" of a package with __init__.py? Fills the app's folder. */
 static bool is_migration(const struct tree *t, const struct tree_file *f, char dir[PATH_LEN])
 {
-	const char *base = base_name(f->path);
+	const char *base = migrate_base(f->path);
 	char init[PATH_LEN];
 	bool at_top;
 	size_t n;
@@ -101,7 +77,7 @@ static bool is_migration(const struct tree *t, const struct tree_file *f, char d
 	snprintf(init, sizeof(init), "%.*s__init__.py", (int)n, f->path);
 	n -= strlen("/migrations/");
 	snprintf(dir, PATH_LEN, "%.*s", (int)n, f->path);
-	return file_at(t, init) != NULL;
+	return tree_file_at(t, init) != NULL;
 }
 
 static const char *app_label(struct migrate_job *j, const char *dir)
@@ -110,10 +86,10 @@ static const char *app_label(struct migrate_job *j, const char *dir)
 	char path[PATH_LEN + 16];
 
 	snprintf(path, sizeof(path), "%s/apps.py", dir);
-	apps = file_at(&j->tree, path);
+	apps = tree_file_at(&j->tree, path);
 	if (apps != NULL && apps->bytes != NULL)
-		return django_read_label(&j->arena, apps->bytes, apps->n, base_name(dir));
-	return base_name(dir);
+		return django_read_label(&j->arena, apps->bytes, apps->n, migrate_base(dir));
+	return migrate_base(dir);
 }
 
 static bool is_installed(const struct jv *apps, const char *label)
@@ -133,7 +109,7 @@ static const char *user_app(struct migrate_job *j)
 	for (int i = 0; i < j->tree.n_files && found == NULL; i++) {
 		const struct tree_file *f = &j->tree.files[i];
 
-		if (f->bytes != NULL && (strncmp(base_name(f->path), "settings", 8) == 0 ||
+		if (f->bytes != NULL && (strncmp(migrate_base(f->path), "settings", 8) == 0 ||
 		                         is_below(f->path, "settings", &at_top)))
 			found = django_read_user_app(&j->arena, f->bytes, f->n);
 	}
@@ -144,7 +120,7 @@ static void read_one(struct migrate_job *j, struct django_tree *code, const stru
                      const char *label, const char *user)
 {
 	struct django_file *d = &code->files[code->n];
-	const char *base = base_name(f->path);
+	const char *base = migrate_base(f->path);
 
 	d->key.app = arena_strdup(&j->arena, label);
 	d->key.name = arena_strndup(&j->arena, base, strlen(base) - 3);
@@ -152,6 +128,7 @@ static void read_one(struct migrate_job *j, struct django_tree *code, const stru
 	if (d->not_atomic)
 		lint_add(&d->lint, 0, false, false, "not atomic: a failure leaves it half done");
 	migrate_checksum(&code->ladder[code->n], f->bytes, f->n);
+	code->ladder[code->n].path = f->path;
 	code->n++;
 }
 
@@ -334,57 +311,48 @@ static struct migration_set *django_judge(struct migrate_job *j)
 	}
 	in.n_rows += add_orphans(j, code, rows + in.n_rows);
 	set = ladder_compare(&in);
-	if (set != NULL) {
-		set->blocked = plan.blocked;
-		text_cleanz(set->block_text, sizeof(set->block_text), plan.block_text);
-	}
+	if (set != NULL && plan.blocked)
+		migration_set_block(set, "refused", "%s", plan.block_text);
 	return set;
 }
 
 static const char *const command[] = {"python3", "manage.py", "migrate", "--noinput", NULL};
+
+static const struct migrate_table tables[] = {
+    {.name = "django_migrations",
+     .shape = "id,app,name,applied",
+     .shape_columns = 4,
+     .select = "SELECT app, name, (extract(epoch FROM applied) * 1000000)::bigint FROM %s"
+               " ORDER BY id LIMIT 20000"},
+};
+
+static bool django_detect(const struct tree *t, char where[PATH_LEN])
+{
+	for (int i = 0; i < t->n_files; i++) {
+		const char *path = t->files[i].path, *base = migrate_base(path);
+
+		if (strcmp(base, "manage.py") != 0)
+			continue;
+		snprintf(where, PATH_LEN, "%.*s", (int)MAX(base - path - 1, 0), path);
+		if (where[0] == '\0')
+			str_copy(where, PATH_LEN, ".");
+		return true;
+	}
+	return false;
+}
 
 static const struct migrate_tool django = {
     .name = "django",
     .title = "Django",
     .path = ".",
     .command = command,
-    .table = "django_migrations",
-    .shape = "id,app,name,applied",
-    .shape_columns = 4,
-    .select =
-        "SELECT app, name, (extract(epoch FROM applied) * 1000000)::bigint FROM %s ORDER BY id LIMIT 20000",
+    .tables = tables,
+    .n_tables = ARRAY_LEN(tables),
+    .no_checksums = true,
     .want = django_want,
+    .detect = django_detect,
     .read = django_read,
     .judge = django_judge,
 };
 
-static int django_open(void *priv, const struct driver_ctx *ctx, struct error *e)
-{
-	UNUSED(e);
-	return migrate_open(priv, &django, ctx);
-}
-
-static void django_check(void *priv, struct op *op) { migrate_check(priv, op); }
-
-static void django_inspect(void *priv, const char *revision, struct op *op)
-{
-	migrate_inspect(priv, revision, op);
-}
-
-static void django_command(void *priv, const char *revision, const char *release_dir, struct op *op)
-{
-	UNUSED(revision);
-	migrate_command(priv, release_dir, op);
-}
-
-const struct migrate_driver migrate_django = {
-    .base = {.port = PORT_MIGRATE,
-             .name = "django",
-             .summary = "Django migrations on PostgreSQL",
-             .options = options,
-             .priv_size = sizeof(struct migrate_priv),
-             .open = django_open,
-             .check = django_check},
-    .inspect = django_inspect,
-    .command = django_command,
-};
+MIGRATE_DRIVER(django, "django", options, "Django migrations on PostgreSQL");

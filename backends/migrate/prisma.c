@@ -30,18 +30,69 @@ struct prisma_code {
 };
 
 static const struct option_desc options[] = {
-    MIGRATE_OPTIONS("prisma/migrations", "[npx, prisma, migrate, deploy]"),
+    MIGRATE_OPTIONS(".", "[npx, prisma, migrate, deploy]"),
     {.name = NULL},
 };
 
-/* Folders right below migrations/ and the script in each. */
+/* Scripts anywhere below the project's folder, and the files that mark the folder of migrations. */
 static enum tree_want prisma_want(const char *path, bool is_dir)
 {
-	const char *slash = strchr(path, '/');
+	const char *base = migrate_base(path);
 
 	if (is_dir)
-		return slash == NULL ? TREE_LIST : TREE_SKIP;
-	return slash != NULL && strcmp(slash, "/migration.sql") == 0 ? TREE_READ : TREE_SKIP;
+		return migrate_is_noise(path) ? TREE_SKIP : TREE_LIST;
+	return strcmp(base, "migration.sql") == 0         ? TREE_READ
+	       : strcmp(base, "migration_lock.toml") == 0 ? TREE_LIST
+	                                                  : TREE_SKIP;
+}
+
+/*
+ * The folder of migrations, with a slash behind it ("" for the tree's own root): where migration_lock.toml is, else
+ * the one whose folders have scripts. False: there is none; *ret_other is set when there are several.
+ */
+static bool find_root(const struct tree *t, char root[PATH_LEN], const char **ret_other)
+{
+	bool found = false;
+
+	*ret_other = NULL;
+	for (int pass = 0; pass < 2 && !found; pass++)
+		for (int i = 0; i < t->n_files; i++) {
+			const char *path = t->files[i].path, *base = migrate_base(path);
+			size_t n = (size_t)(base - path);
+
+			if (t->files[i].is_dir ||
+			    strcmp(base, pass == 0 ? "migration_lock.toml" : "migration.sql") != 0)
+				continue;
+			if (pass == 1) {
+				if (n == 0)
+					continue;
+				/* Up from "migrations/2026_x/". */
+				for (n--; n > 0 && path[n - 1] != '/'; n--)
+					;
+			}
+			if (found && (strlen(root) != n || memcmp(root, path, n) != 0))
+				*ret_other = path;
+			if (found)
+				continue;
+			snprintf(root, PATH_LEN, "%.*s", (int)n, path);
+			found = true;
+		}
+	return found;
+}
+
+static bool prisma_detect(const struct tree *t, char where[PATH_LEN])
+{
+	for (int i = 0; i < t->n_files; i++) {
+		const char *path = t->files[i].path, *base = migrate_base(path);
+
+		if (strcmp(base, "migration_lock.toml") != 0)
+			continue;
+		snprintf(where, PATH_LEN, "%.*s", (int)MAX(base - path - 1, 0), path);
+		if (where[0] == '\0')
+			str_copy(where, PATH_LEN, ".");
+		return true;
+	}
+	return false;
 }
 
 /* Sum of the text with its line ends changed: CRLF to LF, and where asked each LF to CRLF then. */
@@ -75,16 +126,70 @@ static int by_path(const void *a, const void *b)
 	return strcmp((*x)->path, (*y)->path);
 }
 
+/* "20260105091000_init" of a folder right below root; NULL for any other entry. */
+static const char *migration_name(const struct tree_file *t, const char *root)
+{
+	const size_t n = strlen(root);
+
+	if (!t->is_dir || strncmp(t->path, root, n) != 0 || strchr(t->path + n, '/') != NULL)
+		return NULL;
+	return t->path + n;
+}
+
+static void read_one(struct migrate_job *j, struct prisma_code *code, const struct tree_file *t,
+                     const char *root)
+{
+	const struct tree_file *end = j->tree.files + j->tree.n_files, *script = t + 1 < end ? t + 1 : NULL;
+	struct ladder_file *f = &code->files[code->n];
+	struct script_sums *sums = &code->sums[code->n++];
+	char name[MIGRATION_LEN], wanted[PATH_LEN];
+
+	text_cleanz(name, sizeof(name), t->path + strlen(root));
+	f->name = arena_strdup(&j->arena, name);
+	snprintf(wanted, sizeof(wanted), "%.900s/migration.sql", t->path);
+	/* A folder stands right before what is in it. */
+	while (script != NULL && strncmp(script->path, wanted, strlen(t->path) + 1) == 0 &&
+	       strcmp(script->path, wanted) != 0)
+		script = script + 1 < end ? script + 1 : NULL;
+	if (script == NULL || script->is_dir || strcmp(script->path, wanted) != 0) {
+		lint_add(&f->lint, LINT_OPAQUE, false, false, "its folder has no migration.sql");
+		if (code->broken == NULL)
+			code->broken = f->name;
+		return;
+	}
+	f->path = script->path;
+	migrate_checksum(f, script->bytes, script->n);
+	sha256_of(script->bytes, script->n, sums->raw);
+	sum_lines(script->bytes, script->n, false, sums->lf);
+	sum_lines(script->bytes, script->n, true, sums->crlf);
+	lint_sql(&f->lint, script->bytes, script->n);
+}
+
 static int prisma_read(struct migrate_job *j, struct error *e)
 {
 	struct prisma_code *code = arena_alloc(&j->arena, sizeof(*code));
 	const struct tree_file **dirs =
 	    arena_alloc(&j->arena, (size_t)MAX(j->tree.n_files, 1) * sizeof(const void *));
-	const struct tree_file *end = j->tree.files + j->tree.n_files;
+	char root[PATH_LEN];
+	const char *other;
 	int n = 0;
 
+	if (!find_root(&j->tree, root, &other)) {
+		error_set(e, ERR_NOT_FOUND, "no Prisma migrations below the folder of `path`");
+		error_hint(e, "set `path` to the project's folder, or to the one with migration_lock.toml");
+		return ERR_NOT_FOUND;
+	}
+	if (other != NULL) {
+		char clean[PATH_LEN];
+
+		text_cleanz(clean, sizeof(clean), other);
+		error_set(e, ERR_CONFLICT, "more than one folder of Prisma migrations, another at %.200s",
+		          clean);
+		error_hint(e, "set `path` to one of them");
+		return ERR_CONFLICT;
+	}
 	for (int i = 0; dirs != NULL && i < j->tree.n_files; i++)
-		if (j->tree.files[i].is_dir)
+		if (migration_name(&j->tree.files[i], root) != NULL)
 			dirs[n++] = &j->tree.files[i];
 	if (n > MIGRATIONS_MAX)
 		return error_set(e, ERR_NOMEM, "more than %d migrations", MIGRATIONS_MAX);
@@ -95,29 +200,10 @@ static int prisma_read(struct migrate_job *j, struct error *e)
 	if (arena_failed(&j->arena))
 		return error_set(e, ERR_NOMEM, "out of memory");
 	j->code = code;
-	/* Git's order of folders is not that of their bytes; a folder stands before what is in it. */
+	/* Git's order of folders is not that of their bytes. */
 	qsort(dirs, (size_t)n, sizeof(*dirs), by_path);
-	for (int i = 0; i < n; i++) {
-		const struct tree_file *t = dirs[i], *script = t + 1 < end ? t + 1 : NULL;
-		struct ladder_file *f = &code->files[code->n];
-		struct script_sums *sums = &code->sums[code->n];
-		char name[MIGRATION_LEN];
-
-		text_cleanz(name, sizeof(name), t->path);
-		f->name = arena_strdup(&j->arena, name);
-		code->n++;
-		if (script == NULL || script->is_dir) {
-			lint_add(&f->lint, LINT_OPAQUE, false, false, "its folder has no migration.sql");
-			if (code->broken == NULL)
-				code->broken = f->name;
-			continue;
-		}
-		migrate_checksum(f, script->bytes, script->n);
-		sha256_of(script->bytes, script->n, sums->raw);
-		sum_lines(script->bytes, script->n, false, sums->lf);
-		sum_lines(script->bytes, script->n, true, sums->crlf);
-		lint_sql(&f->lint, script->bytes, script->n);
-	}
+	for (int i = 0; i < n; i++)
+		read_one(j, code, dirs[i], root);
 	return 0;
 }
 
@@ -156,6 +242,7 @@ static void fill_row(struct ladder_row *row, const struct migrate_rows *rows, in
 	case 1:
 		row->state = LADDER_DONE;
 		row->at_us = migrate_cell_num(rows, i, COL_FINISHED);
+		row->took_us = MAX(row->at_us - migrate_cell_num(rows, i, COL_STARTED), 0);
 		break;
 	default:
 		row->state = logs[0] != '\0' ? LADDER_FAILED : LADDER_OPEN;
@@ -201,23 +288,29 @@ static bool row_matches(const struct migrate_job *j, const struct ladder_file *f
 static void judge_blocks(const struct migrate_job *j, const struct prisma_code *code,
                          struct migration_set *set)
 {
-	const char *failed = NULL;
-
-	for (int i = 0; i < set->n_items && failed == NULL; i++)
+	for (int i = 0; i < set->n_items; i++)
 		if (set->items[i].state == MIGRATION_FAILED)
-			failed = set->items[i].name;
-	set->blocked = true;
-	if (failed != NULL)
-		snprintf(set->block_text, sizeof(set->block_text),
-		         "P3009: %.150s failed; nothing runs until `prisma migrate resolve`", failed);
-	else if (code->broken != NULL)
-		snprintf(set->block_text, sizeof(set->block_text),
-		         "P3015: folder %.150s has no migration.sql", code->broken);
-	else if (!j->has_table && j->schema_in_use)
-		snprintf(set->block_text, sizeof(set->block_text),
-		         "P3005: the schema is not empty and has no _prisma_migrations: it needs a baseline");
-	else
-		set->blocked = false;
+			migration_set_block(
+			    set, "P3009", "P3009: %.150s failed; nothing runs until `prisma migrate resolve`",
+			    set->items[i].name);
+	if (code->broken != NULL)
+		migration_set_block(set, "P3015", "P3015: folder %.150s has no migration.sql", code->broken);
+	if (!j->has_table && j->schema_in_use)
+		migration_set_block(
+		    set, "P3005",
+		    "P3005: the schema is not empty and has no _prisma_migrations: it needs a baseline");
+}
+
+/* Folders without a script, which Prisma calls broken. */
+static void tell_facts(struct migrate_job *j, const struct prisma_code *code, struct migration_set *set)
+{
+	struct jv *facts = jv_obj(&j->arena), *broken = jv_arr(&j->arena);
+
+	for (int i = 0; i < code->n; i++)
+		if (code->files[i].path == NULL)
+			jv_push(&j->arena, broken, jv_str(&j->arena, code->files[i].name));
+	jv_set(&j->arena, facts, "broken", broken);
+	migrate_facts(j, set, facts);
 }
 
 static struct migration_set *prisma_judge(struct migrate_job *j)
@@ -239,58 +332,44 @@ static struct migration_set *prisma_judge(struct migrate_job *j)
 	for (int i = 0; i < code->n; i++)
 		code->files[i].row_matches = row_matches(j, &code->files[i], &code->sums[i]);
 	set = ladder_compare(&in);
-	if (set != NULL)
+	if (set != NULL) {
 		judge_blocks(j, code, set);
+		tell_facts(j, code, set);
+	}
 	return set;
 }
 
 static const char *const command[] = {"npx", "prisma", "migrate", "deploy", NULL};
 
+static const struct migrate_table tables[] = {
+    {.name = "_prisma_migrations",
+     .shape = "migration_name,applied_steps_count",
+     /* Order by bytes, whatever the database's collation. */
+     .select = "SELECT migration_name, checksum, (extract(epoch FROM finished_at) * 1000000)::bigint,"
+               " (extract(epoch FROM rolled_back_at) * 1000000)::bigint,"
+               " (extract(epoch FROM started_at) * 1000000)::bigint, left(logs, 1000) FROM %s"
+               " ORDER BY migration_name COLLATE \"C\", started_at LIMIT 20000"},
+};
+
+static int prisma_keys(const struct migrate_job *j, int64_t keys[MIGRATE_KEYS_MAX])
+{
+	UNUSED(j);
+	keys[0] = PRISMA_LOCK;
+	return 1;
+}
+
 static const struct migrate_tool prisma = {
     .name = "prisma",
     .title = "Prisma",
-    .path = "prisma/migrations",
+    .path = ".",
     .command = command,
-    .table = "_prisma_migrations",
-    .shape = "migration_name,applied_steps_count",
-    /* Order by bytes, whatever the database's collation. */
-    .select = "SELECT migration_name, checksum, (extract(epoch FROM finished_at) * 1000000)::bigint,"
-              " (extract(epoch FROM rolled_back_at) * 1000000)::bigint,"
-              " (extract(epoch FROM started_at) * 1000000)::bigint, left(logs, 1000) FROM %s"
-              " ORDER BY migration_name COLLATE \"C\", started_at LIMIT 20000",
-    .lock_key = PRISMA_LOCK,
+    .tables = tables,
+    .n_tables = ARRAY_LEN(tables),
+    .lock_keys = prisma_keys,
     .want = prisma_want,
+    .detect = prisma_detect,
     .read = prisma_read,
     .judge = prisma_judge,
 };
 
-static int prisma_open(void *priv, const struct driver_ctx *ctx, struct error *e)
-{
-	UNUSED(e);
-	return migrate_open(priv, &prisma, ctx);
-}
-
-static void prisma_check(void *priv, struct op *op) { migrate_check(priv, op); }
-
-static void prisma_inspect(void *priv, const char *revision, struct op *op)
-{
-	migrate_inspect(priv, revision, op);
-}
-
-static void prisma_command(void *priv, const char *revision, const char *release_dir, struct op *op)
-{
-	UNUSED(revision);
-	migrate_command(priv, release_dir, op);
-}
-
-const struct migrate_driver migrate_prisma = {
-    .base = {.port = PORT_MIGRATE,
-             .name = "prisma",
-             .summary = "Prisma Migrate on PostgreSQL",
-             .options = options,
-             .priv_size = sizeof(struct migrate_priv),
-             .open = prisma_open,
-             .check = prisma_check},
-    .inspect = prisma_inspect,
-    .command = prisma_command,
-};
+MIGRATE_DRIVER(prisma, "prisma", options, "Prisma Migrate on PostgreSQL");

@@ -13,7 +13,6 @@ struct reading {
 	git_repository *repo;
 	enum tree_want (*want)(const char *path, bool is_dir);
 	struct error *e;
-	int cap;
 	size_t bytes;
 };
 
@@ -119,21 +118,28 @@ static int enter_folder(git_repository *repo, git_tree **tree, const char *folde
 	return 0;
 }
 
-static int add(struct reading *r, const char *path, bool is_dir, struct tree_file **ret)
+int tree_add(struct tree *t, struct arena *a, const char *path, bool is_dir, struct tree_file **ret,
+             struct error *e)
 {
-	struct tree *t = r->t;
-
 	if (t->n_files >= TREE_FILES_MAX)
-		return error_set(r->e, ERR_NOMEM, "more than %d files below the folder", TREE_FILES_MAX);
-	if (t->n_files == r->cap) {
-		r->cap = MAX(64, r->cap * 2);
-		t->files = arena_grow(r->a, t->files, (size_t)t->n_files, (size_t)r->cap, sizeof(*t->files));
+		return error_set(e, ERR_NOMEM, "more than %d files below the folder", TREE_FILES_MAX);
+	if (t->n_files == t->room) {
+		t->room = MAX(64, t->room * 2);
+		t->files = arena_grow(a, t->files, (size_t)t->n_files, (size_t)t->room, sizeof(*t->files));
 	}
 	if (t->files == NULL)
-		return error_set(r->e, ERR_NOMEM, "out of memory");
+		return error_set(e, ERR_NOMEM, "out of memory");
 	*ret = &t->files[t->n_files++];
-	**ret = (struct tree_file){.path = arena_strdup(r->a, path), .is_dir = is_dir};
-	return (*ret)->path != NULL ? 0 : error_set(r->e, ERR_NOMEM, "out of memory");
+	**ret = (struct tree_file){.path = arena_strdup(a, path), .is_dir = is_dir};
+	return (*ret)->path != NULL ? 0 : error_set(e, ERR_NOMEM, "out of memory");
+}
+
+const struct tree_file *tree_file_at(const struct tree *t, const char *path)
+{
+	for (int i = 0; i < t->n_files; i++)
+		if (!t->files[i].is_dir && strcmp(t->files[i].path, path) == 0)
+			return &t->files[i];
+	return NULL;
 }
 
 static int read_blob(struct reading *r, struct tree_file *f, const git_oid *id)
@@ -188,7 +194,7 @@ static int walk(struct reading *r, git_tree *tree, const char *prefix, int depth
 		want = r->want(path, is_dir);
 		if (want == TREE_SKIP)
 			continue;
-		rc = add(r, path, is_dir, &f);
+		rc = tree_add(r->t, r->a, path, is_dir, &f, r->e);
 		if (rc == 0 && !is_dir && want == TREE_READ)
 			rc = read_blob(r, f, git_tree_entry_id(entry));
 		if (rc == 0 && is_dir) {

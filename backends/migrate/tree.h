@@ -1,6 +1,6 @@
 /*
  * Files of a git revision, read by libgit2 from the object database: never a checkout, never a program run, no
- * configuration of user or system. Blocks: for workers.
+ * configuration of user or system. Or of a plain folder, where there is no repository. Blocks: for workers.
  */
 #ifndef BACKENDS_MIGRATE_TREE_H
 #define BACKENDS_MIGRATE_TREE_H
@@ -23,8 +23,8 @@ struct tree_file {
 
 struct tree {
 	struct tree_file *files; /* byte order of paths within a folder, folders before what is in them */
-	int n_files;
-	char revision[REVISION_LEN]; /* the full commit id */
+	int n_files, room;
+	char revision[REVISION_LEN]; /* the full commit id; "" for a plain folder */
 };
 
 /*
@@ -34,6 +34,20 @@ struct tree {
  */
 int tree_read(struct tree *t, struct arena *a, const char *repo, const char *revision, const char *folder,
               enum tree_want (*want)(const char *path, bool is_dir), struct error *e) MUST_CHECK;
+
+/*
+ * The same of a plain folder: links are not followed, what is no regular file is skipped, folders named .git are not
+ * entered. ERR_NOT_FOUND: no such folder.
+ */
+int tree_read_folder(struct tree *t, struct arena *a, const char *folder,
+                     enum tree_want (*want)(const char *path, bool is_dir), struct error *e) MUST_CHECK;
+
+/* Appends a file or folder; for the readers of trees. */
+int tree_add(struct tree *t, struct arena *a, const char *path, bool is_dir, struct tree_file **ret,
+             struct error *e) MUST_CHECK;
+
+/* The file with exactly this path, NULL: none (or a folder). */
+const struct tree_file *tree_file_at(const struct tree *t, const char *path);
 
 /* Can the repository be opened at all? */
 int tree_check(const char *repo, struct error *e) MUST_CHECK;

@@ -13,17 +13,27 @@ struct migrate_command {
 };
 void migrate_command_free(void *command);
 
+/* Where a project looks like a tool's own; lives in the op's result, free(). */
+struct migration_place {
+	bool found;
+	char path[PATH_LEN]; /* the folder for option path, "." for the root */
+};
+
 /*
  *   inspect  -> struct migration_set: files at the revision (git tree, never a checkout) against the tool's
  *               table, read in one REPEATABLE READ READ ONLY transaction with short time-outs. ERRORED when the
  *               database or the tree cannot be read: never an empty set instead. Kinds and data loss come from a
  *               first lint of the pending ones' text.
  *   command  -> struct migrate_command for the release unpacked in release_dir.
+ *   detect   -> struct migration_place: does the project look like this tool's? Only a proposal; needs no database.
+ *
+ * Option folder (instead of repo; not for towpath.yaml) is a plain folder with the project: the revision is then "".
  */
 struct migrate_driver {
 	struct driver base;
 	void (*inspect)(void *priv, const char *revision, struct op *op);
 	void (*command)(void *priv, const char *revision, const char *release_dir, struct op *op);
+	void (*detect)(void *priv, const char *revision, struct op *op);
 };
 
 #endif

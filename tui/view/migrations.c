@@ -61,6 +61,8 @@ static enum state migration_glyph(enum migration_state s)
 	case MIGRATION_RUNNING: return STATE_PROGRESS;
 	case MIGRATION_MODIFIED: return STATE_DRIFT;
 	case MIGRATION_MISSING: return STATE_DEGRADED;
+	case MIGRATION_SKIPPED: return STATE_SKIPPED;
+	case MIGRATION_CONDITIONAL: return STATE_HELD;
 	case MIGRATION_UNKNOWN:
 	case MIGRATION_STATE_COUNT: break;
 	}
