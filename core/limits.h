@@ -92,6 +92,9 @@
 #define PG_ROWS_MAX 100000              /* of one query */
 #define PG_BYTES_MAX (16 * 1024 * 1024) /* of one session */
 #define PG_CANCELS_MAX 4                /* cancel requests under way: each may hang with its server */
+#define PG_QUEUE_MAX 1024               /* statements that wait for one connection */
+#define PG_BACKOFF_MS 500               /* first pause before connecting again; doubles */
+#define PG_BACKOFF_MAX_MS 30000
 #define FRAME_MS 16
 #define KEEPALIVE_IDLE_S 10
 #define HTTP_POOL_MAX 32    /* connections kept for later calls */
