@@ -35,8 +35,6 @@
 #define MIGRATION_BLOCKS_MAX 8    /* reasons of a tool to refuse; more are counted */
 #define MIGRATION_LOCKS_MAX 16    /* sessions that hold or want something, per database */
 #define MIGRATION_CONFLICTS_MAX 8 /* branches that need a merge */
-#define DB_ROWS_MAX 50            /* sessions, waits, replicas, leftovers shown of a database */
-#define DB_TABLES_MAX 1000        /* whose sizes are known: the largest */
 #define ENV_KEYS_MAX 1000
 #define RELEASES_MAX 500                 /* known per service */
 #define ROLLOUTS_MAX 200                 /* kept in the model, newest first */
@@ -77,6 +75,10 @@
 #define FILTER_MAX 1024
 #define FILTER_DEPTH_MAX 32             /* brackets and ! inside each other */
 #define SQL_TOKENS_MAX 16384            /* of one statement that the lint judges */
+#define ACTS_MAX 20000                  /* of one migration that the lint judges */
+#define LINT_FINDINGS_MAX 2000          /* of one migration */
+#define LINT_TABLES_MAX 4096            /* whose columns the lint remembers */
+#define LINT_FILES_MAX 20000            /* of one run of migrations lint */
 #define PY_TOKENS_MAX 1000000           /* of one Python file */
 #define TREE_FILES_MAX 20000            /* entries looked at below a migrations folder of a git tree */
 #define TREE_FILE_MAX (4 * 1024 * 1024) /* one migration file */
@@ -94,9 +96,6 @@
 #define PG_ROWS_MAX 100000              /* of one query */
 #define PG_BYTES_MAX (16 * 1024 * 1024) /* of one session */
 #define PG_CANCELS_MAX 4                /* cancel requests under way: each may hang with its server */
-#define PG_QUEUE_MAX 1024               /* statements that wait for one connection */
-#define PG_BACKOFF_MS 500               /* first pause before connecting again; doubles */
-#define PG_BACKOFF_MAX_MS 30000
 #define FRAME_MS 16
 #define KEEPALIVE_IDLE_S 10
 #define HTTP_POOL_MAX 32    /* connections kept for later calls */

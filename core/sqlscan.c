@@ -110,13 +110,29 @@ static bool skip_dollar(struct sql_scan *s)
 	return true;
 }
 
+/* A placeholder of a migration tool, ${name}, stands for (part of) a word; false when it is none. */
+static bool skip_placeholder(struct sql_scan *s)
+{
+	const char *q = s->p + 2;
+
+	if (s->end - s->p < 3 || s->p[0] != '$' || s->p[1] != '{')
+		return false;
+	while (q < s->end && *q != '}' && *q != '\n' && *q != '\'' && *q != ';')
+		q++;
+	if (q >= s->end || *q != '}')
+		return false;
+	s->p = q + 1;
+	return true;
+}
+
 static enum sql_kind scan_word(struct sql_scan *s)
 {
 	const char *from = s->p;
 	size_t n;
 
-	while (s->p < s->end && is_word(*s->p))
-		s->p++;
+	while (s->p < s->end && (is_word(*s->p) || *s->p == '$'))
+		if (!skip_placeholder(s))
+			s->p++;
 	n = (size_t)(s->p - from);
 	if (s->p < s->end && n == 1 && *s->p == '\'' && strchr("eEbBxXnN", *from) != NULL) {
 		skip_quoted(s, '\'', upper(*from) == 'E');
@@ -148,8 +164,12 @@ static enum sql_kind scan_token(struct sql_scan *s)
 		skip_quoted(s, '"', false);
 		return SQL_QUOTED;
 	}
-	if (c == '$' && skip_dollar(s))
+	if (c == '$' && s->end - s->p >= 2 && s->p[1] == '{') {
+		if (skip_placeholder(s))
+			return scan_word(s), SQL_WORD;
+	} else if (c == '$' && skip_dollar(s)) {
 		return SQL_STRING;
+	}
 	if (is_digit(c)) {
 		while (s->p < s->end && (is_word(*s->p) || *s->p == '.'))
 			s->p++;

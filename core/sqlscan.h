@@ -19,6 +19,7 @@ enum sql_kind {
 struct sql_token {
 	enum sql_kind kind;
 	int depth; /* of parentheses, before '(' and after ')' */
+	int line;  /* for the caller to fill */
 	size_t n;
 	const char *s; /* points into the scanned text */
 };

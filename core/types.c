@@ -46,7 +46,7 @@ const char *migration_kind_name(enum migration_kind k)
 {
 	static const char *const names[MIGRATION_KIND_COUNT] = {
 	    [MIGRATION_EXPAND] = "expand", [MIGRATION_DATA] = "data",     [MIGRATION_CONTRACT] = "contract",
-	    [MIGRATION_MIXED] = "mixed",   [MIGRATION_OPAQUE] = "opaque",
+	    [MIGRATION_MIXED] = "mixed",   [MIGRATION_OPAQUE] = "opaque", [MIGRATION_VERIFY] = "verify",
 	};
 	return NAME_OF(names, k);
 }

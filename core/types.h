@@ -78,6 +78,7 @@ bool migration_state_ran(enum migration_state s);
 enum migration_kind {
 	MIGRATION_EXPAND,   /* additive: old code still runs */
 	MIGRATION_DATA,     /* changes rows only */
+	MIGRATION_VERIFY,   /* checks and fastens what is kept already */
 	MIGRATION_CONTRACT, /* removes or renames what old code may use */
 	MIGRATION_MIXED,
 	MIGRATION_OPAQUE, /* cannot be told */
