@@ -162,11 +162,12 @@ figures:                          ## shape of the code
 
 install: all                      ## into $(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
-		$(DESTDIR)$(PREFIX)/share/towpath/examples $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+		$(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/towpath/examples $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 	install -m 755 towpath $(DESTDIR)$(PREFIX)/bin/towpath
 	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 644 man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7/
 	install -m 644 config/examples/*.yaml $(DESTDIR)$(PREFIX)/share/towpath/examples/
 	./towpath completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/towpath
 	./towpath completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_towpath
@@ -174,7 +175,8 @@ install: all                      ## into $(PREFIX)
 
 uninstall:                        ## from $(PREFIX)
 	rm -f $(DESTDIR)$(PREFIX)/bin/towpath $(DESTDIR)$(PREFIX)/share/man/man1/towpath.1 \
-		$(DESTDIR)$(PREFIX)/share/man/man5/towpath*.5 $(DESTDIR)$(PREFIX)/share/bash-completion/completions/towpath \
+		$(DESTDIR)$(PREFIX)/share/man/man5/towpath*.5 $(DESTDIR)$(PREFIX)/share/man/man7/towpath*.7 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/towpath \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_towpath $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/towpath.fish
 	rm -rf $(DESTDIR)$(PREFIX)/share/towpath
 

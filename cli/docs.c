@@ -44,6 +44,10 @@ int docs_print(const char *kind, driver_list drivers, command_list list, struct 
 		docs_yaml(drivers, out);
 	else if (strcmp(kind, "commands") == 0)
 		docs_commands(list, out);
+	else if (strcmp(kind, "decisions") == 0)
+		docs_decisions(out);
+	else if (strcmp(kind, "cells") == 0)
+		docs_cells(out);
 	else
 		return ERR_INVALID;
 	return 0;

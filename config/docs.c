@@ -5,7 +5,7 @@
 #include "config/field.h"
 
 /* Text that mdoc takes as text: no control line, no escape, no macro in it. */
-static void add_text(struct str *out, const char *s)
+void docs_text(struct str *out, const char *s)
 {
 	if (*s == '.' || *s == '\'')
 		str_add(out, "\\&");
@@ -22,7 +22,7 @@ static void add_text(struct str *out, const char *s)
 }
 
 /* An argument of a macro: quoted, and never itself a macro's name. */
-static void add_arg(struct str *out, const char *s)
+void docs_arg(struct str *out, const char *s)
 {
 	str_add(out, "\"\\&");
 	for (; *s != '\0'; s++) {
@@ -47,7 +47,7 @@ static void add_arg(struct str *out, const char *s)
 }
 
 /* One sentence on each line, as mdoc wants it. */
-static void add_line(struct str *out, const char *s)
+void docs_line(struct str *out, const char *s)
 {
 	while (*s != '\0') {
 		const char *end = strstr(s, ". ");
@@ -57,7 +57,7 @@ static void add_line(struct str *out, const char *s)
 		n = MIN(n, sizeof(part) - 1);
 		memcpy(part, s, n);
 		part[n] = '\0';
-		add_text(out, part);
+		docs_text(out, part);
 		str_addc(out, '\n');
 		s += n;
 		s += strspn(s, " \n");
@@ -109,25 +109,25 @@ static void add_item(struct str *out, const char *name, const char *kind, const 
                      bool required, const char *text, const char *otherwise, const char *example)
 {
 	str_add(out, ".It Cm ");
-	add_arg(out, name);
+	docs_arg(out, name);
 	str_addf(out, " No ");
-	add_arg(out, kind);
+	docs_arg(out, kind);
 	for (int i = 0; choices != NULL && choices[i] != NULL; i++) {
 		str_addf(out, "%s", i == 0 ? " Cm " : " , Cm ");
-		add_arg(out, choices[i]);
+		docs_arg(out, choices[i]);
 	}
 	if (required)
 		str_add(out, " Pq required");
 	str_addc(out, '\n');
-	add_line(out, text != NULL ? text : "");
+	docs_line(out, text != NULL ? text : "");
 	if (otherwise != NULL && otherwise[0] != '\0') {
 		str_add(out, "The default is\n.Li ");
-		add_arg(out, otherwise);
+		docs_arg(out, otherwise);
 		str_add(out, " .\n");
 	}
 	if (example != NULL) {
 		str_add(out, "Example:\n.Li ");
-		add_arg(out, example);
+		docs_arg(out, example);
 		str_addc(out, '\n');
 	}
 }
@@ -135,12 +135,12 @@ static void add_item(struct str *out, const char *name, const char *kind, const 
 static void add_driver(struct str *out, const struct driver *d)
 {
 	str_add(out, ".Ss ");
-	add_arg(out, port_name(d->port));
+	docs_arg(out, port_name(d->port));
 	str_add(out, " ");
-	add_arg(out, d->name);
+	docs_arg(out, d->name);
 	str_addc(out, '\n');
 	str_add(out, "It ");
-	add_text(out, d->summary != NULL ? d->summary : "has no options");
+	docs_text(out, d->summary != NULL ? d->summary : "has no options");
 	str_add(out, ".\n");
 	if (d->options == NULL || d->options[0].name == NULL)
 		return;
@@ -156,9 +156,9 @@ void docs_yaml(driver_list drivers, struct str *out)
 	str_add(out, ".Sh KEYS\n");
 	for (int i = 0; tables[i] != NULL; i++) {
 		str_add(out, ".Ss ");
-		add_arg(out, tables[i]->name);
+		docs_arg(out, tables[i]->name);
 		str_addc(out, '\n');
-		add_line(out, tables[i]->text);
+		docs_line(out, tables[i]->text);
 		str_add(out, ".Bl -tag -width Ds\n");
 		for (const struct field *f = tables[i]->fields; f->name != NULL; f++)
 			add_item(out, f->name, field_kind(f), f->choices, f->required, f->text, f->otherwise,
@@ -184,15 +184,15 @@ void docs_keys(const struct keymap *km, struct str *out)
 				str_add(out, ".El\n");
 			context = b->context;
 			str_add(out, ".Ss ");
-			add_arg(out, strcmp(context, "global") == 0 ? "everywhere" : context);
+			docs_arg(out, strcmp(context, "global") == 0 ? "everywhere" : context);
 			str_add(out, "\n.Bl -tag -width \"PgDn Space\"\n");
 		}
 		str_add(out, ".It Ic ");
-		add_arg(out, b->keys);
+		docs_arg(out, b->keys);
 		str_addc(out, '\n');
-		add_text(out, b->note);
+		docs_text(out, b->note);
 		str_add(out, "\n.Pq Cm ");
-		add_arg(out, b->action);
+		docs_arg(out, b->action);
 		str_addc(out, '\n');
 	}
 	if (context[0] != '\0')
@@ -223,20 +223,20 @@ static const char *arg_kind(enum arg_type t)
 static void add_synopsis(struct str *out, const struct command *c)
 {
 	str_add(out, ".It Ic ");
-	add_arg(out, c->name);
+	docs_arg(out, c->name);
 	for (const struct arg_desc *a = c->args; a != NULL && a->name != NULL; a++) {
 		if (!a->required)
 			str_add(out, " Oo");
 		if (a->option) {
 			str_add(out, " Fl Fl ");
-			add_arg(out, a->name);
+			docs_arg(out, a->name);
 			if (a->type != ARG_FLAG) {
 				str_add(out, " Ar ");
-				add_arg(out, arg_kind(a->type));
+				docs_arg(out, arg_kind(a->type));
 			}
 		} else {
 			str_add(out, " Ar ");
-			add_arg(out, a->name);
+			docs_arg(out, a->name);
 		}
 		if (!a->required)
 			str_add(out, " Oc");
@@ -253,22 +253,22 @@ static void add_args(struct str *out, const struct command *c)
 			str_add(out, ".Bl -tag -width Ds\n");
 		any = true;
 		str_add(out, a->option ? ".It Fl Fl " : ".It Ar ");
-		add_arg(out, a->name);
+		docs_arg(out, a->name);
 		if (a->letter != 0) {
 			char letter[2] = {a->letter, '\0'};
 
 			str_add(out, " , Fl ");
-			add_arg(out, letter);
+			docs_arg(out, letter);
 		}
 		if (a->option && a->type != ARG_FLAG) {
 			str_add(out, " Ar ");
-			add_arg(out, arg_kind(a->type));
+			docs_arg(out, arg_kind(a->type));
 		}
 		str_addc(out, '\n');
-		add_line(out, a->text != NULL ? a->text : "");
+		docs_line(out, a->text != NULL ? a->text : "");
 		for (int i = 0; a->choices != NULL && a->choices[i] != NULL; i++) {
 			str_add(out, i == 0 ? "One of\n.Cm " : ".Cm ");
-			add_arg(out, a->choices[i]);
+			docs_arg(out, a->choices[i]);
 			str_add(out, a->choices[i + 1] != NULL ? " ,\n" : " .\n");
 		}
 	}
@@ -285,18 +285,18 @@ void docs_commands(command_list list, struct str *out)
 		if (c->flags & COMMAND_HIDDEN)
 			continue;
 		add_synopsis(out, c);
-		add_text(out, c->summary);
+		docs_text(out, c->summary);
 		str_add(out, ".\n");
 		if (c->details != NULL)
-			add_line(out, c->details);
+			docs_line(out, c->details);
 		add_args(out, c);
 		if (c->json != NULL) {
 			str_add(out, ".Pp\nWith\n.Fl Fl json :\n");
-			add_line(out, c->json);
+			docs_line(out, c->json);
 		}
 		if (c->example != NULL) {
 			str_add(out, ".Pp\n.Dl ");
-			add_text(out, c->example);
+			docs_text(out, c->example);
 			str_addc(out, '\n');
 		}
 	}
@@ -308,12 +308,12 @@ void docs_theme(const struct docs_role *roles, struct str *out)
 	str_add(out, ".Bl -tag -width \"unknown\"\n");
 	for (; roles->name != NULL; roles++) {
 		str_add(out, ".It Cm ");
-		add_arg(out, roles->name);
+		docs_arg(out, roles->name);
 		str_addc(out, '\n');
-		add_text(out, roles->meaning);
+		docs_text(out, roles->meaning);
 		if (roles->carrier[0] != '\0') {
 			str_add(out, "; without colour:\n");
-			add_text(out, roles->carrier);
+			docs_text(out, roles->carrier);
 		}
 		str_add(out, ".\n");
 	}

@@ -18,5 +18,14 @@ struct docs_role {
 	const char *name, *meaning, *carrier;
 };
 void docs_theme(const struct docs_role *roles, struct str *out);
+/* Every kind of decision: who may, what it is about, what it asks for. */
+void docs_decisions(struct str *out);
+/* What each state of a rollout answers to what people decide. */
+void docs_cells(struct str *out);
+
+/* Pieces: text that mdoc takes as text, an argument of a macro, sentences on lines of their own. */
+void docs_text(struct str *out, const char *s);
+void docs_arg(struct str *out, const char *s);
+void docs_line(struct str *out, const char *s);
 
 #endif

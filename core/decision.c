@@ -11,19 +11,74 @@ enum {
 	ACTS = STORE_OPERATOR | STORE_ADMIN,
 };
 
-/* Stopping harm is open to more people than going on. */
+/*
+ * Stopping harm is open to more people, and asks for less, than going on. Tiers: 1 a key, 2 two keys (in a grave
+ * environment its name), 3 its name, 4 its name and a reason.
+ */
+#define RULE(kind, name_, family_, topic_, roles_, target_, tier_, ...)                                      \
+	[kind] = {.name = (name_),                                                                           \
+	          .family = (family_),                                                                       \
+	          .topic = (topic_),                                                                         \
+	          .roles = (roles_),                                                                         \
+	          .target = (target_),                                                                       \
+	          .tier = (tier_),                                                                           \
+	          __VA_ARGS__}
 static const struct decision_rule rules[DECISION_KIND_COUNT] = {
-    [DECISION_APPROVE] = {"approve", FAMILY_VERDICT, "", STORE_APPROVER},
-    [DECISION_REJECT] = {"reject", FAMILY_VERDICT, "", PEOPLE},
-    [DECISION_HOLD] = {"hold", FAMILY_STEER, "", PEOPLE},
-    [DECISION_CONTINUE] = {"continue", FAMILY_STEER, "", ACTS},
-    [DECISION_ABORT] = {"abort", FAMILY_STEER, "", PEOPLE},
-    [DECISION_TAKE_OVER] = {"take-over", FAMILY_STEER, "", ACTS | STORE_EXECUTOR},
-    [DECISION_FREEZE] = {"freeze", FAMILY_PLACE, "freeze", PEOPLE},
-    [DECISION_UNFREEZE] = {"unfreeze", FAMILY_PLACE, "freeze", ACTS},
-    [DECISION_NOTE] = {"note", FAMILY_REMARK, "", PEOPLE | STORE_EXECUTOR},
-    [DECISION_MARK_BAD] = {"mark-bad", FAMILY_REMARK, "", ACTS | STORE_EXECUTOR},
+    RULE(DECISION_APPROVE, "approve", FAMILY_VERDICT, "", STORE_APPROVER, TARGET_PLAN, TIER_T3,
+         .expires = true, .text = "The plan with this digest may run; who asked for it never counts."),
+    RULE(DECISION_REJECT, "reject", FAMILY_VERDICT, "", PEOPLE, TARGET_PLAN, TIER_T1, .needs_reason = true,
+         .text = "This plan must not run, however many have approved it."),
+    RULE(DECISION_WITHDRAW, "withdraw", FAMILY_VERDICT, "", STORE_APPROVER, TARGET_PLAN, TIER_T1,
+         .text = "My approval is void: before anything was changed its rollout ends, afterwards it holds."),
+    RULE(DECISION_HOLD, "hold", FAMILY_STEER, "", PEOPLE, TARGET_ROLLOUT, TIER_T1,
+         .text = "Nothing new begins after the present step."),
+    RULE(DECISION_CONTINUE, "continue", FAMILY_STEER, "", ACTS, TARGET_ROLLOUT, TIER_T2,
+         .text =
+             "A held or paused rollout goes on; what failed is tried again, what is unknown is asked first."),
+    RULE(DECISION_ABORT, "abort", FAMILY_STEER, "", PEOPLE, TARGET_ROLLOUT, TIER_T1,
+         .text = "It ends after the present step; what was done stays."),
+    RULE(DECISION_RETRY, "retry", FAMILY_STEER, "", ACTS, TARGET_ROLLOUT, TIER_T2,
+         .text = "The step that failed, or whose effect is unknown, is tried again from its first attempt."),
+    RULE(DECISION_SKIP, "skip", FAMILY_STEER, "", ACTS, TARGET_ROLLOUT, TIER_T2, .needs_reason = true,
+         .text = "A step that is not required is left out."),
+    RULE(DECISION_FULL, "full", FAMILY_STEER, "", ACTS, TARGET_ROLLOUT, TIER_T2,
+         .text = "All steps that are not required are left out and the rollout goes to its end."),
+    RULE(DECISION_TAKE_OVER, "take-over", FAMILY_STEER, "", ACTS | STORE_EXECUTOR, TARGET_ROLLOUT, TIER_T3,
+         .text = "A rollout that nobody drives any more goes on with a process of its own."),
+    RULE(DECISION_FREEZE, "freeze", FAMILY_PLACE, "freeze", PEOPLE, TARGET_ENVIRONMENT, TIER_T1,
+         .needs_reason = true, .expires = true, .text = "No promotion into it until it is lifted or ends."),
+    RULE(DECISION_UNFREEZE, "unfreeze", FAMILY_PLACE, "freeze", ACTS, TARGET_ENVIRONMENT, TIER_T2,
+         .text = "The freeze by hand ends."),
+    RULE(DECISION_LOCK, "lock", FAMILY_PLACE, "lock", ACTS, TARGET_ENVIRONMENT, TIER_T1, .needs_reason = true,
+         .expires = true, .text = "Only its owner may start rollouts there; with warn-only others are told."),
+    RULE(DECISION_UNLOCK, "unlock", FAMILY_PLACE, "lock", ACTS, TARGET_ENVIRONMENT, TIER_T2,
+         .text = "The lock ends; a reason is needed for somebody else's."),
+    RULE(DECISION_PIN, "pin", FAMILY_PLACE, "pin", ACTS, TARGET_DEPLOYMENT, TIER_T1, .needs_reason = true,
+         .expires = true, .text = "Only this release may be put there until it is unpinned or ends."),
+    RULE(DECISION_UNPIN, "unpin", FAMILY_PLACE, "pin", ACTS, TARGET_DEPLOYMENT, TIER_T2,
+         .text = "Any release may be put there again."),
+    RULE(DECISION_MARK_BAD, "mark-bad", FAMILY_PLACE, "bad", ACTS | STORE_EXECUTOR, TARGET_RELEASE, TIER_T1,
+         .needs_reason = true, .text = "This release is never chosen again, in one environment or in all."),
+    RULE(DECISION_UNMARK, "unmark", FAMILY_PLACE, "bad", ACTS, TARGET_RELEASE, TIER_T2, .needs_reason = true,
+         .text = "The release may be chosen again."),
+    RULE(DECISION_NOTE, "note", FAMILY_REMARK, "", PEOPLE | STORE_EXECUTOR, TARGET_DEPLOYMENT, TIER_T1,
+         .needs_reason = true, .text = "A remark for everybody who looks at the deployment."),
+    RULE(DECISION_STOP, "stop", FAMILY_PLACE, "stop", PEOPLE, TARGET_EVERYWHERE, TIER_T1,
+         .needs_reason = true, .expires = true,
+         .text = "No rollout begins anywhere, those under way hold after their present step."),
+    RULE(DECISION_RESUME, "resume", FAMILY_PLACE, "stop", STORE_ADMIN, TARGET_EVERYWHERE, TIER_T3,
+         .text = "Rollouts may begin again; those that were held stay held until somebody continues them."),
+    RULE(DECISION_BREAK_GLASS, "break-glass", FAMILY_PLACE, "glass", ACTS, TARGET_ENVIRONMENT, TIER_T4,
+         .needs_reason = true, .expires = true,
+         .text =
+             "Freeze, soak, smoke, lock and approval give way once a second person agrees, and for a short "
+             "time only."),
+    RULE(DECISION_SECOND, "second", FAMILY_PLACE, "second", PEOPLE, TARGET_ENVIRONMENT, TIER_T3,
+         .text = "The second person agrees to a break-glass."),
+    RULE(DECISION_SEAL, "seal", FAMILY_PLACE, "glass", PEOPLE, TARGET_ENVIRONMENT, TIER_T1,
+         .text = "The break-glass ends."),
 };
+#undef RULE
 
 const struct decision_rule *decision_rule(enum decision_kind k)
 {
@@ -62,6 +117,72 @@ const char *decision_family_name(enum decision_family f)
 	return (unsigned)f < DECISION_FAMILY_COUNT ? names[f] : "?";
 }
 
+const char *decision_target_name(enum decision_target t)
+{
+	static const char *const names[DECISION_TARGET_COUNT] = {"plan",        "rollout", "deployment",
+	                                                         "environment", "release", "everywhere"};
+
+	return (unsigned)t < DECISION_TARGET_COUNT ? names[t] : "?";
+}
+
+const char *decision_lacks(const struct decision *d)
+{
+	const struct decision_rule *rule = decision_rule(d->kind);
+
+	if (rule == NULL)
+		return "this version does not know that decision";
+	switch (rule->target) {
+	case TARGET_PLAN:
+		if (d->plan[0] == '\0')
+			return "it names no plan";
+		break;
+	case TARGET_ROLLOUT:
+		if (d->rollout[0] == '\0')
+			return "it names no rollout";
+		break;
+	case TARGET_DEPLOYMENT:
+		if (d->service[0] == '\0' || d->env[0] == '\0')
+			return "it names no service or no environment";
+		break;
+	case TARGET_ENVIRONMENT:
+		if (d->env[0] == '\0')
+			return "it names no environment";
+		break;
+	case TARGET_RELEASE:
+		if (d->service[0] == '\0' || d->release[0] == '\0')
+			return "it names no service or no release";
+		break;
+	case TARGET_EVERYWHERE:
+	case DECISION_TARGET_COUNT: break;
+	}
+	if (rule->needs_reason && d->reason[0] == '\0')
+		return "it needs a reason";
+	if ((d->signature != NULL) != (d->nonce[0] != '\0'))
+		return "a signature and its nonce belong together";
+	return NULL;
+}
+
+bool decision_goes_on(enum decision_kind k)
+{
+	return k == DECISION_CONTINUE || k == DECISION_RETRY || k == DECISION_SKIP || k == DECISION_FULL;
+}
+
+void decision_remark(const struct decision *d, char *dst, size_t cap)
+{
+	char until[32] = "", hex[65] = "", step[24] = "", about[32] = "";
+
+	if (d->until_us != 0)
+		time_iso(until, sizeof(until), d->until_us, false);
+	if (d->step > 0)
+		snprintf(step, sizeof(step), ", step %d", d->step);
+	if (d->about_seq > 0)
+		snprintf(about, sizeof(about), ", about #%lld", (long long)d->about_seq);
+	if (d->signature != NULL)
+		sha256_of(d->signature, strlen(d->signature), hex);
+	snprintf(dst, cap, "%s%s%s%s%s%s%.16s", until[0] != '\0' ? ", until " : "", until, step, about,
+	         d->warn_only ? ", warns only" : "", hex[0] != '\0' ? ", signed " : "", hex);
+}
+
 struct jv *decision_rules_to_jv(struct arena *a)
 {
 	struct jv *list = jv_arr(a);
@@ -97,6 +218,12 @@ struct jv *decision_to_jv(struct arena *a, const struct decision *d)
 	jv_set_str(a, o, "reason", d->reason);
 	jv_set_str(a, o, "release", d->release);
 	jv_set_int(a, o, "until_us", d->until_us);
+	jv_set_int(a, o, "step", d->step);
+	jv_set_bool(a, o, "warn_only", d->warn_only);
+	jv_set_int(a, o, "about_seq", d->about_seq);
+	jv_set_str(a, o, "nonce", d->nonce);
+	if (d->signature != NULL)
+		jv_set_str(a, o, "signature", d->signature);
 	return o;
 }
 
@@ -105,7 +232,7 @@ struct jv *decision_to_jv(struct arena *a, const struct decision *d)
 int decision_from_jv(const struct jv *v, struct decision *ret, struct error *e)
 {
 	struct decision d = {.seq = jv_get_num(v, "seq", 0)};
-	const char *kind = jv_get_text(v, "kind", "");
+	const char *kind = jv_get_text(v, "kind", ""), *signature;
 
 	if (!decision_kind_parse(kind, &d.kind))
 		return error_set(e, ERR_UNSUPPORTED, "this version does not know the decision %.40s", kind);
@@ -119,6 +246,15 @@ int decision_from_jv(const struct jv *v, struct decision *ret, struct error *e)
 	CLEAN(d.reason, v, "reason");
 	CLEAN(d.release, v, "release");
 	d.until_us = jv_get_num(v, "until_us", 0);
+	d.step = (int)CLAMP(jv_get_num(v, "step", 0), 0, STEPS_MAX);
+	d.warn_only = jv_get_true(v, "warn_only", false);
+	d.about_seq = jv_get_num(v, "about_seq", 0);
+	CLEAN(d.nonce, v, "nonce");
+	/* An armor is many lines: it goes to ssh-keygen alone, never to a screen. */
+	signature = jv_get_text(v, "signature", NULL);
+	if (signature != NULL &&
+	    (strlen(signature) > SIGNATURE_MAX || (d.signature = strdup(signature)) == NULL))
+		return error_set(e, ERR_NOMEM, "the signature of a decision is too long");
 	*ret = d;
 	return 0;
 }

@@ -15,6 +15,20 @@ enum decision_kind {
 	DECISION_UNFREEZE,
 	DECISION_NOTE,
 	DECISION_MARK_BAD,
+	DECISION_WITHDRAW,
+	DECISION_RETRY,
+	DECISION_SKIP,
+	DECISION_FULL,
+	DECISION_LOCK,
+	DECISION_UNLOCK,
+	DECISION_PIN,
+	DECISION_UNPIN,
+	DECISION_UNMARK,
+	DECISION_STOP,
+	DECISION_RESUME,
+	DECISION_BREAK_GLASS,
+	DECISION_SECOND,
+	DECISION_SEAL,
 	DECISION_KIND_COUNT
 };
 const char *decision_kind_name(enum decision_kind k);
@@ -41,12 +55,29 @@ enum decision_family {
 };
 const char *decision_family_name(enum decision_family f);
 
+/* What a decision is about: which of its fields must be there. */
+enum decision_target {
+	TARGET_PLAN,        /* plan: a digest */
+	TARGET_ROLLOUT,     /* rollout: an id */
+	TARGET_DEPLOYMENT,  /* service and env */
+	TARGET_ENVIRONMENT, /* env, and service where it is about one only */
+	TARGET_RELEASE,     /* service, release, and env where it is about one only */
+	TARGET_EVERYWHERE,  /* none */
+	DECISION_TARGET_COUNT
+};
+const char *decision_target_name(enum decision_target t);
+
 /* One row a kind: a new kind of decision is a row here, no store's schema knows them. */
 struct decision_rule {
 	const char *name;
 	enum decision_family family;
 	const char *topic; /* of FAMILY_PLACE: kinds that lift each other share one */
-	unsigned roles;    /* any of these may decide it, where the store has roles */
+	unsigned roles;    /* any of these may decide it, in the store and by the policy of the environment */
+	enum decision_target target;
+	enum tier tier; /* of the question before it; where the environment is grave, T2 asks for its name */
+	bool needs_reason; /* the reason may not be empty */
+	bool expires;      /* until_us has a meaning */
+	const char *text;  /* one sentence for the manual */
 };
 const struct decision_rule *decision_rule(enum decision_kind k); /* NULL where there is none */
 
@@ -57,17 +88,34 @@ struct decision {
 	int64_t seq; /* store sequence, 0 before it is stored */
 	enum decision_kind kind;
 	char actor[NAME_LEN], host[NAME_LEN];
-	int64_t at_us;         /* store's clock */
-	char plan[DIGEST_LEN]; /* approve, reject */
-	char rollout[ID_LEN];  /* hold, continue, abort, take over */
-	char service[NAME_LEN],
-	    env[NAME_LEN]; /* freeze (service "" is the whole environment), note, mark bad */
+	int64_t at_us; /* store's clock */
+	char plan[DIGEST_LEN];
+	char rollout[ID_LEN];
+	char service[NAME_LEN], env[NAME_LEN];
 	char reason[TEXT_LEN];
-	char release[DIGEST_LEN]; /* mark bad: digest of the image */
-	int64_t until_us;         /* freeze: when it ends by itself, 0 never */
+	char release[DIGEST_LEN]; /* digest of an image */
+	int64_t until_us;         /* when it ends by itself, 0 never; of a signed approval: its not-after */
+	int step;                 /* skip: which step, counted from 1; 0 the one that the rollout is at */
+	bool warn_only;           /* lock: others are told, not stopped */
+	int64_t about_seq;        /* second: the break-glass that it agrees to */
+	char nonce[NONCE_LEN];    /* of a signed approval: never accepted twice */
+	char *signature; /* of a signed approval: armored SSHSIG, on the heap; NULL none. Lent to decide();
+	                             owned by a snapshot, which frees it; elsewhere NULL */
 };
 
-/* All fields; reading cleans every text. A kind that this version does not know is ERR_UNSUPPORTED. */
+/* What its row of the audit says beside reason and release: ", until ..", ", step 6", ", signed ..". */
+void decision_remark(const struct decision *d, char *dst, size_t cap);
+
+/* True for the words that let a rollout go on: none of them counts while something bars it. */
+bool decision_goes_on(enum decision_kind k);
+
+/* What is missing for its kind, as a sentence; NULL when it may be stored. */
+const char *decision_lacks(const struct decision *d);
+
+/*
+ * All fields; reading cleans every text. A kind that this version does not know is ERR_UNSUPPORTED. Reading puts a
+ * signature on the heap: free() it.
+ */
 struct jv *decision_to_jv(struct arena *a, const struct decision *d);
 int decision_from_jv(const struct jv *v, struct decision *ret, struct error *e) MUST_CHECK;
 

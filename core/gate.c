@@ -1,5 +1,7 @@
 #include "core/gate.h"
 
+#include "core/standing.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -220,19 +222,7 @@ static void soak_eval(struct gate *g, const struct plan *p, const struct gate_fa
 const struct decision *freeze_active(const struct decision *d, int n, const char *service, const char *env,
                                      int64_t now_us)
 {
-	const struct decision *found = NULL;
-
-	/* A service's own freeze and the whole environment's are lifted apart. */
-	for (int whole = 0; whole < 2 && found == NULL; whole++)
-		for (int i = 0; i < n; i++) {
-			if (strcmp(d[i].env, env) != 0 || strcmp(d[i].service, whole ? "" : service) != 0)
-				continue;
-			if (d[i].kind == DECISION_FREEZE)
-				found = d[i].until_us == 0 || d[i].until_us > now_us ? &d[i] : NULL;
-			else if (d[i].kind == DECISION_UNFREEZE)
-				found = NULL;
-		}
-	return found;
+	return freeze_standing((struct decisions){d, n}, service, env, now_us);
 }
 
 static void freeze_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
@@ -262,6 +252,11 @@ static void freeze_eval(struct gate *g, const struct plan *p, const struct gate_
 	gate_say(g, GATE_OPEN, "no freeze holds");
 }
 
+static bool is_verdict(const struct decision *d, const char *plan_digest)
+{
+	return decision_rule(d->kind)->family == FAMILY_VERDICT && strcmp(d->plan, plan_digest) == 0;
+}
+
 int approvals_count(const struct decision *d, int n, const char *plan_digest, const char *requester,
                     int64_t valid_us, int64_t now_us, bool *ret_rejected, char *ret_names, size_t cap)
 {
@@ -278,13 +273,11 @@ int approvals_count(const struct decision *d, int n, const char *plan_digest, co
 	for (int i = 0; i < n; i++) {
 		bool last = true;
 
-		if ((d[i].kind != DECISION_APPROVE && d[i].kind != DECISION_REJECT) ||
-		    strcmp(d[i].plan, plan_digest) != 0)
+		if (!is_verdict(&d[i], plan_digest) || d[i].kind == DECISION_WITHDRAW)
 			continue;
 		/* The last word of each person counts. */
 		for (int k = i + 1; k < n && last; k++)
-			last = (d[k].kind != DECISION_APPROVE && d[k].kind != DECISION_REJECT) ||
-			       strcmp(d[k].plan, plan_digest) != 0 || strcmp(d[k].actor, d[i].actor) != 0;
+			last = !is_verdict(&d[k], plan_digest) || strcmp(d[k].actor, d[i].actor) != 0;
 		if (!last)
 			continue;
 		if (d[i].kind == DECISION_REJECT) {

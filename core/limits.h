@@ -21,6 +21,7 @@
 #define MIGRATION_LEN 200 /* name of a migration as its tool prints it */
 #define MIGRATION_PATH_LEN 256
 #define KEY_LEN 128       /* configuration key, metric name */
+#define NONCE_LEN 40      /* of a signed approval: 32 hex digits */
 
 /* The world. */
 #define SERVICES_MAX 1000
@@ -57,6 +58,7 @@
 #define LAYERS_MAX 128                 /* of one image */
 #define MANIFEST_MAX (4 * 1024 * 1024) /* index, manifest or config of an image */
 #define TAR_ENTRIES_MAX 200000         /* of one image */
+#define SIGNATURE_MAX 8192             /* an armored SSHSIG */
 #define TREE_DEPTH_MAX 64              /* folders in each other */
 #define ENV_FILE_MAX (1024 * 1024)
 #define VERSION_BODY_MAX (64 * 1024) /* what an instance says of itself */

@@ -33,6 +33,8 @@ const char *step_kind_name(enum step_kind k) { return NAME_OF(step_names, k); }
 const char *gate_verdict_name(enum gate_verdict v) { return NAME_OF(verdict_names, v); }
 const char *on_failure_name(enum on_failure f) { return NAME_OF(failure_names, f); }
 
+bool step_required(enum step_kind k) { return k != STEP_SMOKE; }
+
 /* Index of a word in a table of names, -1 where it is none of them. */
 static int name_index(const char *const *names, size_t n, const char *word)
 {

@@ -39,6 +39,8 @@ enum step_kind {
 	STEP_KIND_COUNT
 };
 const char *step_kind_name(enum step_kind k);
+/* True for steps that may never be left out. */
+bool step_required(enum step_kind k);
 
 struct step {
 	enum step_kind kind;

@@ -1,16 +1,10 @@
-/*
- * The table below has a function for every state and event: CELL_DOES acts,
- * CELL_LATER notes what is wanted and acts after the present step, CELL_REFUSED
- * says why not, CELL_IGNORED is an answer that came too late to matter.
- */
+/* A rollout as data: names, a fresh one of a plan, progress, and as a value. Its machine is rollout_table.c. */
 #include "core/rollout.h"
 
 #include "core/text.h"
 
 #include <stdio.h>
 #include <string.h>
-
-enum { REPEATS_MAX = 8 }; /* of a step that a probe showed not done: crashes, not failures */
 
 static const char *const state_names[ROLLOUT_STATE_COUNT] = {
     [ROLLOUT_PLANNED] = "planned",     [ROLLOUT_WAITING] = "waiting",     [ROLLOUT_QUEUED] = "queued",
@@ -29,6 +23,11 @@ static const char *const event_names[ROLLOUT_EVENT_COUNT] = {
     [ROLLOUT_EV_HOLD] = "hold",
     [ROLLOUT_EV_CONTINUE] = "continue",
     [ROLLOUT_EV_ABORT] = "abort",
+    [ROLLOUT_EV_RETRY] = "retry",
+    [ROLLOUT_EV_SKIP] = "skip",
+    [ROLLOUT_EV_FULL] = "full",
+    [ROLLOUT_EV_WITHDRAWN] = "withdrawn",
+    [ROLLOUT_EV_STOPPED] = "stopped",
     [ROLLOUT_EV_TAKE_OVER] = "take-over",
     [ROLLOUT_EV_LEASE_LOST] = "lease-lost",
 };
@@ -66,518 +65,6 @@ bool rollout_touched(const struct rollout *r)
 		    r->runs[i].state != STEP_WAITS)
 			return true;
 	return false;
-}
-
-/* True once anything but reading and locking has begun. */
-static bool changed_anything(const struct rollout *r)
-{
-	for (int i = 0; i < r->n_steps; i++)
-		if (r->steps[i].kind == STEP_MIGRATE && r->runs[i].state != STEP_WAITS)
-			return true;
-	return rollout_touched(r);
-}
-
-/* --- building blocks of the reactions --------------------------------------------------------- */
-
-struct turn {
-	struct rollout *r;
-	const struct outcome *o; /* of op events, else NULL */
-	int64_t now_us;
-};
-
-static struct reaction does(enum effect_kind effect) { return (struct reaction){CELL_DOES, effect, NULL}; }
-
-static const char *said(const struct turn *t) { return t->o != NULL ? t->o->text : ""; }
-
-static void step_close(struct turn *t, enum step_state state)
-{
-	struct step_run *run = &t->r->runs[t->r->at_step];
-
-	run->state = state;
-	run->ended_us = t->now_us;
-	t->r->child[0] = '\0';
-	if (t->o != NULL && t->o->text[0] != '\0')
-		str_copy(run->text, sizeof(run->text), t->o->text);
-}
-
-static struct reaction end(struct turn *t, enum outcome_kind outcome)
-{
-	t->r->state = ROLLOUT_ENDED;
-	t->r->outcome = outcome;
-	t->r->ended_us = t->now_us;
-	t->r->hold_wanted = t->r->abort_wanted = false;
-	return does(EFFECT_END);
-}
-
-static struct reaction pause(struct turn *t)
-{
-	t->r->state = ROLLOUT_PAUSED;
-	t->r->hold_wanted = false;
-	return does(EFFECT_NONE);
-}
-
-static struct reaction run_step(struct turn *t)
-{
-	struct rollout *r = t->r;
-	struct step_run *run = &r->runs[r->at_step];
-	enum step_kind kind = r->steps[r->at_step].kind;
-
-	r->state = kind == STEP_VERIFY || kind == STEP_SMOKE ? ROLLOUT_VERIFYING : ROLLOUT_RUNNING;
-	if (r->started_us == 0)
-		r->started_us = t->now_us;
-	if (run->started_us == 0)
-		run->started_us = t->now_us;
-	run->ended_us = 0;
-	run->state = STEP_RUNS;
-	run->attempt++;
-	r->text[0] = '\0';
-	return does(EFFECT_RUN_STEP);
-}
-
-static struct reaction probe_step(struct turn *t)
-{
-	t->r->state = ROLLOUT_PROBING;
-	t->r->runs[t->r->at_step].state = STEP_RUNS;
-	t->r->text[0] = '\0';
-	return does(EFFECT_PROBE_STEP);
-}
-
-/* Puts the earlier release back, where there is one and the service was touched. */
-static bool can_revert(const struct rollout *r)
-{
-	return r->kind == PLAN_PROMOTE && r->from.digest[0] != '\0' && rollout_touched(r);
-}
-
-static struct reaction revert(struct turn *t)
-{
-	t->r->state = ROLLOUT_REVERTING;
-	return does(EFFECT_REVERT);
-}
-
-/* The person wants it to end: what was begun stays as it is, a rollback is a plan of its own. */
-static struct reaction stop_by_abort(struct turn *t)
-{
-	struct rollout *r = t->r;
-
-	snprintf(r->text, sizeof(r->text), "aborted %s step %s%s",
-	         r->runs[r->at_step].state == STEP_WAITS ? "before" : "at",
-	         step_kind_name(r->steps[r->at_step].kind),
-	         rollout_touched(r) ? ": what was begun stays as it is" : ": nothing was changed that runs");
-	return end(t, OUTCOME_CANCELLED);
-}
-
-static struct reaction advance(struct turn *t)
-{
-	struct rollout *r = t->r;
-
-	r->at_step++;
-	if (r->at_step >= r->n_steps) {
-		snprintf(r->text, sizeof(r->text), "%s runs in %s",
-		         r->to.tag[0] != '\0' ? r->to.tag : "the release", r->env);
-		return end(t, OUTCOME_OK);
-	}
-	if (r->abort_wanted)
-		return stop_by_abort(t);
-	if (r->hold_wanted) {
-		snprintf(r->text, sizeof(r->text), "held before step %s",
-		         step_kind_name(r->steps[r->at_step].kind));
-		return pause(t);
-	}
-	return run_step(t);
-}
-
-static struct reaction step_failed(struct turn *t)
-{
-	struct rollout *r = t->r;
-	const char *step = step_kind_name(r->steps[r->at_step].kind);
-	const char *target = r->steps[r->at_step].target;
-
-	step_close(t, STEP_STATE_FAILED);
-	snprintf(r->text, sizeof(r->text), "%s%s%s failed: %.300s", step, target[0] != '\0' ? " " : "",
-	         target, said(t));
-	if (!changed_anything(r))
-		return end(t, OUTCOME_FAILED);
-	if (r->abort_wanted)
-		return stop_by_abort(t);
-	if (r->kind == PLAN_ROLLBACK || r->on_failure == ON_FAILURE_PAUSE)
-		return pause(t);
-	if (r->on_failure == ON_FAILURE_ROLLBACK && can_revert(r))
-		return revert(t);
-	return end(t, OUTCOME_FAILED);
-}
-
-static struct reaction pause_unknown(struct turn *t)
-{
-	struct rollout *r = t->r;
-	const struct step *s = &r->steps[r->at_step];
-
-	step_close(t, STEP_STATE_UNKNOWN);
-	if (r->abort_wanted)
-		return stop_by_abort(t);
-	snprintf(r->text, sizeof(r->text),
-	         "nobody can tell whether %s %s happened: %.180s; look, then continue %s",
-	         step_kind_name(s->kind), s->target, said(t)[0] != '\0' ? said(t) : "its process ended",
-	         s->class == STEP_OPAQUE ? "does it again" : "asks again");
-	return pause(t);
-}
-
-static struct reaction step_errored(struct turn *t)
-{
-	struct rollout *r = t->r;
-	struct step_run *run = &r->runs[r->at_step];
-
-	if (t->o != NULL)
-		str_copy(run->text, sizeof(run->text), t->o->text);
-	if (r->abort_wanted) {
-		step_close(t, STEP_STATE_FAILED);
-		return stop_by_abort(t);
-	}
-	if (run->attempt < r->steps[r->at_step].attempts_max)
-		return run_step(t);
-	step_close(t, STEP_STATE_FAILED);
-	snprintf(r->text, sizeof(r->text), "%s could not be done: %.250s; continue tries again",
-	         step_kind_name(r->steps[r->at_step].kind), said(t));
-	return pause(t);
-}
-
-static struct reaction step_unknown(struct turn *t)
-{
-	struct rollout *r = t->r;
-
-	switch (r->steps[r->at_step].class) {
-	case STEP_READ:
-	case STEP_KEYED: return step_errored(t); /* doing it again is doing it once */
-	case STEP_PROBED: return probe_step(t);
-	case STEP_OPAQUE: break;
-	}
-	return pause_unknown(t);
-}
-
-/* Goes on from where the journal ends: what was begun and not ended is probed, repeated or asked about. */
-static struct reaction resume(struct turn *t)
-{
-	struct rollout *r = t->r;
-
-	if (r->state == ROLLOUT_REVERTING)
-		return does(EFFECT_REVERT);
-	if (r->runs[r->at_step].state != STEP_RUNS) {
-		if (r->abort_wanted)
-			return stop_by_abort(t);
-		if (r->hold_wanted) {
-			snprintf(r->text, sizeof(r->text), "held before step %s",
-			         step_kind_name(r->steps[r->at_step].kind));
-			return pause(t);
-		}
-		return run_step(t);
-	}
-	switch (r->steps[r->at_step].class) {
-	case STEP_READ:
-	case STEP_KEYED: return run_step(t);
-	case STEP_PROBED: return probe_step(t);
-	case STEP_OPAQUE: break;
-	}
-	return pause_unknown(t);
-}
-
-/* --- the cells -------------------------------------------------------------------------------- */
-
-static struct reaction cell_begin(struct turn *t) { return run_step(t); }
-static struct reaction cell_resume(struct turn *t) { return resume(t); }
-static struct reaction cell_stay(struct turn *t)
-{
-	UNUSED(t);
-	return does(EFFECT_NONE);
-}
-
-static struct reaction cell_queue(struct turn *t)
-{
-	t->r->state = ROLLOUT_QUEUED;
-	return does(EFFECT_NONE);
-}
-
-static struct reaction cell_wait(struct turn *t)
-{
-	t->r->state = ROLLOUT_WAITING;
-	return does(EFFECT_NONE);
-}
-
-static struct reaction cell_ok(struct turn *t)
-{
-	step_close(t, STEP_DONE);
-	return advance(t);
-}
-
-static struct reaction cell_failed(struct turn *t) { return step_failed(t); }
-static struct reaction cell_errored(struct turn *t) { return step_errored(t); }
-static struct reaction cell_unknown(struct turn *t) { return step_unknown(t); }
-
-static struct reaction cell_deadline(struct turn *t)
-{
-	return t->r->steps[t->r->at_step].class == STEP_READ ? step_errored(t) : step_unknown(t);
-}
-
-/* A probe's no: the step did not happen, so it is done now. */
-static struct reaction cell_probe_no(struct turn *t)
-{
-	struct rollout *r = t->r;
-
-	if (r->abort_wanted) {
-		step_close(t, STEP_WAITS);
-		return stop_by_abort(t);
-	}
-	if (r->runs[r->at_step].attempt >= MAX(r->steps[r->at_step].attempts_max, (int)REPEATS_MAX))
-		return step_failed(t);
-	return run_step(t);
-}
-
-static struct reaction cell_probe_unknown(struct turn *t) { return pause_unknown(t); }
-
-static struct reaction cell_hold(struct turn *t)
-{
-	t->r->hold_wanted = true;
-	return (struct reaction){CELL_LATER, EFFECT_NONE, "holds after the present step"};
-}
-
-static struct reaction cell_hold_now(struct turn *t)
-{
-	snprintf(t->r->text, sizeof(t->r->text), "held before it began");
-	return pause(t);
-}
-
-static struct reaction cell_unhold(struct turn *t)
-{
-	t->r->hold_wanted = false;
-	return does(EFFECT_NONE);
-}
-
-static struct reaction cell_continue(struct turn *t)
-{
-	struct rollout *r = t->r;
-
-	if (r->runs[r->at_step].state == STEP_STATE_UNKNOWN && r->steps[r->at_step].class == STEP_PROBED)
-		return probe_step(t);
-	return run_step(t);
-}
-
-static struct reaction cell_abort_later(struct turn *t)
-{
-	t->r->abort_wanted = true;
-	return (struct reaction){CELL_LATER, EFFECT_NONE, "aborts after the present step"};
-}
-
-static struct reaction cell_abort(struct turn *t) { return stop_by_abort(t); }
-
-static struct reaction cell_lost(struct turn *t)
-{
-	UNUSED(t);
-	return does(EFFECT_STOP);
-}
-
-static struct reaction cell_gate_lost(struct turn *t)
-{
-	t->r->hold_wanted = true;
-	return (struct reaction){CELL_LATER, EFFECT_NONE, "a gate closed: holds after the present step"};
-}
-
-static struct reaction cell_reverted(struct turn *t)
-{
-	struct rollout *r = t->r;
-	char why[TEXT_LEN];
-
-	for (int i = 0; i < r->n_steps; i++)
-		if ((r->steps[i].kind == STEP_STAGE || r->steps[i].kind == STEP_DEPLOY) &&
-		    r->runs[i].state != STEP_WAITS)
-			r->runs[i].state = STEP_UNDONE;
-	r->rolled_back = true;
-	str_copy(why, sizeof(why), r->text);
-	snprintf(r->text, sizeof(r->text), "%.300s; %s is back", why,
-	         r->from.tag[0] != '\0' ? r->from.tag : "the earlier release");
-	return end(t, OUTCOME_FAILED);
-}
-
-static void revert_broke(struct turn *t)
-{
-	char why[TEXT_LEN];
-
-	str_copy(why, sizeof(why), t->r->text);
-	snprintf(t->r->text, sizeof(t->r->text), "%.180s; the earlier release could not be put back: %.150s",
-	         why, said(t));
-}
-
-static struct reaction cell_revert_failed(struct turn *t)
-{
-	revert_broke(t);
-	return end(t, OUTCOME_FAILED);
-}
-
-static struct reaction cell_revert_unknown(struct turn *t)
-{
-	revert_broke(t);
-	return end(t, OUTCOME_UNKNOWN);
-}
-
-/* --- the table -------------------------------------------------------------------------------- */
-
-struct entry {
-	enum cell cell;
-	struct reaction (*fn)(struct turn *t);
-	const char *why;
-};
-
-/* clang-format off */
-#define DOES(f) {CELL_DOES, f, NULL}
-#define LATER(f, text) {CELL_LATER, f, text}
-#define REFUSED(text) {CELL_REFUSED, NULL, text}
-#define IGNORED {CELL_IGNORED, NULL, NULL}
-/* clang-format on */
-
-#define LATE_ANSWERS                                                                                         \
-	[ROLLOUT_EV_OP_OK] = IGNORED, [ROLLOUT_EV_OP_FAILED] = IGNORED, [ROLLOUT_EV_OP_ERRORED] = IGNORED,   \
-	[ROLLOUT_EV_OP_UNKNOWN] = IGNORED, [ROLLOUT_EV_DEADLINE] = IGNORED
-
-static const struct entry table[ROLLOUT_STATE_COUNT][ROLLOUT_EVENT_COUNT] =
-    {
-        [ROLLOUT_PLANNED] =
-            {
-                [ROLLOUT_EV_START] = DOES(cell_begin),
-                [ROLLOUT_EV_GATE_OPEN] = DOES(cell_queue),
-                [ROLLOUT_EV_GATE_LOST] = DOES(cell_wait),
-                LATE_ANSWERS,
-                [ROLLOUT_EV_HOLD] = DOES(cell_hold_now),
-                [ROLLOUT_EV_CONTINUE] = REFUSED("it has not begun"),
-                [ROLLOUT_EV_ABORT] = DOES(cell_abort),
-                [ROLLOUT_EV_TAKE_OVER] = DOES(cell_begin),
-                [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-            },
-        [ROLLOUT_WAITING] =
-            {
-                [ROLLOUT_EV_START] = REFUSED("its gates are not open"),
-                [ROLLOUT_EV_GATE_OPEN] = DOES(cell_queue),
-                [ROLLOUT_EV_GATE_LOST] = IGNORED,
-                LATE_ANSWERS,
-                [ROLLOUT_EV_HOLD] = DOES(cell_hold_now),
-                [ROLLOUT_EV_CONTINUE] = REFUSED("it waits for its gates"),
-                [ROLLOUT_EV_ABORT] = DOES(cell_abort),
-                [ROLLOUT_EV_TAKE_OVER] = DOES(cell_stay),
-                [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-            },
-        [ROLLOUT_QUEUED] =
-            {
-                [ROLLOUT_EV_START] = DOES(cell_begin),
-                [ROLLOUT_EV_GATE_OPEN] = IGNORED,
-                [ROLLOUT_EV_GATE_LOST] = DOES(cell_wait),
-                LATE_ANSWERS,
-                [ROLLOUT_EV_HOLD] = DOES(cell_hold_now),
-                [ROLLOUT_EV_CONTINUE] = REFUSED("it waits for its turn"),
-                [ROLLOUT_EV_ABORT] = DOES(cell_abort),
-                [ROLLOUT_EV_TAKE_OVER] = DOES(cell_begin),
-                [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-            },
-        [ROLLOUT_RUNNING] =
-            {
-                [ROLLOUT_EV_START] = DOES(cell_resume),
-                [ROLLOUT_EV_GATE_OPEN] = IGNORED,
-                [ROLLOUT_EV_GATE_LOST] = LATER(cell_gate_lost, "holds after the present step"),
-                [ROLLOUT_EV_OP_OK] = DOES(cell_ok),
-                [ROLLOUT_EV_OP_FAILED] = DOES(cell_failed),
-                [ROLLOUT_EV_OP_ERRORED] = DOES(cell_errored),
-                [ROLLOUT_EV_OP_UNKNOWN] = DOES(cell_unknown),
-                [ROLLOUT_EV_DEADLINE] = DOES(cell_deadline),
-                [ROLLOUT_EV_HOLD] = LATER(cell_hold, "holds after the present step"),
-                [ROLLOUT_EV_CONTINUE] = DOES(cell_unhold),
-                [ROLLOUT_EV_ABORT] = LATER(cell_abort_later, "aborts after the present step"),
-                [ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume),
-                [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-            },
-        [ROLLOUT_PROBING] =
-            {
-                [ROLLOUT_EV_START] = DOES(cell_resume),
-                [ROLLOUT_EV_GATE_OPEN] = IGNORED,
-                [ROLLOUT_EV_GATE_LOST] = LATER(cell_gate_lost, "holds after the present step"),
-                [ROLLOUT_EV_OP_OK] = DOES(cell_ok),
-                [ROLLOUT_EV_OP_FAILED] = DOES(cell_probe_no),
-                [ROLLOUT_EV_OP_ERRORED] = DOES(cell_probe_unknown),
-                [ROLLOUT_EV_OP_UNKNOWN] = DOES(cell_probe_unknown),
-                [ROLLOUT_EV_DEADLINE] = DOES(cell_probe_unknown),
-                [ROLLOUT_EV_HOLD] = LATER(cell_hold, "holds after the present step"),
-                [ROLLOUT_EV_CONTINUE] = DOES(cell_unhold),
-                [ROLLOUT_EV_ABORT] = LATER(cell_abort_later, "aborts once it is known what happened"),
-                [ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume),
-                [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-            },
-        [ROLLOUT_PAUSED] =
-            {
-                [ROLLOUT_EV_START] = DOES(cell_stay),
-                [ROLLOUT_EV_GATE_OPEN] = IGNORED,
-                [ROLLOUT_EV_GATE_LOST] = IGNORED,
-                LATE_ANSWERS,
-                [ROLLOUT_EV_HOLD] = REFUSED("it is paused already"),
-                [ROLLOUT_EV_CONTINUE] = DOES(cell_continue),
-                [ROLLOUT_EV_ABORT] = DOES(cell_abort),
-                [ROLLOUT_EV_TAKE_OVER] = DOES(cell_stay),
-                [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-            },
-        [ROLLOUT_VERIFYING] =
-            {
-                [ROLLOUT_EV_START] = DOES(cell_resume),
-                [ROLLOUT_EV_GATE_OPEN] = IGNORED,
-                [ROLLOUT_EV_GATE_LOST] = LATER(cell_gate_lost, "holds after the present step"),
-                [ROLLOUT_EV_OP_OK] = DOES(cell_ok),
-                [ROLLOUT_EV_OP_FAILED] = DOES(cell_failed),
-                [ROLLOUT_EV_OP_ERRORED] = DOES(cell_errored),
-                [ROLLOUT_EV_OP_UNKNOWN] = DOES(cell_unknown),
-                [ROLLOUT_EV_DEADLINE] = DOES(cell_failed),
-                [ROLLOUT_EV_HOLD] = LATER(cell_hold, "holds after the present step"),
-                [ROLLOUT_EV_CONTINUE] = DOES(cell_unhold),
-                [ROLLOUT_EV_ABORT] = LATER(cell_abort_later, "aborts after the present step"),
-                [ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume),
-                [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-            },
-        [ROLLOUT_REVERTING] =
-            {
-                [ROLLOUT_EV_START] = DOES(cell_resume),
-                [ROLLOUT_EV_GATE_OPEN] = IGNORED,
-                [ROLLOUT_EV_GATE_LOST] = IGNORED,
-                [ROLLOUT_EV_OP_OK] = DOES(cell_reverted),
-                [ROLLOUT_EV_OP_FAILED] = DOES(cell_revert_failed),
-                [ROLLOUT_EV_OP_ERRORED] = DOES(cell_revert_unknown),
-                [ROLLOUT_EV_OP_UNKNOWN] = DOES(cell_revert_unknown),
-                [ROLLOUT_EV_DEADLINE] = DOES(cell_revert_unknown),
-                [ROLLOUT_EV_HOLD] = REFUSED("the earlier release is being put back"),
-                [ROLLOUT_EV_CONTINUE] = REFUSED("the earlier release is being put back"),
-                [ROLLOUT_EV_ABORT] = REFUSED("the earlier release is being put back already"),
-                [ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume),
-                [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
-            },
-        [ROLLOUT_ENDED] =
-            {
-                [ROLLOUT_EV_START] = REFUSED("it has ended"),
-                [ROLLOUT_EV_GATE_OPEN] = IGNORED,
-                [ROLLOUT_EV_GATE_LOST] = IGNORED,
-                LATE_ANSWERS,
-                [ROLLOUT_EV_HOLD] = REFUSED("it has ended"),
-                [ROLLOUT_EV_CONTINUE] = REFUSED("it has ended"),
-                [ROLLOUT_EV_ABORT] = REFUSED("it has ended"),
-                [ROLLOUT_EV_TAKE_OVER] = REFUSED("it has ended"),
-                [ROLLOUT_EV_LEASE_LOST] = IGNORED,
-            },
-};
-
-struct reaction rollout_cell(enum rollout_state s, enum rollout_event e)
-{
-	const struct entry *c = &table[s][e];
-
-	return (struct reaction){c->cell, EFFECT_NONE, c->why};
-}
-
-struct reaction rollout_next(struct rollout *r, enum rollout_event e, const struct outcome *o, int64_t now_us)
-{
-	const struct entry *c = &table[r->state][e];
-	struct turn t = {r, o, now_us};
-
-	if (c->fn == NULL)
-		return (struct reaction){c->cell, EFFECT_NONE, c->why};
-	return c->fn(&t);
 }
 
 void rollout_init(struct rollout *r, const char *id, const struct plan *p, const char *requester,
@@ -629,6 +116,8 @@ struct jv *rollout_to_jv(struct arena *a, const struct rollout *r)
 	jv_set_bool(a, o, "rolled_back", r->rolled_back);
 	jv_set_bool(a, o, "hold_wanted", r->hold_wanted);
 	jv_set_bool(a, o, "abort_wanted", r->abort_wanted);
+	jv_set_bool(a, o, "skip_wanted", r->skip_wanted);
+	jv_set_str(a, o, "want_why", r->want_why);
 	jv_set_int(a, o, "seen_seq", r->seen_seq);
 	jv_set_str(a, o, "child", r->child);
 	jv_set_str(a, o, "on_failure", on_failure_name(r->on_failure));
@@ -655,6 +144,7 @@ struct jv *rollout_to_jv(struct arena *a, const struct rollout *r)
 		jv_set_int(a, v, "expect_us", s->expect_us);
 		jv_set_str(a, v, "state", step_state_name(run->state));
 		jv_set_int(a, v, "attempt", run->attempt);
+		jv_set_int(a, v, "tries_from", run->tries_from);
 		jv_set_int(a, v, "started_us", run->started_us);
 		jv_set_int(a, v, "ended_us", run->ended_us);
 		jv_set_int(a, v, "progress", run->progress);
@@ -700,6 +190,7 @@ static bool step_from_jv(const struct jv *v, struct step *s, struct step_run *ru
 	s->expect_us = jv_get_num(v, "expect_us", 0);
 	run->state = (enum step_state)state;
 	run->attempt = (int)CLAMP(jv_get_num(v, "attempt", 0), 0, 1000000);
+	run->tries_from = (int)CLAMP(jv_get_num(v, "tries_from", 0), 0, run->attempt);
 	run->started_us = jv_get_num(v, "started_us", 0);
 	run->ended_us = jv_get_num(v, "ended_us", 0);
 	run->progress = (int)jv_get_num(v, "progress", 0);
@@ -737,6 +228,8 @@ int rollout_from_jv(const struct jv *v, struct rollout *r, struct error *e)
 	r->rolled_back = jv_get_true(v, "rolled_back", false);
 	r->hold_wanted = jv_get_true(v, "hold_wanted", false);
 	r->abort_wanted = jv_get_true(v, "abort_wanted", false);
+	r->skip_wanted = jv_get_true(v, "skip_wanted", false);
+	CLEAN(r->want_why, v, "want_why");
 	r->seen_seq = jv_get_num(v, "seen_seq", 0);
 	CLEAN(r->child, v, "child");
 	r->on_failure = (enum on_failure)failure;

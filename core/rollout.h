@@ -43,6 +43,11 @@ enum rollout_event {
 	ROLLOUT_EV_HOLD,
 	ROLLOUT_EV_CONTINUE,
 	ROLLOUT_EV_ABORT,
+	ROLLOUT_EV_RETRY,
+	ROLLOUT_EV_SKIP,
+	ROLLOUT_EV_FULL,
+	ROLLOUT_EV_WITHDRAWN, /* its approval does not stand any more */
+	ROLLOUT_EV_STOPPED,   /* the global stop */
 	ROLLOUT_EV_TAKE_OVER,
 	ROLLOUT_EV_LEASE_LOST,
 	ROLLOUT_EVENT_COUNT
@@ -62,7 +67,8 @@ const char *step_state_name(enum step_state s);
 
 struct step_run {
 	enum step_state state;
-	int attempt;
+	int attempt;    /* counted over all; the budget counts from tries_from */
+	int tries_from; /* attempt at which a person said retry */
 	int64_t started_us, ended_us;
 	int progress, progress_of; /* 7 of 9; 0 of 0 unknown */
 	char text[TEXT_LEN];       /* clean: what it saw or why it failed */
@@ -79,6 +85,8 @@ struct rollout {
 	enum outcome_kind outcome;      /* only when ended */
 	bool rolled_back;               /* ended after its policy put from back */
 	bool hold_wanted, abort_wanted; /* decisions not yet acted upon */
+	bool skip_wanted;               /* the step that runs counts as skipped unless it is ok */
+	char want_why[TEXT_LEN / 2];    /* who asked for the hold or abort, and why; "" not known */
 	int64_t seen_seq;               /* the newest decision that was acted upon */
 	char child[NAME_LEN * 3];       /* "pid start boot-id" of the step's child process, "" none */
 	enum on_failure on_failure;
@@ -109,7 +117,7 @@ enum cell { CELL_DOES, CELL_LATER, CELL_REFUSED, CELL_IGNORED };
 struct reaction {
 	enum cell cell;
 	enum effect_kind effect;
-	const char *why; /* for refused and later: said to the person */
+	const char *why; /* for refused and later: said to the person; for does: on which condition */
 };
 
 /*
@@ -119,8 +127,27 @@ struct reaction {
 struct reaction rollout_next(struct rollout *r, enum rollout_event e, const struct outcome *o,
                              int64_t now_us);
 
-/* What the cell would answer, without applying: the manual's table and every refusal come from it. */
+/*
+ * Applies what somebody decided: the event that it stands for, with its step, its reason and who said it. A kind that
+ * is no rollout's business is CELL_IGNORED. Of withdraw and reject the caller knows whether enough approvals stand
+ * without it: only then it is given here.
+ */
+struct reaction rollout_decide(struct rollout *r, const struct decision *d, int64_t now_us);
+
+/* What rollout_decide() would answer, without applying: every refusal that a person reads comes from it. */
+struct reaction rollout_judge(const struct rollout *r, const struct decision *d);
+
+/* What the cell answers whatever the steps are at: the manual's table is made from it. */
 struct reaction rollout_cell(enum rollout_state s, enum rollout_event e);
+
+/* The event of a decision; false when it is no rollout's business. */
+bool rollout_event_of(enum decision_kind k, enum rollout_event *ret);
+
+/* A step that was to run has not begun after all: somebody's decision came before its intent. */
+void rollout_unbegin(struct rollout *r);
+
+/* A decision that no process has acted upon yet, as the wanted flags show it. */
+void rollout_want(struct rollout *r, enum decision_kind k);
 
 /* True once a step that changes what runs has begun: then there is something to put back. */
 bool rollout_touched(const struct rollout *r);

@@ -2,6 +2,7 @@
 #include "engine/request.h"
 #include "engine/run.h"
 
+#include "core/standing.h"
 #include "core/text.h"
 
 #include <stdio.h>
@@ -223,23 +224,20 @@ static bool refuse(struct request *q, const char *why)
 /* Checks a decision against the state that the rollout is in now. */
 static bool fits(struct request *q, const struct rollout *r)
 {
-	static const enum rollout_event events[DECISION_KIND_COUNT] = {
-	    [DECISION_HOLD] = ROLLOUT_EV_HOLD,
-	    [DECISION_CONTINUE] = ROLLOUT_EV_CONTINUE,
-	    [DECISION_ABORT] = ROLLOUT_EV_ABORT,
-	    [DECISION_TAKE_OVER] = ROLLOUT_EV_TAKE_OVER};
-	struct reaction cell = rollout_cell(r->state, events[q->d.kind]);
+	const struct store_snapshot *s = app_model(q->app)->store;
+	struct reaction cell = rollout_judge(r, &q->d);
 	char why[TEXT_LEN];
 
 	if (cell.cell == CELL_REFUSED || cell.cell == CELL_IGNORED)
 		return refuse(q, cell.why != NULL ? cell.why : "that changes nothing now");
-	if (q->d.kind == DECISION_CONTINUE && r->state != ROLLOUT_PAUSED && !r->hold_wanted)
-		return refuse(q, "it is not held");
 	if (q->d.kind == DECISION_TAKE_OVER && !r->orphaned) {
 		snprintf(why, sizeof(why), "its executor %s is alive",
 		         r->holder[0] != '\0' ? r->holder : "is starting or");
 		return refuse(q, why);
 	}
+	if (decision_goes_on(q->d.kind) && s != NULL &&
+	    stop_standing((struct decisions){s->decisions, s->n_decisions}, loop_wall_us()) != NULL)
+		return refuse(q, "all rollouts are stopped: towpath resume");
 	str_copy(q->d.service, sizeof(q->d.service), r->service);
 	str_copy(q->d.env, sizeof(q->d.env), r->env);
 	/* A take-over is followed by request_resume(); the others wake an executor where none lives. */
@@ -291,25 +289,16 @@ void request_decide(struct app *a, const struct decision *d, request_done_fn *do
 	str_copy(q->d.actor, sizeof(q->d.actor), app_model(a)->actor);
 	str_copy(q->d.host, sizeof(q->d.host), app_model(a)->host);
 	text_cleanz(q->d.reason, sizeof(q->d.reason), d->reason);
+	if (own == NULL)
+		own = decision_lacks(&q->d);
 	if (own != NULL) {
 		q->o = outcome_make(OUTCOME_FAILED, "request", "%s", own);
 		loop_defer(app_loop(a), finish_later, q);
 		return;
 	}
-	switch (d->kind) {
-	case DECISION_HOLD:
-	case DECISION_CONTINUE:
-	case DECISION_ABORT:
-	case DECISION_TAKE_OVER:
+	if (decision_rule(d->kind)->target == TARGET_ROLLOUT) {
 		STORE_OF(store)->rollout_get(store->priv, d->rollout, store_op(q, on_rollout));
 		return;
-	case DECISION_APPROVE:
-	case DECISION_REJECT:
-	case DECISION_FREEZE:
-	case DECISION_UNFREEZE:
-	case DECISION_NOTE:
-	case DECISION_MARK_BAD:
-	case DECISION_KIND_COUNT: break;
 	}
 	STORE_OF(store)->decide(store->priv, &q->d, store_op(q, on_decided));
 }

@@ -9,6 +9,8 @@
 #define _GNU_SOURCE /* CLOCK_BOOTTIME */
 #include "engine/run_private.h"
 
+#include "core/gate.h"
+#include "core/standing.h"
 #include "io/fault.h"
 #include "io/proc.h"
 
@@ -203,7 +205,7 @@ static struct outcome journal(struct run *x, enum entry entry, const struct roll
 			s->rollout_write(x->store->priv, r, x->epoch, op);
 		wait_for(x, &w);
 		free(w.result);
-		if (w.o.kind == OUTCOME_OK)
+		if (w.o.kind == OUTCOME_OK || w.o.kind == OUTCOME_CANCELLED)
 			return w.o;
 		if (w.o.kind == OUTCOME_FAILED) {
 			run_say(x, "not written: %s", w.o.text);
@@ -237,10 +239,7 @@ static struct outcome write_result(struct run *x, int step, const struct reactio
 	if (copy == NULL)
 		return journal(x, ENTRY_RESULT, x->r, step, said);
 	*copy = *x->r;
-	copy->runs[copy->at_step].state = STEP_WAITS;
-	copy->runs[copy->at_step].attempt--;
-	if (copy->runs[copy->at_step].attempt == 0)
-		copy->runs[copy->at_step].started_us = 0;
+	rollout_unbegin(copy);
 	o = journal(x, ENTRY_RESULT, copy, step, said);
 	free(copy);
 	return o;
@@ -248,18 +247,56 @@ static struct outcome write_result(struct run *x, int step, const struct reactio
 
 /* --- decisions -------------------------------------------------------------------------------- */
 
-static bool event_of(const struct run *x, const struct decision *d, enum rollout_event *ret)
+/* Do enough approvals stand without what was withdrawn? Where none are asked for, a withdrawal changes nothing. */
+static bool approvals_stand(const struct run *x, const struct store_snapshot *s)
 {
-	if (d->kind == DECISION_REJECT && strcmp(d->plan, x->r->plan) == 0) {
-		*ret = ROLLOUT_EV_GATE_LOST;
-		return true;
+	const struct policy *p = &x->plan->policy;
+	char names[TEXT_LEN];
+	bool rejected;
+	int n = approvals_count(s->decisions, s->n_decisions, x->r->plan, x->r->requester,
+	                        p->approval_valid_us, s->now_us, &rejected, names, sizeof(names));
+
+	if (x->r->kind == PLAN_ROLLBACK && p->rollback_exempt)
+		return !rejected;
+	return !rejected && n >= p->approvals;
+}
+
+/* Is this one about our rollout, and does it change anything now? */
+static bool concerns(const struct run *x, const struct store_snapshot *s, const struct decision *d)
+{
+	if (d->kind == DECISION_WITHDRAW || d->kind == DECISION_REJECT)
+		return strcmp(d->plan, x->r->plan) == 0 && !approvals_stand(x, s);
+	if (d->kind == DECISION_STOP)
+		return stop_standing((struct decisions){s->decisions, s->n_decisions}, s->now_us) == d;
+	return d->kind != DECISION_TAKE_OVER && strcmp(d->rollout, x->r->id) == 0;
+}
+
+/* Why nobody may let it go on now, whoever asks; NULL when somebody may. */
+static const char *barred(const struct run *x, const struct store_snapshot *s, const struct decision *d)
+{
+	if (!decision_goes_on(d->kind))
+		return NULL;
+	if (stop_standing((struct decisions){s->decisions, s->n_decisions}, s->now_us) != NULL)
+		return "all rollouts are stopped";
+	return approvals_stand(x, s) ? NULL : "its approval does not stand any more";
+}
+
+static struct reaction decided(struct run *x, const struct store_snapshot *s, const struct decision *d)
+{
+	const char *no = barred(x, s, d);
+	struct reaction rx = {CELL_REFUSED, EFFECT_NONE, no};
+
+	x->heard = true;
+	run_say(x, "%s says %s%s%s", d->actor, decision_kind_name(d->kind), d->reason[0] != '\0' ? ": " : "",
+	        d->reason);
+	if (no == NULL)
+		rx = rollout_decide(x->r, d, loop_wall_us());
+	if (rx.cell == CELL_REFUSED) {
+		run_say(x, "refused: %s", rx.why);
+		snprintf(x->r->text, sizeof(x->r->text), "%s said %s: refused, %.250s", d->actor,
+		         decision_kind_name(d->kind), rx.why);
 	}
-	if (strcmp(d->rollout, x->r->id) != 0)
-		return false;
-	*ret = d->kind == DECISION_HOLD       ? ROLLOUT_EV_HOLD
-	       : d->kind == DECISION_CONTINUE ? ROLLOUT_EV_CONTINUE
-	                                      : ROLLOUT_EV_ABORT;
-	return d->kind == DECISION_HOLD || d->kind == DECISION_CONTINUE || d->kind == DECISION_ABORT;
+	return rx;
 }
 
 struct reaction run_decisions(struct run *x)
@@ -268,7 +305,7 @@ struct reaction run_decisions(struct run *x)
 	struct store_snapshot *s;
 	struct wait w;
 
-	x->changed = false;
+	x->changed = x->heard = false;
 	STORE_OF(x->store)->snapshot(x->store->priv, wait_op(x, &w, STORE_US));
 	wait_for(x, &w);
 	s = w.result;
@@ -276,15 +313,15 @@ struct reaction run_decisions(struct run *x)
 		return last;
 	for (int i = 0; i < s->n_decisions && last.effect == EFFECT_NONE; i++) {
 		const struct decision *d = &s->decisions[i];
-		enum rollout_event e;
 
-		if (d->seq <= x->r->seen_seq || !event_of(x, d, &e))
+		if (d->seq <= x->r->seen_seq || !concerns(x, s, d))
 			continue;
 		x->r->seen_seq = d->seq;
-		run_say(x, "%s says %s%s%s", d->actor, decision_kind_name(d->kind),
-		        d->reason[0] != '\0' ? ": " : "", d->reason);
-		last = rollout_next(x->r, e, NULL, loop_wall_us());
+		last = decided(x, s, d);
 	}
+	/* All of them were looked at: none of these stands before the next intent. */
+	if (last.effect == EFFECT_NONE)
+		x->r->seen_seq = MAX(x->r->seen_seq, s->seq);
 	store_snapshot_free(s);
 	return last;
 }
@@ -309,6 +346,9 @@ static struct reaction wait_for_people(struct run *x)
 		if (!lease_allows(x))
 			break;
 		rx = run_decisions(x);
+		/* What changed while it stays paused (a step left out, a refusal) is for everybody to see. */
+		if (rx.effect == EFFECT_NONE && x->heard)
+			run_write(x);
 	}
 	return rx;
 }
@@ -357,13 +397,35 @@ static void back_off(struct run *x)
 		wait_a_while(x, MIN(30 * US_PER_S, RETRY_US << MIN(attempt - 2, 6)));
 }
 
+/* Somebody decided before the step had begun: it has not, and what they said is heard first. */
+static struct reaction heard_first(struct run *x, const struct outcome *o)
+{
+	int64_t seen = x->r->seen_seq;
+	struct reaction rx;
+
+	run_say(x, "not begun: %s", o->text);
+	rollout_unbegin(x->r);
+	rx = run_decisions(x);
+	if (rx.effect != EFFECT_NONE)
+		return rx;
+	/* The store said so and cannot be read: it is asked again, in no hurry. */
+	if (x->r->seen_seq == seen)
+		wait_a_while(x, RETRY_US);
+	return rollout_next(x->r, ROLLOUT_EV_START, NULL, loop_wall_us());
+}
+
 static struct reaction run_step(struct run *x)
 {
 	int step = x->r->at_step;
 	struct outcome o;
 
 	back_off(x);
-	if (fault_point("run.before_intent") || !lease_allows(x) || run_intent(x).kind != OUTCOME_OK)
+	if (fault_point("run.before_intent") || !lease_allows(x))
+		return stopped();
+	o = run_intent(x);
+	if (o.kind == OUTCOME_CANCELLED)
+		return heard_first(x, &o);
+	if (o.kind != OUTCOME_OK)
 		return stopped();
 	fault_point("run.after_intent");
 	if (!lease_allows(x))

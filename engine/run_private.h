@@ -22,6 +22,7 @@ struct run {
 	bool lost;    /* somebody else has it: not another effect, not another write */
 	bool stop;    /* SIGTERM: leave after the present effect */
 	bool changed; /* the store changed: look for decisions */
+	bool heard;   /* run_decisions() found one */
 };
 
 /* An operation that run() waits for while the loop turns (renewals go on). */

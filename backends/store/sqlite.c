@@ -22,6 +22,7 @@ void job_free(struct job *j)
 {
 	free(j->json);
 	free(j->rollout);
+	free(j->decision.signature);
 	smoke_result_free(j->smoke);
 	free(j);
 }

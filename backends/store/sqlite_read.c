@@ -37,20 +37,11 @@ static bool grow(void **items, int n, int *cap, size_t size)
 
 /* --- rollouts --------------------------------------------------------------------------------- */
 
-static void flags_overlay(struct rollout *r, const char *kind)
-{
-	if (strcmp(kind, "hold") == 0)
-		r->hold_wanted = true;
-	else if (strcmp(kind, "continue") == 0)
-		r->hold_wanted = false;
-	else if (strcmp(kind, "abort") == 0)
-		r->abort_wanted = true;
-}
-
 /* What the row cannot know: who holds the lease now, and what people decided since the executor last looked. */
 static int rollout_overlay(struct db *d, struct rollout *r)
 {
 	char key[NAME_LEN * 2 + 2], kind[NAME_LEN];
+	enum decision_kind k;
 	struct lease l;
 	bool found;
 	int rc;
@@ -78,7 +69,8 @@ static int rollout_overlay(struct db *d, struct rollout *r)
 	              r->id, r->seen_seq);
 	while (st != NULL && rc == SQLITE_ROW) {
 		db_text(st, 0, kind, sizeof(kind));
-		flags_overlay(r, kind);
+		if (decision_kind_parse(kind, &k))
+			rollout_want(r, k);
 		rc = sqlite3_step(st);
 	}
 	db_done(st);
@@ -209,7 +201,7 @@ static int read_decisions(struct db *d, struct store_snapshot *s)
 	    "json"
 	    " FROM decisions WHERE"
 	    " seq IN (SELECT max(seq) FROM decisions JOIN rule USING (kind) WHERE family = 'place'"
-	    "         GROUP BY topic, service, env)"
+	    "         GROUP BY topic, service, env, release)"
 	    " OR (seq IN (SELECT max(seq) FROM decisions JOIN rule USING (kind) WHERE family = 'verdict'"
 	    "             GROUP BY plan, actor)"
 	    "     AND plan IN (SELECT digest FROM plans WHERE at_us > ?"
@@ -315,9 +307,7 @@ static int read_smokes(struct db *d, struct store_snapshot *s)
 static int read_deploys(struct db *d, struct store_snapshot *s)
 {
 	static const char sql[] =
-	    "SELECT service, env, digest, revision, tag, built_us, since_us, until_us, good, actor, rollout,"
-	    " EXISTS (SELECT 1 FROM decisions b WHERE b.kind = 'mark-bad' AND b.service = x.service"
-	    "         AND b.release = x.digest AND b.env IN ('', x.env)) AS bad"
+	    "SELECT service, env, digest, revision, tag, built_us, since_us, until_us, good, actor, rollout"
 	    " FROM (SELECT *, row_number() OVER (PARTITION BY service, env ORDER BY seq DESC) AS nth FROM "
 	    "deploys) x"
 	    " WHERE nth <= ? ORDER BY seq DESC LIMIT ?";
@@ -344,7 +334,6 @@ static int read_deploys(struct db *d, struct store_snapshot *s)
 		x->good = sqlite3_column_int(st, 8) != 0;
 		db_text(st, 9, x->by, sizeof(x->by));
 		db_text(st, 10, x->rollout, sizeof(x->rollout));
-		x->bad = sqlite3_column_int(st, 11) != 0;
 		rc = sqlite3_step(st);
 	}
 	db_done(st);
@@ -387,6 +376,8 @@ struct outcome read_snapshot(struct db *d, void **ret)
 	for (size_t i = 0; i < ARRAY_LEN(parts) && rc == SQLITE_DONE; i++)
 		rc = parts[i](d, s);
 	s->now_us = db_wall_us();
+	if (rc == SQLITE_DONE && !store_snapshot_mark(s))
+		rc = SQLITE_NOMEM;
 	if (rc != SQLITE_DONE) {
 		o = db_failed(d, rc);
 		db_rollback(d);

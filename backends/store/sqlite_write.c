@@ -380,9 +380,33 @@ static struct outcome journal_work(struct db *d, struct job *j, const char *entr
 	return done_or(d, rc);
 }
 
+/* What somebody decided since the executor looked: then this effect must not begin. */
+static struct outcome stopped_first(struct db *d, struct job *j)
+{
+	static const char sql[] =
+	    "SELECT kind, actor FROM decisions WHERE seq > ? AND ((rollout = ? AND kind IN ('hold', 'abort'))"
+	    " OR (plan = ? AND kind IN ('reject', 'withdraw')) OR kind = 'stop') ORDER BY seq LIMIT 1";
+	char kind[NAME_LEN], actor[NAME_LEN];
+	int rc;
+	sqlite3_stmt *st =
+	    db_query(d, &rc, sql, "iss", j->rollout->seen_seq, j->rollout->id, j->rollout->plan);
+
+	if (st == NULL)
+		return done_or(d, rc);
+	db_text(st, 0, kind, sizeof(kind));
+	db_text(st, 1, actor, sizeof(actor));
+	db_done(st);
+	return answer_make(OUTCOME_CANCELLED, source, "%s said %s before it began", actor, kind);
+}
+
 static struct outcome intent_work(struct db *d, struct job *j)
 {
-	return journal_work(d, j, "intent", "", j->child);
+	struct outcome o = outcome_ok();
+
+	/* With a child it has begun already: only who it is comes to be known. */
+	if (j->child[0] == '\0')
+		o = stopped_first(d, j);
+	return o.kind == OUTCOME_OK ? journal_work(d, j, "intent", "", j->child) : o;
 }
 
 static struct outcome result_work(struct db *d, struct job *j)
@@ -525,10 +549,24 @@ static struct outcome decide_work(struct db *d, struct job *j)
 	struct decision *copy;
 	int rc;
 
+	if (x->nonce[0] != '\0') {
+		sqlite3_stmt *st = db_query(d, &rc,
+		                            "SELECT 1 FROM decisions WHERE plan = ? AND json <> '' AND"
+		                            " json_extract(json, '$.nonce') = ?",
+		                            "ss", x->plan, x->nonce);
+
+		db_done(st);
+		if (st != NULL)
+			return answer_make(OUTCOME_FAILED, source,
+			                   "this signature was given before: sign anew");
+		if (rc != SQLITE_DONE)
+			return db_failed(d, rc);
+	}
 	snprintf(place, sizeof(place), "%s%s%s", x->service, x->service[0] != '\0' ? "/" : "", x->env);
 	target = x->rollout[0] != '\0' ? x->rollout : x->plan[0] != '\0' ? x->plan : place;
-	snprintf(text, sizeof(text), "%.300s%s%.80s", x->reason, x->release[0] != '\0' ? " " : "",
+	snprintf(text, sizeof(text), "%.200s%s%.80s", x->reason, x->release[0] != '\0' ? " " : "",
 	         x->release);
+	decision_remark(x, text + strlen(text), sizeof(text) - strlen(text));
 	row = audit_make(d, x->actor, decision_kind_name(x->kind), target, "", text);
 	if (x->host[0] != '\0')
 		text_cleanz(row.host, sizeof(row.host), x->host);
@@ -551,6 +589,7 @@ static struct outcome decide_work(struct db *d, struct job *j)
 	if (copy == NULL)
 		return answer_make(OUTCOME_ERRORED, source, "out of memory");
 	*copy = *x;
+	copy->signature = NULL;
 	j->result = copy;
 	return outcome_ok();
 }
@@ -562,6 +601,12 @@ void sqlite_decide(void *priv, const struct decision *x, struct op *op)
 	if (j == NULL)
 		return;
 	j->decision = *x;
+	j->decision.signature = x->signature != NULL ? strdup(x->signature) : NULL;
+	if (x->signature != NULL && j->decision.signature == NULL) {
+		answer_nomem(op, source);
+		job_free(j);
+		return;
+	}
 	job_start(j);
 }
 

@@ -34,8 +34,7 @@ struct store_snapshot {
 	int64_t now_us;
 	struct rollout *rollouts; /* live ones first, then newest; at most ROLLOUTS_MAX */
 	int n_rollouts;
-	struct decision
-	    *decisions; /* of live plans and rollouts, and active freezes and notes; oldest first */
+	struct decision *decisions; /* of live plans and rollouts, what stands for a place, and notes; oldest first */
 	int n_decisions;
 	struct plan_row { /* plans that wait for approval or were requested, newest first */
 		char digest[DIGEST_LEN], service[NAME_LEN], env[NAME_LEN], requester[NAME_LEN],
@@ -54,7 +53,8 @@ struct store_snapshot {
 		struct release release;
 		int64_t since_us, until_us; /* until 0: still */
 		bool good;                  /* verified healthy by a rollout that ended ok */
-		bool bad;                   /* marked bad */
+		bool bad;                   /* marked bad: store_snapshot_mark() */
+		bool pinned;                /* the deployment is pinned to it: store_snapshot_mark() */
 		char by[NAME_LEN], rollout[ID_LEN];
 	} * deploys; /* newest first, at most 50 per deployment */
 	int n_deploys;
@@ -65,6 +65,8 @@ struct store_snapshot {
 	unsigned roles;       /* what it lets them do: enum store_role */
 };
 void store_snapshot_free(void *snapshot);
+/* Fills bad and pinned of the deploys from the decisions; every driver ends its snapshot with it. False: no memory. */
+bool store_snapshot_mark(struct store_snapshot *s);
 
 struct audit_page {
 	struct audit_row *rows; /* newest first */
@@ -102,10 +104,14 @@ void observation_list_free(void *list);
  *                   force takes it from an expired or provably dead holder only.
  *   lease_renew     [struct lease]; lease_release ends it.
  *   step_intent     before an effect: step index, attempt, key, and once known the child (pid, start, boot).
+ *                   Without a child CANCELLED, and nothing is written, when somebody said stop (hold or abort of this
+ *                   rollout, reject or withdraw of its plan, the global stop) after r->seen_seq: decisions and
+ *                   effects have one order, the store's.
  *   step_result     after it. Both write r's state, step and texts as they are in r.
  *   rollout_write   state changes that are no step: paused, ended; on end closes deploys rows.
  *   deploy_note     records that a release runs (observed or put there by a rollout; good when verified).
- *   decide          appends a decision and its audit row [struct decision, free(), with seq and time].
+ *   decide          appends a decision and its audit row [struct decision, free(), with seq and time, without its
+ *                   signature]. A nonce that an earlier decision had is refused: FAILED.
  *   smoke_put       stores a result.
  *   history         [struct audit_page] rows before seq (0: newest), at most limit.
  *   audit_verify    [struct audit_verdict, free()].

@@ -3,6 +3,7 @@
 #include "core/baked.h"
 #include "core/gate.h"
 #include "core/port/store.h"
+#include "core/standing.h"
 #include "io/proc.h"
 #include "tests/lib/cm.h"
 #include "tests/lib/porttest.h"
@@ -164,6 +165,18 @@ static struct outcome decide(struct world *w, enum decision_kind kind, const cha
 	str_copy(d.env, sizeof(d.env), "prod");
 	S(w)->decide(w->o.priv, &d, begin(w, &a));
 	answer_wait(&a);
+	free(a.result);
+	return a.outcome;
+}
+
+static struct outcome decide_it(struct world *w, const struct decision *d)
+{
+	struct answer a;
+
+	S(w)->decide(w->o.priv, d, begin(w, &a));
+	answer_wait(&a);
+	if (a.result != NULL)
+		assert_null(((struct decision *)a.result)->signature);
 	free(a.result);
 	return a.outcome;
 }
@@ -447,6 +460,198 @@ static void deploys_and_marks(void **state)
 	assert_int_equal(s->deploys[1].until_us, 4000);
 	assert_true(s->deploys[1].bad && s->deploys[1].good);
 	store_snapshot_free(s);
+	/* A mark is lifted where it was set; a pin names one release. */
+	bad.kind = DECISION_UNMARK;
+	assert_int_equal(decide_it(w, &bad).kind, OUTCOME_OK);
+	bad.kind = DECISION_PIN;
+	assert_int_equal(decide_it(w, &bad).kind, OUTCOME_OK);
+	s = snapshot(w);
+	assert_false(s->deploys[1].bad);
+	assert_true(s->deploys[1].pinned);
+	assert_false(s->deploys[0].pinned);
+	store_snapshot_free(s);
+	/* Everywhere: no environment. Two releases are marked apart. */
+	bad.kind = DECISION_MARK_BAD;
+	bad.env[0] = '\0';
+	assert_int_equal(decide_it(w, &bad).kind, OUTCOME_OK);
+	str_copy(bad.release, sizeof(bad.release), "sha256:b");
+	assert_int_equal(decide_it(w, &bad).kind, OUTCOME_OK);
+	s = snapshot(w);
+	assert_true(s->deploys[0].bad && s->deploys[1].bad);
+	store_snapshot_free(s);
+}
+
+/* Every kind goes in and comes out whole, whatever it is about. */
+static void every_kind_comes_back(void **state)
+{
+	static char armor[] = "-----BEGIN SSH SIGNATURE-----\nU1NIU0lH\n-----END SSH SIGNATURE-----\n";
+	struct world *w = *state;
+	struct store_snapshot *s;
+	struct answer a;
+
+	S(w)->plan_put(w->o.priv, w->plan, "anna", begin(w, &a));
+	answer_wait(&a);
+	assert_int_equal(create(w, w->r, NULL), OUTCOME_OK);
+	for (int i = 0; i < DECISION_KIND_COUNT; i++) {
+		const struct decision_rule *rule = decision_rule((enum decision_kind)i);
+		struct decision d = {.kind = (enum decision_kind)i,
+		                     .until_us = 2000 + i,
+		                     .step = i % STEPS_MAX,
+		                     .warn_only = i % 2 == 0,
+		                     .about_seq = i};
+		bool signs = d.kind == DECISION_APPROVE;
+
+		snprintf(d.actor, sizeof(d.actor), "p%d", i);
+		str_copy(d.host, sizeof(d.host), "bast2");
+		str_copy(d.reason, sizeof(d.reason), "because");
+		str_copy(d.plan, sizeof(d.plan), rule->target == TARGET_PLAN ? w->plan->digest : "");
+		str_copy(d.rollout, sizeof(d.rollout), rule->target == TARGET_ROLLOUT ? "r1" : "");
+		/* A service each: kinds of one topic would take each other's place. */
+		if (rule->target != TARGET_EVERYWHERE)
+			snprintf(d.service, sizeof(d.service), "s%d", i);
+		str_copy(d.env, sizeof(d.env), rule->target == TARGET_EVERYWHERE ? "" : "prod");
+		str_copy(d.release, sizeof(d.release), rule->target == TARGET_RELEASE ? "sha256:a" : "");
+		str_copy(d.nonce, sizeof(d.nonce), signs ? "00ff" : "");
+		d.signature = signs ? armor : NULL;
+		assert_int_equal(decide_it(w, &d).kind, OUTCOME_OK);
+		s = snapshot(w);
+		for (int k = 0; k < s->n_decisions; k++) {
+			const struct decision *x = &s->decisions[k];
+
+			if (strcmp(x->actor, d.actor) != 0)
+				continue;
+			assert_int_equal(x->kind, d.kind);
+			assert_string_equal(x->host, d.host);
+			assert_string_equal(x->plan, d.plan);
+			assert_string_equal(x->rollout, d.rollout);
+			assert_string_equal(x->service, d.service);
+			assert_string_equal(x->env, d.env);
+			assert_string_equal(x->release, d.release);
+			assert_string_equal(x->nonce, d.nonce);
+			assert_int_equal(x->until_us, d.until_us);
+			assert_int_equal(x->step, d.step);
+			assert_int_equal(x->warn_only, d.warn_only);
+			assert_int_equal(x->about_seq, d.about_seq);
+			assert_true(x->seq > 0 && x->at_us > 0);
+			if (signs)
+				assert_string_equal(x->signature, armor);
+			else
+				assert_null(x->signature);
+			d.actor[0] = '\0';
+			break;
+		}
+		if (d.actor[0] != '\0')
+			fail_msg("%s did not come back", rule->name);
+		store_snapshot_free(s);
+	}
+	assert_int_equal(verify(w).bad_seq, 0);
+}
+
+/* The last word of each topic, place and release stands; what lifts one lifts no other. */
+static void places_have_their_last_word(void **state)
+{
+	struct world *w = *state;
+	struct decision lock = {.kind = DECISION_LOCK, .actor = "olga", .env = "prod", .reason = "load test"};
+	struct decision glass = {.kind = DECISION_BREAK_GLASS,
+	                         .actor = "olga",
+	                         .env = "prod",
+	                         .reason = "fire",
+	                         .until_us = INT64_MAX};
+	struct decision second = {.kind = DECISION_SECOND, .actor = "ben", .env = "prod"};
+	const struct decision *by;
+	struct store_snapshot *s;
+	struct decisions all;
+
+	assert_int_equal(decide_it(w, &lock).kind, OUTCOME_OK);
+	str_copy(lock.service, sizeof(lock.service), "web");
+	str_copy(lock.actor, sizeof(lock.actor), "ben");
+	assert_int_equal(decide_it(w, &lock).kind, OUTCOME_OK);
+	lock.kind = DECISION_UNLOCK;
+	assert_int_equal(decide_it(w, &lock).kind, OUTCOME_OK);
+	assert_int_equal(decide_it(w, &glass).kind, OUTCOME_OK);
+	s = snapshot(w);
+	all = (struct decisions){s->decisions, s->n_decisions};
+	assert_string_equal(lock_standing(all, "web", "prod", s->now_us)->actor, "olga");
+	assert_non_null(glass_standing(all, "web", "prod", s->now_us, &by));
+	assert_null(by);
+	second.about_seq = glass_standing(all, "web", "prod", s->now_us, &by)->seq;
+	store_snapshot_free(s);
+	assert_int_equal(decide_it(w, &second).kind, OUTCOME_OK);
+	s = snapshot(w);
+	all = (struct decisions){s->decisions, s->n_decisions};
+	assert_non_null(glass_standing(all, "web", "prod", s->now_us, &by));
+	assert_non_null(by);
+	assert_string_equal(by->actor, "ben");
+	store_snapshot_free(s);
+}
+
+static void nonces_are_taken_once(void **state)
+{
+	static char armor[] = "-----BEGIN SSH SIGNATURE-----\nU1NIU0lH\n-----END SSH SIGNATURE-----\n";
+	struct world *w = *state;
+	struct decision d = {.kind = DECISION_APPROVE, .actor = "ben", .nonce = "a1b2", .signature = armor};
+
+	str_copy(d.plan, sizeof(d.plan), w->plan->digest);
+	assert_int_equal(decide_it(w, &d).kind, OUTCOME_OK);
+	assert_int_equal(decide_it(w, &d).kind, OUTCOME_FAILED);
+	str_copy(d.actor, sizeof(d.actor), "eve");
+	assert_int_equal(decide_it(w, &d).kind, OUTCOME_FAILED);
+	str_copy(d.nonce, sizeof(d.nonce), "a1b3");
+	assert_int_equal(decide_it(w, &d).kind, OUTCOME_OK);
+	assert_int_equal(verify(w).n_rows, 2);
+}
+
+static struct outcome intent(struct world *w, int64_t epoch, const char *child)
+{
+	struct answer a;
+
+	S(w)->step_intent(w->o.priv, w->r, 0, child, epoch, begin(w, &a));
+	answer_wait(&a);
+	return a.outcome;
+}
+
+/* Whoever says stop before an effect's intent is heard first; whoever has been heard stands in nobody's way. */
+static void a_word_before_the_intent_wins(void **state)
+{
+	static const struct {
+		enum decision_kind kind;
+		bool stops, plan;
+	} rows[] = {{DECISION_HOLD, true, false},    {DECISION_ABORT, true, false},
+	            {DECISION_REJECT, true, true},   {DECISION_WITHDRAW, true, true},
+	            {DECISION_STOP, true, false},    {DECISION_CONTINUE, false, false},
+	            {DECISION_APPROVE, false, true}, {DECISION_FREEZE, false, false},
+	            {DECISION_NOTE, false, false},   {DECISION_RESUME, false, false}};
+	struct world *w = *state;
+	struct lease *l;
+
+	w->r->state = ROLLOUT_RUNNING;
+	assert_int_equal(create(w, w->r, NULL), OUTCOME_OK);
+	l = claim(w, "1@x", 1, 1, false);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct store_snapshot *s;
+		int64_t n;
+
+		assert_int_equal(intent(w, l->epoch, "").kind, OUTCOME_OK);
+		assert_int_equal(
+		    (rows[i].plan ? speak(w, rows[i].kind, "olga") : decide(w, rows[i].kind, "olga", "wait"))
+		        .kind,
+		    OUTCOME_OK);
+		n = verify(w).n_rows;
+		if (intent(w, l->epoch, "").kind != (rows[i].stops ? OUTCOME_CANCELLED : OUTCOME_OK))
+			fail_msg("%s before an intent", decision_kind_name(rows[i].kind));
+		/* Refused is not written. */
+		assert_int_equal(verify(w).n_rows, n + !rows[i].stops);
+		/* An effect under way may still say which process it is. */
+		assert_int_equal(intent(w, l->epoch, "77 1 boot").kind, OUTCOME_OK);
+		s = snapshot(w);
+		w->r->seen_seq = s->seq;
+		store_snapshot_free(s);
+	}
+	/* Of another rollout, of another plan: nobody's business here. */
+	str_copy(w->r->plan, sizeof(w->r->plan), "sha256:other");
+	assert_int_equal(speak(w, DECISION_WITHDRAW, "olga").kind, OUTCOME_OK);
+	assert_int_equal(intent(w, l->epoch, "").kind, OUTCOME_OK);
+	free(l);
 }
 
 static void smokes_newest_per_release(void **state)
@@ -991,6 +1196,10 @@ int main(void)
 	    TEST(decisions_show_as_wanted),
 	    TEST(what_binds_is_never_crowded_out),
 	    TEST(deploys_and_marks),
+	    TEST(every_kind_comes_back),
+	    TEST(places_have_their_last_word),
+	    TEST(nonces_are_taken_once),
+	    TEST(a_word_before_the_intent_wins),
 	    TEST(smokes_newest_per_release),
 	    TEST(leases),
 	    TEST(dead_holder_is_replaced),

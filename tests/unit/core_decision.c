@@ -120,6 +120,11 @@ static void every_kind_has_a_rule(void **state)
 		assert_true(r->roles != 0 && r->roles < 1u << STORE_ROLE_COUNT);
 		assert_int_equal(r->roles & STORE_VIEWER, 0);
 		assert_int_equal(r->topic[0] != '\0', r->family == FAMILY_PLACE);
+		/* A word on a plan or a rollout is kept with it. */
+		assert_int_equal(r->family == FAMILY_VERDICT, r->target == TARGET_PLAN);
+		assert_int_equal(r->family == FAMILY_STEER, r->target == TARGET_ROLLOUT);
+		assert_true(r->text != NULL && r->text[strlen(r->text) - 1] == '.');
+		assert_true(r->tier >= TIER_T1 && r->tier <= TIER_T4);
 		assert_string_equal(jv_get_text(v, "kind", ""), r->name);
 		assert_string_equal(jv_get_text(v, "family", ""), decision_family_name(r->family));
 		assert_true(jv_len(jv_get(v, "roles")) > 0);
@@ -130,11 +135,56 @@ static void every_kind_has_a_rule(void **state)
 	arena_release(&a);
 }
 
+/* Stopping harm is cheap: one key, for whoever may decide anything; what lifts a stop asks for more. */
+static void stopping_is_cheap(void **state)
+{
+	static const enum decision_kind stops[] = {DECISION_HOLD,   DECISION_ABORT,    DECISION_REJECT,
+	                                           DECISION_FREEZE, DECISION_STOP,     DECISION_SEAL,
+	                                           DECISION_LOCK,   DECISION_WITHDRAW, DECISION_PIN};
+	static const enum decision_kind goes[] = {DECISION_CONTINUE, DECISION_RETRY,    DECISION_SKIP,
+	                                          DECISION_FULL,     DECISION_UNFREEZE, DECISION_UNLOCK,
+	                                          DECISION_UNPIN,    DECISION_RESUME,   DECISION_BREAK_GLASS,
+	                                          DECISION_SECOND,   DECISION_APPROVE,  DECISION_UNMARK};
+
+	UNUSED(state);
+	for (size_t i = 0; i < ARRAY_LEN(stops); i++)
+		assert_int_equal(decision_rule(stops[i])->tier, TIER_T1);
+	for (size_t i = 0; i < ARRAY_LEN(goes); i++)
+		assert_true(decision_rule(goes[i])->tier >= TIER_T2);
+	assert_int_equal(decision_rule(DECISION_STOP)->roles & STORE_OPERATOR, STORE_OPERATOR);
+	assert_int_equal(decision_rule(DECISION_RESUME)->roles, STORE_ADMIN);
+}
+
+static void what_a_row_lacks(void **state)
+{
+	static char armor[] = "x";
+	struct decision d = {.kind = DECISION_MARK_BAD, .service = "web", .reason = "slow"};
+
+	UNUSED(state);
+	assert_non_null(decision_lacks(&d));
+	str_copy(d.release, sizeof(d.release), "sha256:a");
+	assert_null(decision_lacks(&d));
+	d.reason[0] = '\0';
+	assert_string_equal(decision_lacks(&d), "it needs a reason");
+	for (int i = 0; i < DECISION_KIND_COUNT; i++) {
+		struct decision bare = {.kind = (enum decision_kind)i};
+		bool none = decision_rule(bare.kind)->target == TARGET_EVERYWHERE;
+
+		str_copy(bare.reason, sizeof(bare.reason), "because");
+		assert_int_equal(decision_lacks(&bare) == NULL, none);
+	}
+	d = (struct decision){.kind = DECISION_APPROVE, .plan = "sha256:p", .signature = armor};
+	assert_non_null(decision_lacks(&d));
+	str_copy(d.nonce, sizeof(d.nonce), "1");
+	assert_null(decision_lacks(&d));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(names_come_back), cmocka_unit_test(json_comes_back),
-	    cmocka_unit_test(every_kind_has_a_rule), cmocka_unit_test(every_field_is_hashed)};
+	    cmocka_unit_test(names_come_back),       cmocka_unit_test(json_comes_back),
+	    cmocka_unit_test(every_kind_has_a_rule), cmocka_unit_test(stopping_is_cheap),
+	    cmocka_unit_test(what_a_row_lacks),      cmocka_unit_test(every_field_is_hashed)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

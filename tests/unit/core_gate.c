@@ -281,6 +281,12 @@ static void approvals(void **state)
 	assert_int_equal(verdict(w, GATE_APPROVAL), GATE_WAITS);
 	w->plan->policy.approval_valid_us = 2 * US_PER_MIN;
 	assert_int_equal(verdict(w, GATE_APPROVAL), GATE_OPEN);
+	/* What is withdrawn is void, and no rejection. */
+	add(w, DECISION_WITHDRAW, "dora");
+	assert_int_equal(verdict(w, GATE_APPROVAL), GATE_OPEN);
+	w->plan->policy.approvals = 3;
+	assert_int_equal(verdict(w, GATE_APPROVAL), GATE_WAITS);
+	w->plan->policy.approvals = 2;
 	/* No digest, no approval. */
 	w->plan->digest[0] = '\0';
 	assert_int_equal(verdict(w, GATE_APPROVAL), GATE_WAITS);

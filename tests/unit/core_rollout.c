@@ -62,6 +62,9 @@ static void no_cell_is_empty(void **state)
 			r->at_step = s == ROLLOUT_ENDED ? r->n_steps : 2;
 			*before = *r;
 			rx = feed(r, (enum rollout_event)e);
+			/* A condition beside it may refuse. */
+			if (cell.cell == CELL_DOES && cell.why != NULL && rx.cell == CELL_REFUSED)
+				cell = rx;
 			assert_int_equal(rx.cell, cell.cell);
 			if (cell.cell == CELL_REFUSED || cell.cell == CELL_LATER)
 				assert_non_null(cell.why);
@@ -326,6 +329,236 @@ static void no_live_state_without_exit(void **state)
 	}
 }
 
+static struct decision said(enum decision_kind kind, int step)
+{
+	struct decision d = {.kind = kind, .step = step};
+
+	str_copy(d.actor, sizeof(d.actor), "olga");
+	str_copy(d.reason, sizeof(d.reason), "canary noisy");
+	return d;
+}
+
+static struct reaction decide(struct rollout *r, enum decision_kind kind, int step)
+{
+	struct decision d = said(kind, step);
+
+	return rollout_decide(r, &d, 3000);
+}
+
+static void retry_only_what_failed(void **state)
+{
+	struct rollout *r = fresh(PLAN_PROMOTE, ON_FAILURE_PAUSE);
+	int budget;
+
+	UNUSED(state);
+	at(r, STEP_DEPLOY);
+	assert_int_equal(decide(r, DECISION_RETRY, 0).cell, CELL_REFUSED);
+	feed(r, ROLLOUT_EV_HOLD);
+	feed(r, ROLLOUT_EV_OP_OK);
+	assert_int_equal(r->state, ROLLOUT_PAUSED);
+	/* Paused before a step that has not begun: there is nothing to try again. */
+	assert_int_equal(decide(r, DECISION_RETRY, 0).cell, CELL_REFUSED);
+	assert_int_equal(decide(r, DECISION_CONTINUE, 0).effect, EFFECT_RUN_STEP);
+	feed(r, ROLLOUT_EV_OP_FAILED);
+	assert_int_equal(r->state, ROLLOUT_PAUSED);
+	assert_int_equal(decide(r, DECISION_RETRY, 0).effect, EFFECT_RUN_STEP);
+	/* The whole budget again, and the attempts go on counting. */
+	budget = r->steps[r->at_step].attempts_max;
+	for (int i = 1; i < budget; i++)
+		assert_int_equal(feed(r, ROLLOUT_EV_OP_ERRORED).effect, EFFECT_RUN_STEP);
+	assert_int_equal(feed(r, ROLLOUT_EV_OP_ERRORED).effect, EFFECT_NONE);
+	assert_int_equal(r->runs[r->at_step].attempt, budget + 1);
+	/* What nobody can tell is asked first, also on retry. */
+	r->runs[r->at_step].state = STEP_STATE_UNKNOWN;
+	assert_int_equal(decide(r, DECISION_RETRY, 0).effect, EFFECT_PROBE_STEP);
+	free(r);
+}
+
+static int step_at(const struct rollout *r, enum step_kind kind)
+{
+	int i = 0;
+
+	while (r->steps[i].kind != kind)
+		i++;
+	return i;
+}
+
+static void skip_only_what_is_not_required(void **state)
+{
+	struct rollout *r = fresh(PLAN_PROMOTE, ON_FAILURE_PAUSE);
+	int smoke = step_at(r, STEP_SMOKE);
+
+	UNUSED(state);
+	/* Ahead of time, while another step runs. */
+	at(r, STEP_STAGE);
+	assert_int_equal(decide(r, DECISION_SKIP, 0).cell, CELL_REFUSED);
+	assert_int_equal(decide(r, DECISION_SKIP, STEPS_MAX).cell, CELL_REFUSED);
+	assert_int_equal(decide(r, DECISION_SKIP, 1).cell, CELL_REFUSED);
+	assert_int_equal(decide(r, DECISION_SKIP, smoke + 1).cell, CELL_DOES);
+	assert_int_equal(decide(r, DECISION_SKIP, smoke + 1).cell, CELL_REFUSED);
+	while (r->steps[r->at_step].kind != STEP_VERIFY)
+		feed(r, ROLLOUT_EV_OP_OK);
+	assert_int_equal(feed(r, ROLLOUT_EV_OP_OK).effect, EFFECT_RUN_STEP);
+	assert_int_equal(r->steps[r->at_step].kind, STEP_RECORD);
+	assert_int_equal(r->runs[smoke].state, STEP_SKIPPED);
+	/* While it runs: its no does not matter any more, its yes does. */
+	for (int ok = 0; ok < 2; ok++) {
+		make(r, PLAN_PROMOTE, ON_FAILURE_PAUSE);
+		at(r, STEP_SMOKE);
+		assert_int_equal(decide(r, DECISION_SKIP, smoke + 1).cell, CELL_LATER);
+		assert_int_equal(feed(r, ok ? ROLLOUT_EV_OP_OK : ROLLOUT_EV_OP_FAILED).effect,
+		                 EFFECT_RUN_STEP);
+		assert_int_equal(r->runs[smoke].state, ok ? STEP_DONE : STEP_SKIPPED);
+		assert_int_equal(r->steps[r->at_step].kind, STEP_RECORD);
+	}
+	/* At the pause that it led to: it goes on behind it. */
+	make(r, PLAN_PROMOTE, ON_FAILURE_PAUSE);
+	at(r, STEP_SMOKE);
+	feed(r, ROLLOUT_EV_OP_FAILED);
+	assert_int_equal(r->state, ROLLOUT_PAUSED);
+	assert_int_equal(decide(r, DECISION_SKIP, 0).effect, EFFECT_RUN_STEP);
+	assert_int_equal(r->steps[r->at_step].kind, STEP_RECORD);
+	/* A word about a step that is over comes too late: it never hits the next one. */
+	assert_int_equal(decide(r, DECISION_SKIP, smoke + 1).cell, CELL_REFUSED);
+	free(r);
+}
+
+static void full_leaves_out_the_rest(void **state)
+{
+	struct rollout *r = fresh(PLAN_PROMOTE, ON_FAILURE_PAUSE);
+	struct reaction rx;
+
+	UNUSED(state);
+	at(r, STEP_DEPLOY);
+	feed(r, ROLLOUT_EV_HOLD);
+	feed(r, ROLLOUT_EV_OP_OK);
+	assert_int_equal(r->state, ROLLOUT_PAUSED);
+	rx = decide(r, DECISION_FULL, 0);
+	while (rx.effect == EFFECT_RUN_STEP) {
+		assert_true(step_required(r->steps[r->at_step].kind));
+		rx = feed(r, ROLLOUT_EV_OP_OK);
+	}
+	assert_int_equal(rx.effect, EFFECT_END);
+	assert_int_equal(r->outcome, OUTCOME_OK);
+	free(r);
+}
+
+/* Fault table: before anything is changed it ends, afterwards nothing new begins. */
+static void withdrawn_at_each_step(void **state)
+{
+	struct rollout *r = fresh(PLAN_PROMOTE, ON_FAILURE_ROLLBACK);
+	int n = r->n_steps;
+
+	UNUSED(state);
+	for (int i = 0; i <= n; i++) {
+		struct reaction rx;
+		bool changed;
+
+		make(r, PLAN_PROMOTE, ON_FAILURE_ROLLBACK);
+		/* i == n: before it began */
+		if (i < n) {
+			feed(r, ROLLOUT_EV_START);
+			while (r->at_step < i)
+				feed(r, ROLLOUT_EV_OP_OK);
+		}
+		changed = i < n && i >= step_at(r, STEP_MIGRATE);
+		rx = decide(r, i % 2 ? DECISION_WITHDRAW : DECISION_REJECT, 0);
+		if (i == n) {
+			assert_int_equal(rx.effect, EFFECT_END);
+		} else {
+			assert_int_equal(rx.cell, CELL_LATER);
+			rx = feed(r, ROLLOUT_EV_OP_OK);
+			if (i == n - 1) {
+				/* The last effect was under way. */
+				assert_int_equal(r->outcome, OUTCOME_OK);
+				continue;
+			}
+			assert_int_equal(rx.effect, changed ? EFFECT_NONE : EFFECT_END);
+			assert_int_equal(r->state, changed ? ROLLOUT_PAUSED : ROLLOUT_ENDED);
+		}
+		assert_non_null(strstr(r->text, "olga"));
+		if (!changed)
+			assert_int_equal(r->outcome, OUTCOME_CANCELLED);
+	}
+	free(r);
+}
+
+/* What a judge says is what the machine does, and it changes nothing; random lives keep the invariants. */
+static void random_lives(void **state)
+{
+	struct prng p = prng_seeded();
+	struct rollout *before = calloc(1, sizeof(*before));
+
+	UNUSED(state);
+	assert_non_null(before);
+	for (int round = 0; round < 4000; round++) {
+		struct rollout *r =
+		    fresh(round % 3 == 0 ? PLAN_ROLLBACK : PLAN_PROMOTE, (enum on_failure)(round % 3));
+		bool aborted = false, ended = false;
+
+		feed(r, ROLLOUT_EV_START);
+		for (int i = 0; i < 40; i++) {
+			struct reaction rx;
+			int n_live = 0;
+
+			*before = *r;
+			if (prng_below(&p, 2) == 0) {
+				enum decision_kind k =
+				    (enum decision_kind)prng_below(&p, DECISION_KIND_COUNT);
+				int step = (int)prng_below(&p, (size_t)r->n_steps + 2);
+				struct decision d = said(k, step);
+				struct reaction judged = rollout_judge(r, &d);
+				int target = step > 0 ? step - 1 : r->at_step;
+
+				assert_memory_equal(before, r, sizeof(*r));
+				rx = rollout_decide(r, &d, 3000 + i);
+				assert_true(rx.cell == judged.cell ||
+				            (judged.cell == CELL_DOES && rx.cell == CELL_LATER));
+				if (rx.cell == CELL_REFUSED || rx.cell == CELL_IGNORED) {
+					assert_memory_equal(before, r, sizeof(*r));
+					assert_int_equal(rx.effect, EFFECT_NONE);
+					if (rx.cell == CELL_REFUSED)
+						assert_non_null(rx.why);
+				} else if (k == DECISION_RETRY) {
+					enum step_state s = before->runs[before->at_step].state;
+
+					assert_int_equal(before->state, ROLLOUT_PAUSED);
+					assert_true(s == STEP_STATE_FAILED || s == STEP_STATE_UNKNOWN);
+				} else if (k == DECISION_SKIP) {
+					assert_false(step_required(before->steps[target].kind));
+					assert_true(before->runs[target].state != STEP_DONE);
+				} else if (k == DECISION_ABORT && before->state != ROLLOUT_ENDED) {
+					aborted = true;
+				}
+			} else {
+				static const enum rollout_event events[] = {
+				    ROLLOUT_EV_OP_OK,      ROLLOUT_EV_OP_OK,      ROLLOUT_EV_OP_FAILED,
+				    ROLLOUT_EV_OP_ERRORED, ROLLOUT_EV_OP_UNKNOWN, ROLLOUT_EV_DEADLINE,
+				    ROLLOUT_EV_START,      ROLLOUT_EV_GATE_LOST};
+
+				rx = feed(r, events[prng_below(&p, ARRAY_LEN(events))]);
+			}
+			for (int k = 0; k < r->n_steps; k++) {
+				n_live += r->runs[k].state == STEP_RUNS;
+				/* What is required is never left out, what is done stays done. */
+				assert_true(r->runs[k].state != STEP_SKIPPED ||
+				            !step_required(r->steps[k].kind));
+				assert_true(before->runs[k].state != STEP_DONE ||
+				            r->runs[k].state == STEP_DONE || r->runs[k].state == STEP_UNDONE);
+			}
+			assert_true(n_live <= 1);
+			/* After an abort nothing begins: what runs may end or be asked about. */
+			if (aborted && before->abort_wanted)
+				assert_true(rx.effect != EFFECT_REVERT && rx.effect != EFFECT_RUN_STEP);
+			if (ended)
+				assert_memory_equal(before, r, sizeof(*r));
+			ended = r->state == ROLLOUT_ENDED;
+		}
+		free(r);
+	}
+	free(before);
+}
+
 static void broken_texts_are_refused(void **state)
 {
 	static const char *const texts[] = {
@@ -368,6 +601,11 @@ int main(void)
 	    cmocka_unit_test(hold_and_abort_wait_for_the_step),
 	    cmocka_unit_test(every_prefix_is_enough),
 	    cmocka_unit_test(no_live_state_without_exit),
+	    cmocka_unit_test(retry_only_what_failed),
+	    cmocka_unit_test(skip_only_what_is_not_required),
+	    cmocka_unit_test(full_leaves_out_the_rest),
+	    cmocka_unit_test(withdrawn_at_each_step),
+	    cmocka_unit_test(random_lives),
 	    cmocka_unit_test(broken_texts_are_refused),
 	};
 

@@ -1,0 +1,39 @@
+/*
+ * What people decided about a place and what still stands: freezes, locks, pins, marks, the global stop, broken glass.
+ * Pure: all from a store's decisions (oldest first) and a moment. A service's own decision and the whole
+ * environment's stand and are lifted apart.
+ */
+#ifndef CORE_STANDING_H
+#define CORE_STANDING_H
+
+#include "core/decision.h"
+
+struct decisions {
+	const struct decision *items; /* oldest first, as a snapshot has them */
+	int n;
+};
+
+/* The decision that stands for a service in an environment, or NULL. service "" asks for the environment alone. */
+const struct decision *freeze_standing(struct decisions all, const char *service, const char *env,
+                                       int64_t now_us);
+const struct decision *lock_standing(struct decisions all, const char *service, const char *env,
+                                     int64_t now_us);
+/* A lock that stops this person there, or else one that only warns them; NULL when none but their own stands. */
+const struct decision *lock_against(struct decisions all, const char *service, const char *env,
+                                    const char *person, int64_t now_us);
+const struct decision *pin_standing(struct decisions all, const char *service, const char *env,
+                                    int64_t now_us);
+/* The mark of a release, there or everywhere. */
+const struct decision *bad_standing(struct decisions all, const char *service, const char *env,
+                                    const char *release);
+/* The global stop. */
+const struct decision *stop_standing(struct decisions all, int64_t now_us);
+
+/*
+ * A break-glass that has not ended; *ret_second is who agreed to it, NULL as long as nobody else did: then nothing
+ * gives way yet.
+ */
+const struct decision *glass_standing(struct decisions all, const char *service, const char *env,
+                                      int64_t now_us, const struct decision **ret_second);
+
+#endif
