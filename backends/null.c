@@ -90,10 +90,16 @@ static void migrate_detect(void *p, const char *revision, struct op *op)
 	UNUSED(revision);
 	refuse(op, PORT_MIGRATE, "the detection of a tool");
 }
+static void migrate_health(void *p, struct op *op)
+{
+	UNUSED(p);
+	refuse(op, PORT_MIGRATE, "the state of a database");
+}
 const struct migrate_driver migrate_null = {.base = BASE(PORT_MIGRATE),
                                             .inspect = migrate_inspect,
                                             .command = migrate_command,
-                                            .detect = migrate_detect};
+                                            .detect = migrate_detect,
+                                            .health = migrate_health};
 
 static void registry_list(void *p, struct op *op)
 {

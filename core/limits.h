@@ -36,6 +36,8 @@
 #define MIGRATION_BLOCKS_MAX 8    /* reasons of a tool to refuse; more are counted */
 #define MIGRATION_LOCKS_MAX 16    /* sessions that hold or want something, per database */
 #define MIGRATION_CONFLICTS_MAX 8 /* branches that need a merge */
+#define DB_ROWS_MAX 50            /* sessions, waits, replicas, leftovers shown of a database */
+#define DB_TABLES_MAX 1000        /* whose sizes are known: the largest */
 #define ENV_KEYS_MAX 1000
 #define RELEASES_MAX 500                 /* known per service */
 #define ROLLOUTS_MAX 200                 /* kept in the model, newest first */
@@ -98,6 +100,9 @@
 #define PG_ROWS_MAX 100000              /* of one query */
 #define PG_BYTES_MAX (16 * 1024 * 1024) /* of one session */
 #define PG_CANCELS_MAX 4                /* cancel requests under way: each may hang with its server */
+#define PG_QUEUE_MAX 1024               /* statements that wait for one connection */
+#define PG_BACKOFF_MS 500               /* first pause before connecting again; doubles */
+#define PG_BACKOFF_MAX_MS 30000
 #define FRAME_MS 16
 #define KEEPALIVE_IDLE_S 10
 #define HTTP_POOL_MAX 32    /* connections kept for later calls */

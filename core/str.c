@@ -102,3 +102,20 @@ bool str_copy(char *dst, size_t cap, const char *src)
 	memcpy(dst, src, n + 1);
 	return true;
 }
+
+void str_size(char *dst, size_t cap, int64_t bytes)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+	double v = (double)bytes;
+	size_t k = 0;
+
+	if (bytes < 0) {
+		snprintf(dst, cap, "?");
+		return;
+	}
+	while (v >= 1024 && k + 1 < ARRAY_LEN(units)) {
+		v /= 1024;
+		k++;
+	}
+	snprintf(dst, cap, k > 0 && v < 10 ? "%.1f %s" : "%.0f %s", v, units[k]);
+}

@@ -30,4 +30,7 @@ char *str_take(struct str *s);
 /* Copies src into a fixed buffer, always NUL-terminated; false if it was cut. */
 bool str_copy(char *dst, size_t cap, const char *src);
 
+/* "512 B", "1.4 GiB"; "?" for a negative count. */
+void str_size(char *dst, size_t cap, int64_t bytes);
+
 #endif

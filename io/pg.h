@@ -21,6 +21,7 @@ struct pg_rows {
 	bool failed;
 	char sqlstate[6];
 	char text[TEXT_LEN];                                            /* clean error of a may_fail query */
+	char hint[TEXT_LEN];                                            /* the server's own, clean */
 	const char *(*cell)(const struct pg_rows *r, int row, int col); /* NULL for SQL NULL; raw bytes */
 	void *priv;
 };
@@ -46,6 +47,10 @@ typedef void pg_done_fn(void *ctx, const struct pg_reply *reply);
 struct pg_call *pg_run(struct loop *l, const char *url, bool read_only, const struct pg_query *queries, int n,
                        int64_t timeout_us, pg_done_fn *done, void *ctx);
 void pg_cancel(struct pg_call *c); /* no callback; a running query is cancelled from a thread */
+
+/* Takes the rows out of a reply's: free them with pg_rows_free(). Any thread may read them then. */
+void pg_rows_move(struct pg_rows *dst, struct pg_rows *src);
+void pg_rows_free(struct pg_rows *r);
 
 /* "host:port/database" for messages, without user or password. */
 void pg_place(const char *url, char *dst, size_t cap);

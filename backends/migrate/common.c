@@ -1,6 +1,5 @@
 #include "backends/migrate/common.h"
 #include "backends/answer.h"
-#include "config/secret_option.h"
 #include "core/sha256.h"
 #include "core/text.h"
 #include "io/pg.h"
@@ -38,7 +37,7 @@ struct migrate_run {
 	struct loop *loop;
 	struct op *op;
 	char revision[REVISION_LEN * 2];
-	struct str url, given_url; /* for libpq, and as configured; secret, wiped at the end */
+	struct str url; /* for libpq; secret, wiped at the end */
 	char url_schema[NAME_LEN]; /* from the URL's ?schema= */
 	char schema[NAME_LEN], table[NAME_LEN], database[NAME_LEN];
 	char sql[MIGRATE_TABLES_MAX][SQL_MAX];
@@ -120,19 +119,9 @@ void migrate_facts(struct migrate_job *j, struct migration_set *set, const struc
 	str_release(&text);
 }
 
-static void wipe(struct str *s)
-{
-	volatile char *p = s->data;
-
-	for (size_t i = 0; i < s->len; i++)
-		p[i] = '\0';
-	str_release(s);
-}
-
 static void run_free(struct migrate_run *r)
 {
-	wipe(&r->url);
-	wipe(&r->given_url);
+	migrate_wipe(&r->url);
 	arena_release(&r->job.arena);
 	migration_set_free(r->set);
 	free(r->place);
@@ -147,7 +136,6 @@ static struct migrate_run *run_new(struct migrate_priv *p, struct op *op)
 		return NULL;
 	arena_init(&r->job.arena, ARENA_DEFAULT_MAX * 2);
 	str_init(&r->url, URL_MAX);
-	str_init(&r->given_url, URL_MAX);
 	r->job.tool = p->tool;
 	r->job.options = p->ctx.options;
 	r->job.run = r;
@@ -180,86 +168,6 @@ static void finish(struct migrate_run *r, struct outcome o)
 static void finish_error(struct migrate_run *r)
 {
 	finish(r, answer_error(OUTCOME_ERRORED, r->priv->tool->name, &r->error));
-}
-
-/* --- the database's URL ------------------------------------------------------------------------------- */
-
-/* Parameters that libpq does not know make it refuse the whole URL; the JavaScript tools add some. */
-static bool is_libpq_param(const char *s, size_t n)
-{
-	static const char *const known[] = {"sslmode",
-	                                    "sslcert",
-	                                    "sslkey",
-	                                    "sslrootcert",
-	                                    "sslcrl",
-	                                    "sslsni",
-	                                    "host",
-	                                    "hostaddr",
-	                                    "port",
-	                                    "dbname",
-	                                    "user",
-	                                    "password",
-	                                    "connect_timeout",
-	                                    "application_name",
-	                                    "options",
-	                                    "target_session_attrs",
-	                                    "passfile",
-	                                    "channel_binding",
-	                                    "client_encoding",
-	                                    "keepalives",
-	                                    "requirepeer"};
-
-	for (size_t i = 0; i < ARRAY_LEN(known); i++)
-		if (strlen(known[i]) == n && memcmp(known[i], s, n) == 0)
-			return true;
-	return false;
-}
-
-/* Copies the URL without parameters that libpq does not know; notes ?schema=. */
-static void clean_url(struct migrate_run *r)
-{
-	const char *url = str_text(&r->given_url), *q = strchr(url, '?'), *p;
-	char sep = '?';
-
-	if (q == NULL || strstr(url, "://") == NULL) {
-		str_add(&r->url, url);
-		return;
-	}
-	str_addn(&r->url, url, (size_t)(q - url));
-	for (p = q + 1; *p != '\0';) {
-		size_t n = strcspn(p, "&"), name = strcspn(p, "=&");
-
-		if (name == 6 && memcmp(p, "schema", 6) == 0 && n > 7 && n - 7 < sizeof(r->url_schema)) {
-			memcpy(r->url_schema, p + 7, n - 7);
-			r->url_schema[n - 7] = '\0';
-		}
-		if (is_libpq_param(p, name)) {
-			str_addc(&r->url, sep);
-			str_addn(&r->url, p, n);
-			sep = '&';
-		}
-		p += n + (p[n] == '&');
-	}
-}
-
-/* On the worker. */
-static int read_url(struct migrate_run *r)
-{
-	const struct driver_ctx *ctx = &r->priv->ctx;
-	int rc = secret_option(ctx->options, "database", ctx->setup->dir, &r->given_url, &r->error);
-
-	if (rc != 0)
-		return rc;
-	while (r->given_url.len > 0 && strchr(" \r\n\t", r->given_url.data[r->given_url.len - 1]) != NULL)
-		r->given_url.data[--r->given_url.len] = '\0';
-	if (r->given_url.len == 0) {
-		error_set(&r->error, ERR_INVALID, "the database URL is empty");
-		error_hint(&r->error,
-		           "put postgresql://user:password@host/database where `database` points to");
-		return ERR_INVALID;
-	}
-	clean_url(r);
-	return r->url.failed ? error_set(&r->error, ERR_INVALID, "the database URL is too long") : 0;
 }
 
 /* --- the reading in the database -------------------------------------------------------------------------- */
@@ -760,7 +668,7 @@ static void tree_work(void *job)
 	if (rc == 0 && arena_failed(&r->job.arena))
 		rc = error_set(&r->error, ERR_NOMEM, "the migrations are larger than fits into memory");
 	if (rc == 0)
-		rc = read_url(r);
+		rc = migrate_url(r->priv, &r->url, r->url_schema, &r->error);
 	r->error.code = (enum err)rc;
 }
 
@@ -911,7 +819,8 @@ static void command_work(void *arg)
 	const struct jv *options = r->priv->ctx.options;
 	struct migrate_command *c;
 
-	if (read_url(r) != 0)
+	/* Of the run, so that it is wiped with it; the program gets it as it was configured. */
+	if (migrate_given_url(r->priv, &r->url, &r->error) != 0)
 		return;
 	c = calloc(1, sizeof(*c));
 	if (c == NULL) {
@@ -921,7 +830,7 @@ static void command_work(void *arg)
 	arena_init(&c->arena, CONFIG_BYTES_MAX);
 	fill_argv(c, jv_get(options, "command"), r->priv->tool->command);
 	c->env[0] = arena_printf(&c->arena, "%s=%s", jv_get_text(options, "env", "DATABASE_URL"),
-	                         str_text(&r->given_url));
+	                         str_text(&r->url));
 	/* The folder it runs in was verified by digest: it must not grow __pycache__. */
 	c->env[1] = arena_strdup(&c->arena, "PYTHONDONTWRITEBYTECODE=1");
 	if (j->dir[0] != '\0')

@@ -130,6 +130,17 @@ void migrate_inspect(struct migrate_priv *p, const char *revision, struct op *op
 void migrate_command(struct migrate_priv *p, const char *release_dir, struct op *op);
 void migrate_check(struct migrate_priv *p, struct op *op);
 void migrate_detect(struct migrate_priv *p, const char *revision, struct op *op);
+void migrate_health(struct migrate_priv *p, struct op *op); /* health.c */
+
+/*
+ * The database's URL as libpq takes it (parameters of other programs' left out), read now from option database.
+ * Blocks: for workers. The caller wipes it with migrate_wipe(). ret_schema (may be NULL) gets the URL's ?schema=.
+ */
+int migrate_url(const struct migrate_priv *p, struct str *ret, char ret_schema[NAME_LEN],
+                struct error *e) MUST_CHECK;
+/* The same as it is configured, for the tool's own program. */
+int migrate_given_url(const struct migrate_priv *p, struct str *ret, struct error *e) MUST_CHECK;
+void migrate_wipe(struct str *s);
 
 #define MIGRATE_DRIVER(tool_, name_, options_, summary_)                                                     \
 	static int slot_open_##tool_(void *priv, const struct driver_ctx *ctx, struct error *e)              \
@@ -152,6 +163,7 @@ void migrate_detect(struct migrate_priv *p, const char *revision, struct op *op)
 	{                                                                                                    \
 		migrate_detect(priv, revision, op);                                                          \
 	}                                                                                                    \
+	static void slot_health_##tool_(void *priv, struct op *op) { migrate_health(priv, op); }              \
 	const struct migrate_driver migrate_##tool_ = {                                                      \
 	    .base = {.port = PORT_MIGRATE,                                                                   \
 	             .name = name_,                                                                          \
@@ -162,6 +174,7 @@ void migrate_detect(struct migrate_priv *p, const char *revision, struct op *op)
 	             .check = slot_check_##tool_},                                                           \
 	    .inspect = slot_inspect_##tool_,                                                                 \
 	    .command = slot_command_##tool_,                                                                 \
+	    .health = slot_health_##tool_,                                                                   \
 	    .detect = slot_detect_##tool_,                                                                   \
 	}
 

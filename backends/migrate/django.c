@@ -245,7 +245,14 @@ static int64_t applied_at(const struct migrate_rows *rows, const struct django_f
 	return newest;
 }
 
-/* Rows that no file stands for. */
+static int by_row_name(const void *a, const void *b)
+{
+	const struct ladder_row *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+/* Rows that no file stands for, by name: Django itself has no order for them. */
 static int add_orphans(struct migrate_job *j, const struct django_tree *code, struct ladder_row *rows)
 {
 	int n = 0;
@@ -269,7 +276,36 @@ static int add_orphans(struct migrate_job *j, const struct django_tree *code, st
 		if (row->name != NULL)
 			n++;
 	}
+	qsort(rows, (size_t)n, sizeof(*rows), by_row_name);
 	return n;
+}
+
+static struct jv *texts_of(struct arena *a, const struct django_texts *list)
+{
+	struct jv *to = jv_arr(a);
+
+	for (int i = 0; i < list->n; i++) {
+		char clean[TEXT_LEN];
+
+		text_cleanz(clean, sizeof(clean), list->items[i]);
+		jv_push(a, to, jv_str(a, clean));
+	}
+	return to;
+}
+
+/* What Django would refuse, and its own words for it. */
+static void tell(struct migrate_job *j, const struct django_plan *plan, struct migration_set *set)
+{
+	struct jv *facts = jv_obj(&j->arena);
+
+	if (arena_failed(&j->arena))
+		return;
+	for (int i = 0; i < plan->n_blocks; i++)
+		migration_set_block(set, plan->blocks[i].code, "%s", plan->blocks[i].text);
+	for (int i = 0; i < plan->conflicts.n; i++)
+		migration_set_conflict(set, "%s", plan->conflicts.items[i]);
+	jv_set(&j->arena, facts, "inconsistent", texts_of(&j->arena, &plan->inconsistent));
+	migrate_facts(j, set, facts);
 }
 
 static struct migration_set *django_judge(struct migrate_job *j)
@@ -311,8 +347,8 @@ static struct migration_set *django_judge(struct migrate_job *j)
 	}
 	in.n_rows += add_orphans(j, code, rows + in.n_rows);
 	set = ladder_compare(&in);
-	if (set != NULL && plan.blocked)
-		migration_set_block(set, "refused", "%s", plan.block_text);
+	if (set != NULL)
+		tell(j, &plan, set);
 	return set;
 }
 

@@ -40,13 +40,26 @@ const char *django_read_label(struct arena *a, const char *src, size_t n, const 
 /* The app of AUTH_USER_MODEL = "app.Model" in a settings module, or NULL. */
 const char *django_read_user_app(struct arena *a, const char *src, size_t n);
 
-/* What the loader makes of files and of what the database has as applied. */
+/* Something for which Django would refuse, in the order in which it looks. */
+struct django_block {
+	const char *code; /* the name of its exception, or its words */
+	const char *text;
+};
+
+struct django_texts {
+	const char **items;
+	int n, cap;
+};
+
+/* What the loader makes of files and of what the database has as applied. In the arena of the call. */
 struct django_plan {
 	int *order;    /* indices of files in the order of the plan */
 	bool *applied; /* per place in order: as Django counts it (squashes) */
 	int n;
-	bool blocked;
-	char block_text[TEXT_LEN]; /* the first thing for which Django would refuse */
+	struct django_block *blocks;
+	int n_blocks, cap_blocks;
+	struct django_texts conflicts;    /* "shop: 0006_order_note, 0006_order_status" */
+	struct django_texts inconsistent; /* "shop.0003_x is applied before its dependency shop.0002_y" */
 };
 
 /* False without memory. applied has n_applied keys. */

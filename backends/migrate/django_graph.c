@@ -4,7 +4,6 @@
  */
 #include "backends/migrate/django_code.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -353,34 +352,46 @@ static void visit(struct graph *g, int start, bool *seen, int *order, int *n_ord
 	}
 }
 
-static void block(struct django_plan *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void block(struct django_plan *p, const char *fmt, ...)
+/* text is in the arena. */
+static void block(struct graph *g, struct django_plan *p, const char *code, const char *text)
 {
-	va_list ap;
-
-	if (p->blocked)
-		return;
-	p->blocked = true;
-	va_start(ap, fmt);
-	vsnprintf(p->block_text, sizeof(p->block_text), fmt, ap);
-	va_end(ap);
+	if (p->n_blocks == p->cap_blocks) {
+		p->cap_blocks = MAX(4, p->cap_blocks * 2);
+		p->blocks = arena_grow(g->a, p->blocks, (size_t)p->n_blocks, (size_t)p->cap_blocks,
+		                       sizeof(*p->blocks));
+	}
+	if (p->blocks != NULL)
+		p->blocks[p->n_blocks++] = (struct django_block){code, text};
 }
 
-static void find_missing_parents(const struct graph *g, struct django_plan *p)
+static void text_add(struct graph *g, struct django_texts *list, const char *text)
+{
+	if (list->n == list->cap) {
+		list->cap = MAX(4, list->cap * 2);
+		list->items = arena_grow(g->a, list->items, (size_t)list->n, (size_t)list->cap,
+		                         sizeof(*list->items));
+	}
+	if (list->items != NULL)
+		list->items[list->n++] = text;
+}
+
+static void find_missing_parents(struct graph *g, struct django_plan *p)
 {
 	for (int i = 0; i < g->n; i++) {
 		const struct node *n = &g->nodes[i];
 
 		/* Django minds even one whose only child a squash took away. */
 		if (!n->gone && n->file < 0)
-			block(p,
-			      "NodeNotFoundError: %.80s.%.100s depends on %.80s.%.100s, which does not exist",
-			      g->nodes[n->origin].key.app, g->nodes[n->origin].key.name, n->key.app,
-			      n->key.name);
+			block(g, p, "NodeNotFoundError",
+			      arena_printf(g->a,
+			                   "NodeNotFoundError: %.80s.%.100s depends on %.80s.%.100s, which "
+			                   "does not exist; add that file or mend `dependencies`",
+			                   g->nodes[n->origin].key.app, g->nodes[n->origin].key.name,
+			                   n->key.app, n->key.name));
 	}
 }
 
-static void find_inconsistent(const struct graph *g, struct django_plan *p)
+static void find_inconsistent(struct graph *g, struct django_plan *p)
 {
 	for (int i = 0; i < g->n; i++) {
 		const struct node *n = &g->nodes[i];
@@ -396,25 +407,34 @@ static void find_inconsistent(const struct graph *g, struct django_plan *p)
 			if (g->files[parent->file].replaces.n > 0 &&
 			    all_applied(g, &g->files[parent->file].replaces, &any))
 				continue;
-			block(p,
-			      "InconsistentMigrationHistory: %.80s.%.80s is applied before its dependency "
-			      "%.80s.%.80s",
-			      n->key.app, n->key.name, parent->key.app, parent->key.name);
+			text_add(g, &p->inconsistent,
+			         arena_printf(g->a, "%.80s.%.100s is applied before its dependency %.80s.%.100s",
+			                      n->key.app, n->key.name, parent->key.app, parent->key.name));
 		}
 	}
+	for (int i = 0; i < p->inconsistent.n && p->inconsistent.items != NULL; i++)
+		block(g, p, "InconsistentMigrationHistory",
+		      arena_printf(g->a, "InconsistentMigrationHistory: %s; is its row to be deleted, or the "
+		                         "other to be recorded by `migrate --fake`?",
+		                   p->inconsistent.items[i]));
 }
 
-static void find_conflicts(const struct graph *g, const int *leaves, int n, struct django_plan *p)
+/* leaves are sorted by app and name: those of one app stand together. */
+static void find_conflicts(struct graph *g, const int *leaves, int n, struct django_plan *p)
 {
-	for (int i = 0; i + 1 < n; i++) {
-		const struct django_key *a = &g->nodes[leaves[i]].key, *b = &g->nodes[leaves[i + 1]].key;
+	for (int i = 0, k; i < n; i = k) {
+		const char *app = g->nodes[leaves[i]].key.app, *names = g->nodes[leaves[i]].key.name;
 
-		if (strcmp(a->app, b->app) == 0)
-			block(p,
-			      "Conflicting migrations in %.80s: %.100s and %.100s are both last; run "
-			      "makemigrations "
-			      "--merge",
-			      a->app, a->name, b->name);
+		for (k = i + 1; k < n && strcmp(g->nodes[leaves[k]].key.app, app) == 0; k++)
+			if (names != NULL)
+				names = arena_printf(g->a, "%s, %s", names, g->nodes[leaves[k]].key.name);
+		if (k == i + 1 || names == NULL)
+			continue;
+		text_add(g, &p->conflicts, arena_printf(g->a, "%s: %s", app, names));
+		block(g, p, "Conflicting migrations",
+		      arena_printf(g->a,
+		                   "Conflicting migrations: %s in %s are all last; run `makemigrations --merge`",
+		                   names, app));
 	}
 }
 
@@ -472,7 +492,8 @@ bool django_plan(struct arena *a, const struct django_file *files, int n, const 
 	if (!any_trouble(&g))
 		find_missing_parents(&g, ret);
 	if (!is_acyclic(&g)) {
-		block(ret, "CircularDependencyError: migrations depend on each other in a circle");
+		block(&g, ret, "CircularDependencyError",
+		      "CircularDependencyError: migrations depend on each other in a circle; mend `dependencies`");
 		for (int i = 0; i < g.n; i++)
 			if (!g.nodes[i].gone)
 				order[n_order++] = i;

@@ -2,6 +2,7 @@
 #ifndef CORE_PORT_MIGRATE_H
 #define CORE_PORT_MIGRATE_H
 
+#include "core/dbhealth.h"
 #include "core/port/driver.h"
 
 /* The command that runs pending migrations; lives in the op's result. */
@@ -26,6 +27,7 @@ struct migration_place {
  *               first lint of the pending ones' text.
  *   command  -> struct migrate_command for the release unpacked in release_dir.
  *   detect   -> struct migration_place: does the project look like this tool's? Only a proposal; needs no database.
+ *   health   -> struct database_health: what the database is busy with, in one read-only look with short time-outs.
  *
  * Option folder (instead of repo; not for towpath.yaml) is a plain folder with the project: the revision is then "".
  */
@@ -34,6 +36,7 @@ struct migrate_driver {
 	void (*inspect)(void *priv, const char *revision, struct op *op);
 	void (*command)(void *priv, const char *revision, const char *release_dir, struct op *op);
 	void (*detect)(void *priv, const char *revision, struct op *op);
+	void (*health)(void *priv, struct op *op);
 };
 
 #endif

@@ -328,9 +328,11 @@ static void ours(const struct project *p, struct str *out)
 		n++;
 	}
 	assert_true(django_plan(&arena, files, n, keys, n_keys, &plan));
-	if (plan.blocked)
-		str_addf(out, "BLOCK %.*s\n", (int)strcspn(plan.block_text, ": "), plan.block_text);
-	if (strncmp(plan.block_text, "NodeNotFound", 12) == 0 || strncmp(plan.block_text, "Circular", 8) == 0)
+	/* Django stops at the first. */
+	if (plan.n_blocks > 0)
+		str_addf(out, "BLOCK %.*s\n", (int)strcspn(plan.blocks[0].code, " "), plan.blocks[0].code);
+	if (plan.n_blocks > 0 && (strcmp(plan.blocks[0].code, "NodeNotFoundError") == 0 ||
+	                          strcmp(plan.blocks[0].code, "CircularDependencyError") == 0))
 		return;
 	for (int i = 0; i < plan.n; i++)
 		str_addf(out, "[%c] %s.%s\n", plan.applied[i] ? 'X' : ' ', files[plan.order[i]].key.app,
