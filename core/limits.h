@@ -36,6 +36,7 @@
 #define MIGRATION_BLOCKS_MAX 8    /* reasons of a tool to refuse; more are counted */
 #define MIGRATION_LOCKS_MAX 16    /* sessions that hold or want something, per database */
 #define MIGRATION_CONFLICTS_MAX 8 /* branches that need a merge */
+#define PLAN_DETAILS_MAX 200      /* findings of the migrations of one plan; more are counted */
 #define DB_ROWS_MAX 50            /* sessions, waits, replicas, leftovers shown of a database */
 #define DB_TABLES_MAX 1000        /* whose sizes are known: the largest */
 #define ENV_KEYS_MAX 1000

@@ -469,6 +469,7 @@ static struct jv *plan_evidence(struct arena *a, const struct plan *p)
 	jv_set_str(a, o, "commits_text", p->commits_text);
 	jv_set(a, o, "migrations", migrations_to_jv(a, p));
 	jv_set_str(a, o, "migrations_text", p->migrations_text);
+	plan_notes_to_jv(a, p, o);
 	jv_set(a, o, "vars", p->vars != NULL ? vars_to_jv(a, p->vars) : jv_null(a));
 	jv_set(a, o, "gates", gates_to_jv(a, p));
 	arr = jv_arr(a);
@@ -648,6 +649,7 @@ static bool evidence_from_jv(const struct jv *e, struct plan *p)
 	CLEAN(p->migrations_text, e, "migrations_text");
 	p->expect_us = jv_get_num(e, "expect_us", 0);
 	gates_from_jv(jv_get(e, "gates"), p);
+	plan_notes_from_jv(e, p);
 	for (size_t i = 0; i < MIN(jv_len(jv_get(e, "risks")), (size_t)100); i++) {
 		const struct jv *v = jv_at(jv_get(e, "risks"), i);
 

@@ -11,6 +11,7 @@
 #define CORE_PLAN_H
 
 #include "core/arena.h"
+#include "core/dbhealth.h"
 #include "core/jv.h"
 #include "core/setup.h"
 #include "core/types.h"
@@ -70,6 +71,15 @@ struct risk {
 	char text[TEXT_LEN];
 };
 
+/* What is known of one statement of a migration that would run, or of the migration as a whole. */
+struct plan_detail {
+	int migration;    /* index in migrations */
+	int line;         /* of its file, 0: the whole */
+	enum state state; /* ok, degraded (think first), failed (do not) */
+	char text[TEXT_LEN];
+	char safer[TEXT_LEN]; /* the way that harms less, "" none */
+};
+
 struct plan {
 	struct arena arena;
 	char digest[DIGEST_LEN]; /* of the intent, "" before plan_seal() */
@@ -99,13 +109,27 @@ struct plan {
 	struct risk *risks;
 	int n_risks;
 	char migrations_text[TEXT_LEN]; /* why migrations are not known or what is odd */
-	int64_t expect_us;              /* sum of the steps' medians, 0 unknown */
+	struct plan_detail *details;    /* in the order of migrations and lines */
+	int n_details, n_more_details;
+	struct db_note *database; /* what the database is busy with, worst first; without migrations none */
+	int n_database;
+	int64_t expect_us; /* sum of the steps' medians, 0 unknown */
 };
 
 struct plan *plan_new(void);
 void plan_free(struct plan *p);
 
 void plan_add_risk(struct plan *p, bool grave, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* Adds a detail; text and safer are cleaned. Past PLAN_DETAILS_MAX they are counted. */
+void plan_add_detail(struct plan *p, int migration, int line, enum state state, const char *text,
+                     const char *safer);
+/* Adds what the database is busy with. */
+void plan_add_database(struct plan *p, enum state state, const char *text);
+
+/* These lists as members of the evidence e, and back (core/plan_notes.c). */
+void plan_notes_to_jv(struct arena *a, const struct plan *p, struct jv *e);
+void plan_notes_from_jv(const struct jv *e, struct plan *p);
 
 /* Fills steps: lock, preflight, [migrate], stage, deploy per instance, verify, [smoke], record. */
 void plan_make_steps(struct plan *p, const struct deployment_conf *dep, bool has_smoke, const char *suite);

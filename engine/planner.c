@@ -3,60 +3,17 @@
  * the release; then everything about that release (image, commits, migrations, configuration). Each question is
  * asked at once with its own limit of time; what is not answered is said so in the plan, never guessed.
  */
-#include "engine/planner.h"
+#include "engine/planner_private.h"
 
 #include "core/gate.h"
-#include "core/ladder.h"
 #include "core/text.h"
-#include "core/verdict.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ASK_US (REMOTE_TIMEOUT_MS * US_PER_MS)
 #define VERIFY_US (60 * US_PER_S) /* reads every byte of an image */
 enum { MEDIAN_OF_MAX = 16, PREFIX_MIN = 6 };
-
-/* What is asked; each answer has its slot. */
-enum question {
-	Q_STORE,
-	Q_HERE,
-	Q_BEFORE,
-	Q_RELEASES, /* first wave */
-	Q_IMAGE,
-	Q_OLD_IMAGE,
-	Q_LOG,
-	Q_MIGRATIONS,
-	Q_OLD_MIGRATIONS,
-	Q_VARS,
-	Q_VARS_BEFORE,
-	Q_TEMPLATE,
-	Q_COUNT
-};
-
-struct answer {
-	bool asked;
-	struct outcome o;
-	void *result;
-	void (*free)(void *);
-};
-
-struct gather {
-	struct app *app;
-	struct plan_want want;
-	int previous; /* environment, -1 none */
-	char release[DIGEST_LEN];
-	struct plan *plan;
-	const struct plan *old; /* of a re-check */
-	char old_digest[DIGEST_LEN];
-	char requester[NAME_LEN];
-	struct answer answers[Q_COUNT];
-	int waiting;
-	void (*next)(struct gather *g);
-	plan_done_fn *done;
-	void *ctx;
-};
 
 struct ask {
 	struct gather *g;
@@ -103,8 +60,7 @@ static void on_answer(void *ctx, struct op *op, const struct outcome *o, void *r
 	wave_done(g);
 }
 
-/* An op whose answer goes to slot q; NULL when memory ran out (the slot then says so). */
-static struct op *ask(struct gather *g, enum question q, int64_t timeout_us, void (*free_result)(void *))
+struct op *planner_ask(struct gather *g, enum question q, int64_t timeout_us, void (*free_result)(void *))
 {
 	struct ask *a = calloc(1, sizeof(*a));
 	struct answer *x = &g->answers[q];
@@ -121,7 +77,7 @@ static struct op *ask(struct gather *g, enum question q, int64_t timeout_us, voi
 	return op_new(app_loop(g->app), timeout_us, on_answer, a);
 }
 
-static const void *got(const struct gather *g, enum question q)
+const void *planner_got(const struct gather *g, enum question q)
 {
 	return g->answers[q].o.kind == OUTCOME_OK ? g->answers[q].result : NULL;
 }
@@ -144,12 +100,12 @@ static void ask_registry(struct gather *g)
 		    outcome_make(OUTCOME_UNSUPPORTED, "registry", "no registry is configured");
 		return;
 	}
-	op = ask(g, Q_IMAGE, VERIFY_US, free);
+	op = planner_ask(g, Q_IMAGE, VERIFY_US, free);
 	if (op != NULL)
 		REGISTRY_OF(registry)->verify(registry->priv, g->plan->to.digest, op);
 	if (g->plan->from.digest[0] == '\0' || g->plan->kind == PLAN_ROLLBACK)
 		return;
-	op = ask(g, Q_OLD_IMAGE, VERIFY_US, free);
+	op = planner_ask(g, Q_OLD_IMAGE, VERIFY_US, free);
 	if (op != NULL)
 		REGISTRY_OF(registry)->verify(registry->priv, g->plan->from.digest, op);
 }
@@ -164,37 +120,14 @@ static void ask_forge(struct gather *g)
 
 	if (forge == NULL || p->to.revision[0] == '\0')
 		return;
-	op = ask(g, Q_LOG, ASK_US, commit_log_free);
+	op = planner_ask(g, Q_LOG, ASK_US, commit_log_free);
 	if (op != NULL)
 		FORGE_OF(forge)->log(forge->priv, p->from.revision, p->to.revision, op);
 	if (template == NULL)
 		return;
-	op = ask(g, Q_TEMPLATE, ASK_US, free);
+	op = planner_ask(g, Q_TEMPLATE, ASK_US, free);
 	if (op != NULL)
 		FORGE_OF(forge)->read(forge->priv, p->to.revision, template, op);
-}
-
-static void ask_migrate(struct gather *g)
-{
-	const struct opened *migrate = app_migrate(g->app, g->want.service, g->want.env);
-	struct op *op;
-
-	if (migrate == NULL)
-		return;
-	if (g->plan->to.revision[0] == '\0') {
-		g->answers[Q_MIGRATIONS].o =
-		    outcome_make(OUTCOME_ERRORED, "migrate", "the release's revision is not known");
-		return;
-	}
-	op = ask(g, Q_MIGRATIONS, ASK_US, migration_set_free);
-	if (op != NULL)
-		MIGRATE_OF(migrate)->inspect(migrate->priv, g->plan->to.revision, op);
-	/* What runs now: for the verdict on the schema, and to see files that changed after they were applied. */
-	if (g->plan->from.revision[0] == '\0')
-		return;
-	op = ask(g, Q_OLD_MIGRATIONS, ASK_US, migration_set_free);
-	if (op != NULL)
-		MIGRATE_OF(migrate)->inspect(migrate->priv, g->plan->from.revision, op);
 }
 
 static void ask_vars(struct gather *g)
@@ -206,12 +139,12 @@ static void ask_vars(struct gather *g)
 
 	if (vars == NULL)
 		return;
-	op = ask(g, Q_VARS, ASK_US, var_facts_free);
+	op = planner_ask(g, Q_VARS, ASK_US, var_facts_free);
 	if (op != NULL)
 		VARS_OF(vars)->read(vars->priv, op);
 	if (before == NULL)
 		return;
-	op = ask(g, Q_VARS_BEFORE, ASK_US, var_facts_free);
+	op = planner_ask(g, Q_VARS_BEFORE, ASK_US, var_facts_free);
 	if (op != NULL)
 		VARS_OF(before)->read(before->priv, op);
 }
@@ -220,7 +153,7 @@ static void ask_vars(struct gather *g)
 
 static void take_image(struct gather *g)
 {
-	const struct image *image = got(g, Q_IMAGE);
+	const struct image *image = planner_got(g, Q_IMAGE);
 	struct release *to = &g->plan->to;
 
 	if (image == NULL)
@@ -255,56 +188,16 @@ static void take_commits(struct gather *g)
 	}
 }
 
-static void take_migrations(struct gather *g)
-{
-	const struct migration_set *set = got(g, Q_MIGRATIONS);
-	struct plan *p = g->plan;
-
-	if (app_migrate(g->app, g->want.service, g->want.env) == NULL)
-		return;
-	if (set == NULL) {
-		str_copy(p->migrations_text, sizeof(p->migrations_text), g->answers[Q_MIGRATIONS].o.text);
-		return;
-	}
-	if (p->kind == PLAN_PROMOTE)
-		ladder_mark_modified(g->answers[Q_MIGRATIONS].result, got(g, Q_OLD_MIGRATIONS));
-	str_copy(p->migrate_tool, sizeof(p->migrate_tool), set->tool);
-	if (set->blocked)
-		str_copy(p->migrations_text, sizeof(p->migrations_text), set->block_text);
-	else if (set->lock_text[0] != '\0')
-		str_copy(p->migrations_text, sizeof(p->migrations_text), set->lock_text);
-	if (p->kind == PLAN_ROLLBACK)
-		return;
-	if (set->n_modified > 0)
-		plan_add_risk(
-		    p, true,
-		    "%d applied migration%s other bytes in this release: never change one, add a new one",
-		    set->n_modified, set->n_modified == 1 ? " has" : "s have");
-	p->migrations = arena_alloc(&p->arena, (size_t)MAX(set->n_pending, 1) * sizeof(*p->migrations));
-	for (int i = 0; i < set->n_items && p->migrations != NULL; i++) {
-		const struct migration *m = &set->items[i];
-
-		if (m->state != MIGRATION_PENDING || p->n_migrations >= set->n_pending)
-			continue;
-		p->migrations[p->n_migrations++] = *m;
-		if (m->loses_data)
-			plan_add_risk(p, true, "%.150s loses data: %.150s", m->name, m->text);
-		else if (m->destructive)
-			plan_add_risk(p, true, "%.150s breaks the release that runs now: %.150s", m->name,
-			              m->text);
-	}
-}
-
 static void take_vars(struct gather *g)
 {
-	const struct var_facts *here = got(g, Q_VARS);
-	const struct forge_file *file = got(g, Q_TEMPLATE);
+	const struct var_facts *here = planner_got(g, Q_VARS);
+	const struct forge_file *file = planner_got(g, Q_TEMPLATE);
 	struct plan *p = g->plan;
 	int n_missing = 0;
 
 	if (here == NULL)
 		return;
-	p->vars = vars_compare(got(g, Q_VARS_BEFORE), here, file != NULL ? file->bytes : NULL,
+	p->vars = vars_compare(planner_got(g, Q_VARS_BEFORE), here, file != NULL ? file->bytes : NULL,
 	                       file != NULL ? file->n : 0);
 	plan_set_vars(p, p->vars);
 	for (int i = 0; p->vars != NULL && i < p->vars->n_items; i++)
@@ -319,8 +212,8 @@ static void take_vars(struct gather *g)
 
 static void add_risks(struct gather *g)
 {
-	const struct store_snapshot *s = got(g, Q_STORE);
-	const struct deployed *here = got(g, Q_HERE);
+	const struct store_snapshot *s = planner_got(g, Q_STORE);
+	const struct deployed *here = planner_got(g, Q_HERE);
 	struct plan *p = g->plan;
 	int sick = 0;
 
@@ -336,7 +229,7 @@ static void add_risks(struct gather *g)
 	if (g->answers[Q_OLD_IMAGE].asked && g->answers[Q_OLD_IMAGE].o.kind == OUTCOME_FAILED)
 		plan_add_risk(p, true, "the image that runs now is gone: it could not be put back (%.200s)",
 		              g->answers[Q_OLD_IMAGE].o.text);
-	if (g->previous >= 0 && p->kind == PLAN_PROMOTE && got(g, Q_BEFORE) == NULL)
+	if (g->previous >= 0 && p->kind == PLAN_PROMOTE && planner_got(g, Q_BEFORE) == NULL)
 		plan_add_risk(p, false, "%s could not be observed: %.250s", p->source_env,
 		              g->answers[Q_BEFORE].o.text);
 	for (int i = 0; s != NULL && i < s->n_deploys; i++)
@@ -345,16 +238,6 @@ static void add_risks(struct gather *g)
 			plan_add_risk(p, true, "this release is marked bad in %s", s->deploys[i].env);
 			break;
 		}
-	if (p->kind == PLAN_ROLLBACK && app_migrate(g->app, g->want.service, g->want.env) != NULL) {
-		char text[TEXT_LEN];
-		enum schema_verdict v =
-		    verdict_for(got(g, Q_MIGRATIONS), got(g, Q_OLD_MIGRATIONS), text, sizeof(text));
-
-		if (v != SCHEMA_SAME)
-			plan_add_risk(p, v != SCHEMA_ADDITIVE, "schema: %s", text);
-		else
-			str_copy(p->migrations_text, sizeof(p->migrations_text), text);
-	}
 }
 
 static int compare_span(const void *a, const void *b)
@@ -389,7 +272,7 @@ static int64_t step_median(const struct store_snapshot *s, const struct plan *p,
 
 static void take_times(struct gather *g)
 {
-	const struct store_snapshot *s = got(g, Q_STORE);
+	const struct store_snapshot *s = planner_got(g, Q_STORE);
 
 	for (int i = 0; s != NULL && i < g->plan->n_steps; i++) {
 		g->plan->steps[i].expect_us = step_median(s, g->plan, &g->plan->steps[i]);
@@ -399,7 +282,7 @@ static void take_times(struct gather *g)
 
 static const struct smoke_result *smoke_of(const struct gather *g)
 {
-	const struct store_snapshot *s = got(g, Q_STORE);
+	const struct store_snapshot *s = planner_got(g, Q_STORE);
 	const char *suite = app_setup(g->app)->services[g->want.service].smoke;
 	const struct smoke_result *newest = NULL;
 
@@ -418,8 +301,8 @@ static const struct smoke_result *smoke_of(const struct gather *g)
 /* Since when the release runs before here; 0 when it does not, or nobody can say. */
 static int64_t running_since(const struct gather *g)
 {
-	const struct deployed *before = got(g, Q_BEFORE);
-	const struct store_snapshot *s = got(g, Q_STORE);
+	const struct deployed *before = planner_got(g, Q_BEFORE);
+	const struct store_snapshot *s = planner_got(g, Q_STORE);
 
 	if (before == NULL || strcmp(before->release.digest, g->plan->to.digest) != 0 || before->drift)
 		return 0;
@@ -435,7 +318,7 @@ static int64_t running_since(const struct gather *g)
 
 static void judge(struct gather *g)
 {
-	const struct store_snapshot *s = got(g, Q_STORE);
+	const struct store_snapshot *s = planner_got(g, Q_STORE);
 	struct gate_facts f = {
 	    .now_us = s != NULL ? s->now_us : loop_wall_us(),
 	    .setup = app_setup(g->app),
@@ -443,7 +326,7 @@ static void judge(struct gather *g)
 	    .env = g->want.env,
 	    .image = g->answers[Q_IMAGE].o,
 	    .has_migrations = app_migrate(g->app, g->want.service, g->want.env) != NULL,
-	    .migrations = got(g, Q_MIGRATIONS),
+	    .migrations = planner_got(g, Q_MIGRATIONS),
 	    .has_vars = app_vars(g->app, g->want.service, g->want.env) != NULL,
 	    .vars = g->plan->vars,
 	    .smoke = smoke_of(g),
@@ -455,7 +338,7 @@ static void judge(struct gather *g)
 	str_copy(f.migrations_text, sizeof(f.migrations_text), g->answers[Q_MIGRATIONS].o.text);
 	str_copy(f.vars_text, sizeof(f.vars_text), g->answers[Q_VARS].o.text);
 	/* A template that cannot be read leaves the required keys unknown: that is no "all are set". */
-	if (f.vars != NULL && g->answers[Q_TEMPLATE].asked && got(g, Q_TEMPLATE) == NULL &&
+	if (f.vars != NULL && g->answers[Q_TEMPLATE].asked && planner_got(g, Q_TEMPLATE) == NULL &&
 	    g->answers[Q_TEMPLATE].o.kind != OUTCOME_FAILED) {
 		f.vars = NULL;
 		str_copy(f.vars_text, sizeof(f.vars_text), g->answers[Q_TEMPLATE].o.text);
@@ -495,7 +378,7 @@ static void build(struct gather *g)
 
 	take_image(g);
 	take_commits(g);
-	take_migrations(g);
+	planner_take_migrations(g);
 	take_vars(g);
 	plan_make_steps(p, dep, suite != NULL && p->policy.gate_on[GATE_SMOKE], suite);
 	for (int i = 0; i < p->n_steps; i++)
@@ -536,9 +419,9 @@ static bool names_release(const struct release *r, const char *want)
 /* Looks a name up in all that is known; two different images by one name are refused. */
 static struct outcome find_release(const struct gather *g, const char *want, struct release *ret)
 {
-	const struct release_list *list = got(g, Q_RELEASES);
-	const struct store_snapshot *s = got(g, Q_STORE);
-	const struct deployed *seen[2] = {got(g, Q_HERE), got(g, Q_BEFORE)};
+	const struct release_list *list = planner_got(g, Q_RELEASES);
+	const struct store_snapshot *s = planner_got(g, Q_STORE);
+	const struct deployed *seen[2] = {planner_got(g, Q_HERE), planner_got(g, Q_BEFORE)};
 	const struct release *found = NULL;
 
 	for (int i = 0; list != NULL && i < list->n_items; i++) {
@@ -568,7 +451,7 @@ static struct outcome find_release(const struct gather *g, const char *want, str
 
 static struct outcome last_good(const struct gather *g, const struct release *now, struct release *ret)
 {
-	const struct store_snapshot *s = got(g, Q_STORE);
+	const struct store_snapshot *s = planner_got(g, Q_STORE);
 
 	if (s == NULL)
 		return g->answers[Q_STORE].o;
@@ -588,8 +471,8 @@ static struct outcome last_good(const struct gather *g, const struct release *no
 
 static struct outcome choose_release(struct gather *g, struct release *ret)
 {
-	const struct deployed *here = got(g, Q_HERE), *before = got(g, Q_BEFORE);
-	const struct release_list *list = got(g, Q_RELEASES);
+	const struct deployed *here = planner_got(g, Q_HERE), *before = planner_got(g, Q_BEFORE);
+	const struct release_list *list = planner_got(g, Q_RELEASES);
 	struct outcome o;
 
 	if (g->release[0] != '\0')
@@ -618,7 +501,7 @@ static struct outcome choose_release(struct gather *g, struct release *ret)
 /* Fills what the registry's list knows and the other source did not say. */
 static void complete(const struct gather *g, struct release *r)
 {
-	const struct release_list *list = got(g, Q_RELEASES);
+	const struct release_list *list = planner_got(g, Q_RELEASES);
 
 	for (int i = 0; list != NULL && i < list->n_items; i++) {
 		const struct release *x = &list->items[i];
@@ -636,7 +519,7 @@ static void complete(const struct gather *g, struct release *r)
 
 static void choose(struct gather *g)
 {
-	const struct deployed *here = got(g, Q_HERE);
+	const struct deployed *here = planner_got(g, Q_HERE);
 	struct plan *p = g->plan;
 	struct outcome o;
 
@@ -645,7 +528,7 @@ static void choose(struct gather *g)
 		finish(g, &o);
 		return;
 	}
-	if (got(g, Q_STORE) == NULL) {
+	if (planner_got(g, Q_STORE) == NULL) {
 		o = g->answers[Q_STORE].o;
 		finish(g, &o);
 		return;
@@ -670,7 +553,7 @@ static void choose(struct gather *g)
 	g->waiting = 1;
 	ask_registry(g);
 	ask_forge(g);
-	ask_migrate(g);
+	planner_ask_migrations(g);
 	ask_vars(g);
 	loop_defer(app_loop(g->app), wave_done, g);
 }
@@ -681,7 +564,7 @@ static void ask_first(struct gather *g)
 	const struct opened *here = app_deploy(g->app, g->want.service, g->want.env);
 	const struct opened *before =
 	    g->previous >= 0 ? app_deploy(g->app, g->want.service, g->previous) : NULL;
-	struct op *op = ask(g, Q_STORE, ASK_US, store_snapshot_free);
+	struct op *op = planner_ask(g, Q_STORE, ASK_US, store_snapshot_free);
 
 	g->next = choose;
 	if (op != NULL)
@@ -690,12 +573,12 @@ static void ask_first(struct gather *g)
 		g->answers[Q_HERE].o =
 		    outcome_make(OUTCOME_UNSUPPORTED, "planner", "%s has no deploy driver in %s",
 		                 service_name(g), env_name(g));
-	} else if ((op = ask(g, Q_HERE, ASK_US, deployed_free)) != NULL) {
+	} else if ((op = planner_ask(g, Q_HERE, ASK_US, deployed_free)) != NULL) {
 		DEPLOY_OF(here)->observe(here->priv, op);
 	}
-	if (before != NULL && (op = ask(g, Q_BEFORE, ASK_US, deployed_free)) != NULL)
+	if (before != NULL && (op = planner_ask(g, Q_BEFORE, ASK_US, deployed_free)) != NULL)
 		DEPLOY_OF(before)->observe(before->priv, op);
-	if (registry != NULL && (op = ask(g, Q_RELEASES, ASK_US, release_list_free)) != NULL)
+	if (registry != NULL && (op = planner_ask(g, Q_RELEASES, ASK_US, release_list_free)) != NULL)
 		REGISTRY_OF(registry)->list(registry->priv, op);
 }
 

@@ -115,6 +115,22 @@ static void plan_commits(struct command_run *run, const struct plan *p)
 		}
 }
 
+static void plan_details(struct command_run *run, const struct plan *p, int migration)
+{
+	for (int i = 0; i < p->n_details; i++) {
+		const struct plan_detail *d = &p->details[i];
+		char line[24] = "";
+
+		if (d->migration != migration)
+			continue;
+		if (d->line > 0)
+			snprintf(line, sizeof(line), "line %d: ", d->line);
+		command_line(run, "            %c %s%s", state_glyph(d->state), line, d->text);
+		if (d->safer[0] != '\0')
+			command_line(run, "              %s", d->safer);
+	}
+}
+
 static void plan_migrations(struct command_run *run, const struct plan *p)
 {
 	if (p->migrations_text[0] != '\0')
@@ -126,7 +142,13 @@ static void plan_migrations(struct command_run *run, const struct plan *p)
 
 		command_line(run, "  %-8s  %s%s%s%s", migration_kind_name(m->kind), m->name,
 		             m->loses_data ? "  LOSES DATA" : "", m->text[0] != '\0' ? "  " : "", m->text);
+		plan_details(run, p, i);
 	}
+	if (p->n_more_details > 0)
+		command_line(run, "            and %d more findings", p->n_more_details);
+	for (int i = 0; i < p->n_database; i++)
+		command_line(run, "%s%c %s", i == 0 ? "database    " : "            ",
+		             state_glyph(p->database[i].state), p->database[i].text);
 }
 
 static void plan_vars(struct command_run *run, const struct plan *p)

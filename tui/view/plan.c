@@ -56,6 +56,27 @@ static int gates(const struct ui *u, struct area a, int row, const struct plan *
 	return row;
 }
 
+/* What is known of the i-th migration's statements, each with the way that harms less. */
+static int details(const struct ui *u, struct area a, int row, const struct plan *p, int migration)
+{
+	for (int i = 0; i < p->n_details; i++) {
+		const struct plan_detail *d = &p->details[i];
+		if (d->migration != migration)
+			continue;
+		area_text(a, row, 5, state_role(d->state), u->glyphs->state[d->state]);
+		if (d->line > 0) {
+			char text[TEXT_LEN + 32];
+			(void)snprintf(text, sizeof text, "line %d: %s", d->line, d->text);
+			row = paragraph(a, row, 7, ROLE_TEXT, text);
+		} else {
+			row = paragraph(a, row, 7, ROLE_TEXT, d->text);
+		}
+		if (d->safer[0])
+			row = paragraph(a, row, 9, ROLE_DIM, d->safer);
+	}
+	return row;
+}
+
 static int migrations(const struct ui *u, struct area a, int row, const struct plan *p)
 {
 	area_printf(a, row, 1, ROLE_TITLE, "MIGRATIONS %d", p->n_migrations);
@@ -74,6 +95,15 @@ static int migrations(const struct ui *u, struct area a, int row, const struct p
 		row++;
 		if (it->text[0])
 			row = paragraph(a, row, 5, ROLE_DIM, it->text);
+		row = details(u, a, row, p, i);
+	}
+	if (p->n_more_details > 0)
+		area_printf(a, row++, 5, ROLE_DIM, "and %d more findings", p->n_more_details);
+	for (int i = 0; i < p->n_database; i++) {
+		if (i == 0)
+			area_text(a, row++, 1, ROLE_TITLE, "DATABASE NOW");
+		area_text(a, row, 3, state_role(p->database[i].state), u->glyphs->state[p->database[i].state]);
+		row = paragraph(a, row, 5, ROLE_TEXT, p->database[i].text);
 	}
 	return row;
 }

@@ -1,0 +1,59 @@
+/* One gathering, for the files of the planner only. */
+#ifndef ENGINE_PLANNER_PRIVATE_H
+#define ENGINE_PLANNER_PRIVATE_H
+
+#include "engine/planner.h"
+
+#define ASK_US (REMOTE_TIMEOUT_MS * US_PER_MS)
+
+/* What is asked; each answer has its slot. */
+enum question {
+	Q_STORE,
+	Q_HERE,
+	Q_BEFORE,
+	Q_RELEASES, /* first wave */
+	Q_IMAGE,
+	Q_OLD_IMAGE,
+	Q_LOG,
+	Q_MIGRATIONS,
+	Q_OLD_MIGRATIONS,
+	Q_HEALTH,
+	Q_VARS,
+	Q_VARS_BEFORE,
+	Q_TEMPLATE,
+	Q_COUNT
+};
+
+struct answer {
+	bool asked;
+	struct outcome o;
+	void *result;
+	void (*free)(void *);
+};
+
+struct gather {
+	struct app *app;
+	struct plan_want want;
+	int previous; /* environment, -1 none */
+	char release[DIGEST_LEN];
+	struct plan *plan;
+	const struct plan *old; /* of a re-check */
+	char old_digest[DIGEST_LEN];
+	char requester[NAME_LEN];
+	struct answer answers[Q_COUNT];
+	int waiting;
+	void (*next)(struct gather *g);
+	plan_done_fn *done;
+	void *ctx;
+};
+
+/* An op whose answer goes to slot q; NULL when memory ran out (the slot then says so). */
+struct op *planner_ask(struct gather *g, enum question q, int64_t timeout_us, void (*free_result)(void *));
+/* The answer of slot q; NULL where there is none. */
+const void *planner_got(const struct gather *g, enum question q);
+
+/* planner_migrations.c: what would run, what stands in its way, and what the way back would meet. */
+void planner_ask_migrations(struct gather *g);
+void planner_take_migrations(struct gather *g);
+
+#endif
