@@ -2,6 +2,7 @@
 
 #include "cli/docs.h"
 #include "cli/inspect.h"
+#include "cli/lint.h"
 #include "config/complete.h"
 #include "config/config.h"
 #include "engine/commands.h"
@@ -15,6 +16,7 @@ void cli_set_drivers(driver_list list)
 {
 	all_drivers = list;
 	inspect_set_drivers(list);
+	lint_set_drivers(list);
 }
 
 /* --- version, help ------------------------------------------------------------------------------ */
@@ -165,7 +167,7 @@ static void exec_docs(struct app *a, struct command_run *run)
 }
 
 static const struct arg_desc docs_args[] = {
-    {.name = "kind", .type = ARG_WORD, .required = true, .text = "commands, yaml, keys or theme"},
+    {.name = "kind", .type = ARG_WORD, .required = true, .text = "commands, yaml, keys, theme, rules or locks"},
     {.name = NULL},
 };
 static const struct command command_docs = {
@@ -284,6 +286,6 @@ const struct command *const cli_commands[] = {
 #define COMMAND(symbol) &symbol,
 #include "engine/commands.def"
 #undef COMMAND
-    &command_inspect, &command_demo, &command_schema,   &command_completion, &command_help, &command_version,
-    &command_docs, &command_complete, &command_mark_demo,  NULL,
+    &command_inspect,  &command_lint, &command_demo,    &command_schema,   &command_completion, &command_help,
+    &command_version,  &command_docs, &command_complete, &command_mark_demo, NULL,
 };

@@ -44,6 +44,10 @@ int docs_print(const char *kind, driver_list drivers, command_list list, struct 
 		docs_yaml(drivers, out);
 	else if (strcmp(kind, "commands") == 0)
 		docs_commands(list, out);
+	else if (strcmp(kind, "rules") == 0)
+		docs_rules(out);
+	else if (strcmp(kind, "locks") == 0)
+		docs_locks(out);
 	else if (strcmp(kind, "decisions") == 0)
 		docs_decisions(out);
 	else if (strcmp(kind, "cells") == 0)

@@ -15,6 +15,7 @@ const char *completion_type(enum arg_type t)
 	case ARG_REVISION:
 	case ARG_WORD:
 	case ARG_REST:
+	case ARG_FILES:
 	case ARG_DURATION:
 	case ARG_INT:
 	case ARG_FLAG:
@@ -39,7 +40,7 @@ static void add_quoted(struct str *out, const char *s)
 	str_addc(out, '\'');
 }
 
-/* The words of one argument: "=a b c" for fixed ones, "@type" for those of the setup, "-" for none. */
+/* The words of one argument: "=a b c" for fixed ones, "@type" for those of the setup, "config" for files, "-" none. */
 static void add_values(struct str *out, const struct arg_desc *a)
 {
 	const char *type = completion_type(a->type);
@@ -50,6 +51,8 @@ static void add_values(struct str *out, const struct arg_desc *a)
 			str_addf(out, "%s%s", i > 0 ? " " : "", a->choices[i]);
 	} else if (type != NULL) {
 		str_addf(out, "@%s", type);
+	} else if (a->type == ARG_FILES) {
+		str_add(out, "config");
 	} else {
 		str_addc(out, '-');
 	}
@@ -191,13 +194,19 @@ static const char walk[] =
     "\t\tsecond=$(_towpath_second \"$cmd\")\n"
     "\t\tplace='-'\n"
     "\t\tset -- \"${places[@]}\"\n"
-    "\t\t[ \"$filled\" -lt $# ] && shift \"$filled\" && place=$1\n"
+    "\t\tif [ \"$filled\" -lt $# ]; then\n"
+    "\t\t\tshift \"$filled\"\n"
+    "\t\t\tplace=$1\n"
+    "\t\telif [ \"${places[*]}\" = config ]; then\n"
+    "\t\t\tplace=config\n"
+    "\t\tfi\n"
     "\t\tcase $cur in\n"
     "\t\t-*) place=\"=$opts --json --plain --help\" ;;\n"
     "\t\t*) [ -n \"$second\" ] && [ \"$filled\" -eq 0 ] && place=\"=$second\" ;;\n"
     "\t\tesac\n"
     "\tfi\n"
     "\tcase $place in\n"
+    "\tconfig) return 1 ;;\n"
     "\t'='*) printf '%s\\n' ${=place#=} ;;\n"
     "\t'@'*) \"$program\" \"${config[@]}\" __complete \"${place#@}\" 2>/dev/null ;;\n"
     "\tesac\n"
@@ -301,10 +310,12 @@ static void fish_command(command_list list, const struct command *c, struct str 
 	add_quoted(out, c->summary);
 	str_addc(out, '\n');
 	for (const struct arg_desc *a = c->args; a != NULL && a->name != NULL; a++) {
-		if (!a->option && completion_type(a->type) == NULL && a->choices == NULL)
+		if (!a->option && completion_type(a->type) == NULL && a->choices == NULL && a->type != ARG_FILES)
 			continue;
 		str_add(out, "complete -c towpath -n ");
 		fish_condition(out, c);
+		if (a->type == ARG_FILES)
+			str_add(out, " -F");
 		if (a->option) {
 			str_addf(out, " -l %s", a->name);
 			if (a->letter != 0)

@@ -211,6 +211,7 @@ static const char *arg_kind(enum arg_type t)
 	case ARG_REVISION: return "revision";
 	case ARG_WORD: return "word";
 	case ARG_REST: return "word ...";
+	case ARG_FILES: return "file ...";
 	case ARG_DURATION: return "duration";
 	case ARG_INT: return "number";
 	case ARG_FLAG: return "";

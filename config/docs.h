@@ -13,6 +13,8 @@
 void docs_yaml(driver_list drivers, struct str *out);
 void docs_keys(const struct keymap *km, struct str *out);
 void docs_commands(command_list list, struct str *out);
+void docs_rules(struct str *out);
+void docs_locks(struct str *out);
 /* Rows of roles: {name, meaning, carrier} by the caller, since themes/ is not seen from here. Ends with name NULL. */
 struct docs_role {
 	const char *name, *meaning, *carrier;

@@ -33,7 +33,8 @@ enum arg_type {
 	ARG_SUITE,
 	ARG_REVISION,
 	ARG_WORD,
-	ARG_REST,
+	ARG_REST,  /* all further words, joined by a space */
+	ARG_FILES, /* all further words, one a line */
 	ARG_DURATION,
 	ARG_INT,
 	ARG_FLAG,

@@ -105,16 +105,46 @@ static int next_position(const struct command *c, int from)
 	return -1;
 }
 
+static bool takes_rest(const struct arg_desc *d) { return d->type == ARG_REST || d->type == ARG_FILES; }
+
+/* The words that one position took; NULL without memory. */
+static const char *join(struct arena *a, const char *const *words, int n, char between)
+{
+	size_t len = 0, at = 0;
+	char *text;
+
+	for (int i = 0; i < n; i++)
+		len += strlen(words[i]) + 1;
+	text = arena_alloc(a, len + 1);
+	for (int i = 0; text != NULL && i < n; i++) {
+		const size_t k = strlen(words[i]);
+
+		if (i > 0)
+			text[at++] = between;
+		memcpy(text + at, words[i], k);
+		at += k;
+	}
+	return text;
+}
+
 int command_parse(const struct command *c, const struct setup *s, struct arena *a, int argc,
                   const char *const *argv, const char **values, struct error *e)
 {
-	int position = next_position(c, 0), rc = 0;
+	const char **rest = arena_alloc(a, ((size_t)MAX(argc, 0) + 1) * sizeof(*rest));
+	int position = next_position(c, 0), rc = 0, n_rest = 0;
+	bool only_words = false;
 
+	if (rest == NULL)
+		return error_set(e, ERR_NOMEM, "the command is too long");
 	for (int i = 0; i < argc && rc == 0; i++) {
 		const char *w = argv[i], *eq = strchr(w, '=');
 		int index = -1;
 
-		if (w[0] == '-' && w[1] != '\0') {
+		if (!only_words && strcmp(w, "--") == 0) {
+			only_words = true;
+			continue;
+		}
+		if (!only_words && w[0] == '-' && w[1] != '\0') {
 			size_t n = eq != NULL ? (size_t)(eq - w) : strlen(w);
 			const struct arg_desc *d = find_option(c, w, n, &index);
 
@@ -134,14 +164,17 @@ int command_parse(const struct command *c, const struct setup *s, struct arena *
 		}
 		if (position < 0)
 			return error_set(e, ERR_INVALID, "%s takes no further word: %s", c->name, w);
-		if (c->args[position].type == ARG_REST && values[position] != NULL)
-			values[position] = arena_printf(a, "%s %s", values[position], w);
-		else
-			values[position] = w;
+		if (c->args[position].type == ARG_FILES && strchr(w, '\n') != NULL)
+			return error_set(e, ERR_INVALID, "a file's name has a line break");
+		values[position] = w;
 		rc = check_value(s, &c->args[position], w, e);
-		if (c->args[position].type != ARG_REST)
+		if (takes_rest(&c->args[position]))
+			rest[n_rest++] = w;
+		else
 			position = next_position(c, position + 1);
 	}
+	if (n_rest > 1)
+		values[position] = join(a, rest, n_rest, c->args[position].type == ARG_FILES ? '\n' : ' ');
 	for (int i = 0; rc == 0 && c->args != NULL && c->args[i].name != NULL; i++)
 		if (c->args[i].required && values[i] == NULL)
 			rc = error_set(e, ERR_INVALID, "%s needs %s%s", c->name,

@@ -121,7 +121,8 @@ struct lint_context {
 struct lint_report {
 	struct arena *a;
 	enum lint_tool tool;
-	bool way_back; /* a down, undo, revert or verify file: not judged */
+	bool way_back;   /* a down, undo, revert or verify file: not judged */
+	bool recognized; /* false: no migration of a tool or language that is known */
 	struct lint_finding *findings;
 	int n_findings, cap_findings;
 	struct lint_statement *statements;

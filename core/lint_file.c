@@ -234,6 +234,7 @@ void lint_file(struct arena *a, const char *path, const char *bytes, size_t n, c
 	if (src.tool == LINT_TOOL_AUTO)
 		src.tool = tool_of(&src, language);
 	ret->tool = src.tool;
+	ret->recognized = language == LANG_SQL || (language != LANG_OTHER && src.tool != LINT_TOOL_SQL);
 	ret->way_back = is_way_back(&src);
 	if (ret->way_back)
 		return;

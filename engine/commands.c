@@ -54,7 +54,7 @@ void command_usage(const struct command *c, char *dst, size_t cap)
 		else if (d->option)
 			str_addf(&s, "--%s %s", d->name, upper);
 		else
-			str_addf(&s, "%s%s", upper, d->type == ARG_REST ? "..." : "");
+			str_addf(&s, "%s%s", upper, d->type == ARG_REST || d->type == ARG_FILES ? "..." : "");
 		if (!d->required)
 			str_add(&s, "]");
 	}

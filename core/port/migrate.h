@@ -4,6 +4,7 @@
 
 #include "core/dbhealth.h"
 #include "core/port/driver.h"
+#include "core/sqlread.h"
 
 /* The command that runs pending migrations; lives in the op's result. */
 struct migrate_command {
@@ -28,6 +29,7 @@ struct migration_place {
  *   command  -> struct migrate_command for the release unpacked in release_dir.
  *   detect   -> struct migration_place: does the project look like this tool's? Only a proposal; needs no database.
  *   health   -> struct database_health: what the database is busy with, in one read-only look with short time-outs.
+ *   parser   -> reads SQL by PostgreSQL's own grammar for the lint; NULL: tokens must do. Any driver's will do for all.
  *
  * Option folder (instead of repo; not for towpath.yaml) is a plain folder with the project: the revision is then "".
  */
@@ -37,6 +39,7 @@ struct migrate_driver {
 	void (*command)(void *priv, const char *revision, const char *release_dir, struct op *op);
 	void (*detect)(void *priv, const char *revision, struct op *op);
 	void (*health)(void *priv, struct op *op);
+	const struct sql_parser *parser;
 };
 
 #endif

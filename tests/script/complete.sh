@@ -60,6 +60,10 @@ expect "dev prod " promote web --to ""
 expect "prod " promote web --to p
 expect "--to " promote web --t
 expect "verify " audit ""
+touch "$tmp/one.sql" "$tmp/two.sql"
+expect "$tmp/one.sql " migrations lint "$tmp/on"
+expect "$tmp/two.sql " migrations lint "$tmp/one.sql" "$tmp/tw"
+expect "--tool " migrations lint --to
 expect "verify " audit v
 expect "bash " completion ba
 expect "web worker " -c some.yaml promote ""

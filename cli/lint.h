@@ -1,0 +1,13 @@
+/* The command `migrations lint`, which works without a config. */
+#ifndef CLI_LINT_H
+#define CLI_LINT_H
+
+#include "core/command.h"
+#include "core/port/driver.h"
+
+extern const struct command command_lint;
+
+/* The drivers one of which may bring a parser of SQL; set once by main(). */
+void lint_set_drivers(driver_list list);
+
+#endif
