@@ -161,6 +161,11 @@ static void mark_late(struct migration_set *set)
 	}
 }
 
+static bool is_before(const struct ladder *in, const char *a, const char *b)
+{
+	return (in->order != NULL ? in->order(a, b) : strcmp(a, b)) < 0;
+}
+
 /* A row that stands for itself: no file has its name, and it was not undone. */
 static bool is_orphan(const struct comparison *c, const struct ladder_row *row)
 {
@@ -186,7 +191,7 @@ static struct migration_set *compare(const struct comparison *c)
 		while (i_row < in->n_rows && !is_orphan(c, &in->rows[i_row]))
 			i_row++;
 		if (i_file < in->n_files && (i_row >= in->n_rows || !in->by_name ||
-		                             strcmp(in->files[i_file].name, in->rows[i_row].name) < 0))
+		                             is_before(in, in->files[i_file].name, in->rows[i_row].name)))
 			fill_file(c, &set->items[k], &in->files[i_file++]);
 		else
 			fill_orphan(in, &set->items[k], &in->rows[i_row++]);

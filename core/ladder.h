@@ -46,6 +46,7 @@ struct ladder {
 	const struct ladder_row *rows;
 	int n_rows;
 	bool by_name; /* rows without a file are merged by name; else they stand behind */
+	int (*order)(const char *a, const char *b); /* of names then, NULL: their bytes */
 	bool works;   /* the tool's lock is held, or somebody changes the schema now */
 };
 

@@ -378,6 +378,9 @@ static int take_answers(struct migrate_run *r, const struct pg_reply *reply)
 
 		if (!rows->failed) {
 			rc = copy_rows(r, rows, &j->tables[i]);
+		} else if (i > 0 && strcmp(rows->sqlstate, "42703") == 0) {
+			/* Another program's table that happens to have this name. */
+			continue;
 		} else if (strcmp(rows->sqlstate, "42P01") != 0 && strcmp(rows->sqlstate, "3F000") != 0) {
 			char name[NAME_LEN * 2], clean[NAME_LEN * 2];
 
@@ -669,6 +672,8 @@ static void tree_work(void *job)
 		rc = error_set(&r->error, ERR_NOMEM, "the migrations are larger than fits into memory");
 	if (rc == 0)
 		rc = migrate_url(r->priv, &r->url, r->url_schema, &r->error);
+	if (rc == 0 && !r->only_check && tool->url_param != NULL)
+		rc = migrate_url_each(r->priv, tool->url_param, &r->job, &r->error);
 	r->error.code = (enum err)rc;
 }
 

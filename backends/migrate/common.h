@@ -82,6 +82,11 @@ struct migrate_tool {
 	bool (*detect)(const struct tree *t, char where[PATH_LEN]);
 	/* Reads the tree's files; ERR_* with a hint ends the inspection as ERRORED. */
 	int (*read)(struct migrate_job *j, struct error *e);
+	/*
+	 * A parameter of the database URL, decoded, on the worker after read(): what it says of schema and table
+	 * outweighs the project's settings. NULL: the tool's URLs say nothing more than ?schema=.
+	 */
+	void (*url_param)(struct migrate_job *j, const char *name, const char *value);
 	/* The set, or NULL without memory. Locks of sessions are added by the caller; those in tables here. */
 	struct migration_set *(*judge)(struct migrate_job *j);
 };
@@ -140,6 +145,10 @@ int migrate_url(const struct migrate_priv *p, struct str *ret, char ret_schema[N
                 struct error *e) MUST_CHECK;
 /* The same as it is configured, for the tool's own program. */
 int migrate_given_url(const struct migrate_priv *p, struct str *ret, struct error *e) MUST_CHECK;
+/* Calls each with the URL's parameters, decoded. */
+int migrate_url_each(const struct migrate_priv *p,
+                     void (*each)(struct migrate_job *j, const char *name, const char *value),
+                     struct migrate_job *j, struct error *e) MUST_CHECK;
 void migrate_wipe(struct str *s);
 
 #define MIGRATE_DRIVER(tool_, name_, options_, summary_)                                                     \

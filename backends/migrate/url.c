@@ -7,9 +7,10 @@
 #include "backends/migrate/common.h"
 #include "config/secret_option.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { URL_MAX = 4096 };
+enum { URL_MAX = 4096, PARAM_MAX = 256 };
 
 void migrate_wipe(struct str *s)
 {
@@ -141,5 +142,49 @@ int migrate_url(const struct migrate_priv *p, struct str *ret, char ret_schema[N
 	migrate_wipe(&given);
 	if (rc == 0 && ret->failed)
 		rc = error_set(e, ERR_INVALID, "the database URL is too long");
+	return rc;
+}
+
+/* "%20" and "+" become a blank; a broken escape stays as it is. */
+static void decode(const char *s, size_t n, char dst[PARAM_MAX])
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < n && k + 1 < PARAM_MAX; i++) {
+		const char hex[3] = {i + 2 < n ? s[i + 1] : 'x', i + 2 < n ? s[i + 2] : 'x', '\0'};
+
+		if (s[i] == '%' && strspn(hex, "0123456789abcdefABCDEF") == 2) {
+			dst[k++] = (char)strtol(hex, NULL, 16);
+			i += 2;
+		} else {
+			dst[k++] = s[i] == '+' ? ' ' : s[i];
+		}
+	}
+	dst[k] = '\0';
+}
+
+int migrate_url_each(const struct migrate_priv *p,
+                     void (*each)(struct migrate_job *j, const char *name, const char *value),
+                     struct migrate_job *j, struct error *e)
+{
+	struct str given;
+	const char *q;
+	int rc;
+
+	str_init(&given, URL_MAX);
+	rc = migrate_given_url(p, &given, e);
+	q = rc == 0 ? strchr(str_text(&given), '?') : NULL;
+	while (q != NULL && q[1] != '\0') {
+		const size_t n = strcspn(q + 1, "&"), n_name = strcspn(q + 1, "=&");
+		char name[PARAM_MAX], value[PARAM_MAX];
+
+		if (n_name < n && n_name < PARAM_MAX && n - n_name <= PARAM_MAX) {
+			decode(q + 1, n_name, name);
+			decode(q + 2 + n_name, n - n_name - 1, value);
+			each(j, name, value);
+		}
+		q = q[1 + n] == '&' ? q + 1 + n : NULL;
+	}
+	migrate_wipe(&given);
 	return rc;
 }

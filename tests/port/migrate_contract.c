@@ -737,31 +737,41 @@ static void secrets_stay_out_of_argv(void **state)
 	}
 }
 
-static void start_inspect_prisma(void *priv, struct op *op) { migrate_prisma.inspect(priv, "HEAD", op); }
-static void start_command_prisma(void *priv, struct op *op)
-{
-	migrate_prisma.command(priv, "HEAD", "/srv", op);
-}
-static void start_inspect_django(void *priv, struct op *op) { migrate_django.inspect(priv, "HEAD", op); }
-static void start_command_django(void *priv, struct op *op)
-{
-	migrate_django.command(priv, "HEAD", "/srv", op);
-}
+#define CALLS(tool)                                                                                          \
+	static void start_inspect_##tool(void *priv, struct op *op)                                          \
+	{                                                                                                    \
+		migrate_##tool.inspect(priv, "HEAD", op);                                                    \
+	}                                                                                                    \
+	static void start_command_##tool(void *priv, struct op *op)                                          \
+	{                                                                                                    \
+		migrate_##tool.command(priv, "HEAD", "/srv", op);                                            \
+	}
+CALLS(prisma)
+CALLS(django)
+CALLS(golang_migrate)
+CALLS(goose)
+CALLS(dbmate)
 static void start_inspect_null(void *priv, struct op *op) { migrate_null.inspect(priv, "HEAD", op); }
 static void start_command_null(void *priv, struct op *op) { migrate_null.command(priv, "HEAD", "/srv", op); }
+
+#define TOOL(tool, fixture)                                                                                  \
+	{                                                                                                    \
+		&migrate_##tool, fixture, {#tool " inspect", start_inspect_##tool},                          \
+		    {#tool " command", start_command_##tool},                                                \
+	}
 
 static void laws(void **state)
 {
 	static const struct {
 		const struct migrate_driver *driver;
+		const char *fixture;
 		struct slot_call inspect, command;
 	} all[] = {
-	    {&migrate_prisma,
-	     {"prisma inspect", start_inspect_prisma},
-	     {"prisma command", start_command_prisma}},
-	    {&migrate_django,
-	     {"django inspect", start_inspect_django},
-	     {"django command", start_command_django}},
+	    TOOL(prisma, "prisma/pending"),
+	    TOOL(django, "django/pending"),
+	    TOOL(golang_migrate, "golang-migrate/pending"),
+	    TOOL(goose, "goose/pending"),
+	    TOOL(dbmate, "dbmate/pending"),
 	};
 	struct loop *l = loop_new(NULL);
 	const struct slot_call null_calls[] = {{"null inspect", start_inspect_null},
@@ -773,7 +783,7 @@ static void laws(void **state)
 		struct slot_call check = {"check", all[i].driver->base.check};
 		struct place p;
 
-		place_make(&p, all[i].driver, both_fixtures[i]);
+		place_make(&p, all[i].driver, all[i].fixture);
 		slot_laws(p.loop, p.o.priv, &all[i].inspect, false);
 		slot_laws(p.loop, p.o.priv, &all[i].command, false);
 		slot_laws(p.loop, p.o.priv, &check, false);
