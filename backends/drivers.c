@@ -11,6 +11,7 @@
 
 const struct driver *const drivers[] = {
     &store_sqlite.base,
+    &store_postgres.base,
     &deploy_host.base,
     &deploy_command.base,
     &registry_oci_layout.base,

@@ -16,6 +16,6 @@ extern const struct forge_driver forge_git, forge_null;
 extern const struct metrics_driver metrics_probe, metrics_text, metrics_null;
 extern const struct logs_driver logs_file, logs_null;
 extern const struct vars_driver vars_envfile, vars_null;
-extern const struct store_driver store_sqlite, store_null;
+extern const struct store_driver store_sqlite, store_postgres, store_null;
 
 #endif

@@ -293,6 +293,12 @@ static void store_mark(void *p, const char *const *operators, int n, struct op *
 	UNUSED(n);
 	store_ask(op);
 }
+static void store_prepare(void *p, bool create, struct op *op)
+{
+	UNUSED(p);
+	UNUSED(create);
+	store_ask(op);
+}
 static const struct lease_times *store_times(void *p)
 {
 	static const struct lease_times times = {30 * US_PER_S, 5 * US_PER_S, 14 * US_PER_S};
@@ -323,4 +329,6 @@ const struct store_driver store_null = {
     .watch = store_watch,
     .mark_demo = store_mark,
     .times = store_times,
+    .prepare = store_prepare,
+    .status = store_op,
 };

@@ -6,6 +6,7 @@
 #include "backends/answer.h"
 #include "backends/drivers.h"
 #include "backends/store/sqlite_job.h"
+#include "core/text.h"
 #include "io/file.h"
 
 #include <signal.h>
@@ -175,6 +176,71 @@ static void store_observe_put(void *priv, const char *key, int64_t at_us, const 
 	}
 	job_start(j);
 }
+
+/* --- how it stands ----------------------------------------------------------------------------- */
+
+/* The file is made and migrated at every opening: this says what came of it. */
+static struct outcome prepare_work(struct db *d, struct job *j)
+{
+	struct store_prepared *done = calloc(1, sizeof(*done));
+
+	if (done == NULL)
+		return answer_make(OUTCOME_ERRORED, source, "out of memory");
+	text_cleanz(done->place, sizeof(done->place), d->path);
+	done->from = d->schema_before;
+	done->to = SCHEMA_VERSION;
+	d->schema_before = SCHEMA_VERSION;
+	j->result = done;
+	return outcome_ok();
+}
+
+static void store_prepare(void *priv, bool create, struct op *op)
+{
+	struct store *s = priv;
+	struct outcome o;
+
+	if (!create && !file_exists(s->db.path)) {
+		o = answer_make(OUTCOME_FAILED, source, "there is no store at %s", s->db.path);
+		answer_hint(&o, "make it: towpath store init");
+		op_done(op, o, NULL, NULL);
+		return;
+	}
+	read_start(priv, op, prepare_work, free, 0, 0);
+}
+
+static struct outcome status_work(struct db *d, struct job *j)
+{
+	struct store_status *t = calloc(1, sizeof(*t));
+	struct outcome o = outcome_ok();
+	int64_t started = loop_mono_us();
+	int rc;
+	sqlite3_stmt *st;
+
+	if (t == NULL)
+		return answer_make(OUTCOME_ERRORED, source, "out of memory");
+	st = db_query(d, &rc, "SELECT seq, at_us, hash FROM audit ORDER BY seq DESC LIMIT 1", "");
+	if (st != NULL) {
+		t->head_seq = sqlite3_column_int64(st, 0);
+		t->head_us = sqlite3_column_int64(st, 1);
+		db_text(st, 2, t->head, sizeof(t->head));
+		db_done(st);
+	} else if (rc != SQLITE_DONE) {
+		o = db_failed(d, rc);
+		free(t);
+		return o;
+	}
+	t->latency_us = loop_mono_us() - started;
+	text_cleanz(t->place, sizeof(t->place), d->path);
+	snprintf(t->server, sizeof(t->server), "SQLite %s", sqlite3_libversion());
+	t->roles = (1u << STORE_ROLE_COUNT) - 1;
+	t->schema = t->schema_known = SCHEMA_VERSION;
+	t->now_us = db_wall_us();
+	str_copy(t->follows, sizeof(t->follows), "events of its folder");
+	j->result = t;
+	return o;
+}
+
+static void store_status(void *priv, struct op *op) { read_start(priv, op, status_work, free, 0, 0); }
 
 /* --- the demo's marker ------------------------------------------------------------------------ */
 
@@ -463,4 +529,6 @@ const struct store_driver store_sqlite = {
     .watch = store_watch,
     .mark_demo = store_mark_demo,
     .times = store_times,
+    .prepare = store_prepare,
+    .status = store_status,
 };

@@ -297,6 +297,7 @@ static struct outcome schema_prepare(struct db *d)
 	int rc;
 
 	/* The usual case takes no lock: a store that somebody else writes can still be read. */
+	d->schema_before = SCHEMA_VERSION;
 	if (pragma(d->main, "PRAGMA user_version") == SCHEMA_VERSION)
 		return outcome_ok();
 	rc = db_begin(d);
@@ -322,6 +323,7 @@ static struct outcome schema_prepare(struct db *d)
 	}
 	snprintf(stamp, sizeof(stamp), "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID,
 	         SCHEMA_VERSION);
+	d->schema_before = (int)version;
 	rc = schema_steps(d, version);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(d->main, stamp, NULL, NULL, NULL);

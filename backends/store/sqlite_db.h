@@ -27,6 +27,7 @@ struct db {
 	int n_cache;
 	/* what db_changed() saw last */
 	int64_t last_version, last_seq;
+	int schema_before; /* of the file before it was opened; 0: it was made */
 };
 
 /* Opens and checks what is not open yet; the next call tries again. OK or ERRORED with what to do. */

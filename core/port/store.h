@@ -93,6 +93,30 @@ struct observation_list {
 };
 void observation_list_free(void *list);
 
+/* How a store stands. */
+struct store_status {
+	char place[URL_LEN / 4]; /* its file, or "host:port/database, schema x" */
+	char server[NAME_LEN];   /* "PostgreSQL 15.4" */
+	char actor[NAME_LEN];    /* "": the user of this host */
+	unsigned roles;          /* enum store_role */
+	int schema, schema_known;
+	int64_t latency_us; /* of one question on a connection that stands */
+	int64_t now_us;     /* store's clock */
+	int64_t head_seq, head_us;
+	char head[DIGEST_LEN];      /* "": the audit is empty */
+	char follows[TEXT_LEN / 2]; /* how changes of others are noticed */
+	char warnings[4][TEXT_LEN];
+	int n_warnings;
+};
+
+/* What preparing a store did. */
+struct store_prepared {
+	char place[URL_LEN / 4];
+	int from, to; /* its schema before and now; from 0: it was made */
+	char next[STORE_ROLE_COUNT + 1][TEXT_LEN]; /* statements that somebody may want to run next */
+	int n_next;
+};
+
 /*
  * Results in brackets. Every slot must be there. actor is who asks, by identity, never by argument of a command.
  *   snapshot        [struct store_snapshot]
@@ -116,6 +140,9 @@ void observation_list_free(void *list);
  *   history         [struct audit_page] rows before seq (0: newest), at most limit.
  *   audit_verify    [struct audit_verdict, free()].
  *   observe_put/get the disposable file; never delays a lease.
+ *   prepare         create: makes the store where there is none; else brings it to this program's schema. With the
+ *                   rights of an admin where the store has users [struct store_prepared, free()]. Twice is once.
+ *   status          [struct store_status, free()]
  *   watch           calls fn on the loop soon after anybody changed the store; NULL stops.
  */
 struct store_driver {
@@ -144,6 +171,8 @@ struct store_driver {
 	/* Marks a fresh store as a demo's, with its operators. Refused on a store that has rows. */
 	void (*mark_demo)(void *priv, const char *const *operators, int n, struct op *op);
 	const struct lease_times *(*times)(void *priv);
+	void (*prepare)(void *priv, bool create, struct op *op);
+	void (*status)(void *priv, struct op *op);
 };
 
 #endif

@@ -452,15 +452,18 @@ const char *pgserver_ask(struct pgserver *s, const char *database, const char *s
 	return s->cell;
 }
 
-const char *pgserver_database(struct pgserver *s)
+const char *pgserver_database(struct pgserver *s) { return pgserver_copy(s, NULL); }
+
+const char *pgserver_copy(struct pgserver *s, const char *database)
 {
-	char sql[96], *name;
+	char sql[160], *name;
 
 	if (s->n_databases >= DATABASES_MAX)
 		abort();
 	name = s->databases[s->n_databases];
 	snprintf(name, sizeof(s->databases[0]), "t%d", s->n_databases++);
-	snprintf(sql, sizeof(sql), "CREATE DATABASE %s", name);
+	snprintf(sql, sizeof(sql), "CREATE DATABASE %s TEMPLATE %s", name,
+	         database != NULL ? database : "template1");
 	if (!pgserver_sql(s, NULL, sql))
 		exit(1);
 	return name;

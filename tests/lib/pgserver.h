@@ -32,6 +32,8 @@ bool pgserver_sql(struct pgserver *s, const char *database, const char *sql);
 const char *pgserver_ask(struct pgserver *s, const char *database, const char *sql);
 /* A new, empty database with a name of its own; valid while the server lives. */
 const char *pgserver_database(struct pgserver *s);
+/* The same, with all that another database holds; nobody may be connected to that one. */
+const char *pgserver_copy(struct pgserver *s, const char *database);
 
 /* Fast stop (SIGINT: sessions are ended) or crash (SIGQUIT); waits for the end. */
 void pgserver_stop(struct pgserver *s, bool crash);

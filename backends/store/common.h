@@ -1,0 +1,35 @@
+/* What the stores share: what a row cannot know of a rollout, and the check of the audit's chain. */
+#ifndef BACKENDS_STORE_COMMON_H
+#define BACKENDS_STORE_COMMON_H
+
+#include "core/port/store.h"
+
+/* How much of each kind a snapshot holds; the store itself keeps all. */
+enum {
+	PLANS_MAX = 100,
+	DECISIONS_MAX = 2000,
+	SMOKES_MAX = 500,
+	DEPLOYS_PER_PLACE = 50,
+	DEPLOYS_MAX = 5000,
+};
+#define PLAN_LISTED_US (7 * US_PER_DAY) /* a plan nobody used is listed this long */
+
+/* A list that grows by doubling; *items is NULL at first. False: no memory. */
+bool list_grow(void **items, int n, int *cap, size_t size);
+
+/* True when its holder is of this host and boot and provably gone. */
+bool lease_holder_gone(const struct lease *l, const char *host);
+
+/*
+ * Who drives a live rollout now. l is the lease of its place, NULL where there is none; held: it has not run out.
+ * until_us of l in now_us's clock.
+ */
+void rollout_overlay_lease(struct rollout *r, const struct lease *l, bool held, const char *host,
+                           int64_t now_us);
+
+/* The chain, row by row from the first on; false from the first broken row on, which v names. */
+bool audit_follow(struct audit_verdict *v, const struct audit_row *row);
+/* After the last row: the head that was kept beside the chain ("" and 0 where nothing was written). */
+void audit_follow_end(struct audit_verdict *v, int64_t head_seq, const char *head);
+
+#endif
