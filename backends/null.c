@@ -95,11 +95,25 @@ static void migrate_health(void *p, struct op *op)
 	UNUSED(p);
 	refuse(op, PORT_MIGRATE, "the state of a database");
 }
+static void migrate_history(void *p, const struct history_ask *ask, struct op *op)
+{
+	UNUSED(p);
+	UNUSED(ask);
+	refuse(op, PORT_MIGRATE, "the history of migrations");
+}
+static void migrate_source(void *p, const struct source_ask *ask, struct op *op)
+{
+	UNUSED(p);
+	UNUSED(ask);
+	refuse(op, PORT_MIGRATE, "the text of migrations");
+}
 const struct migrate_driver migrate_null = {.base = BASE(PORT_MIGRATE),
                                             .inspect = migrate_inspect,
                                             .command = migrate_command,
                                             .detect = migrate_detect,
-                                            .health = migrate_health};
+                                            .health = migrate_health,
+                                            .history = migrate_history,
+                                            .source = migrate_source};
 
 static void registry_list(void *p, struct op *op)
 {

@@ -106,6 +106,7 @@ static void fill_file(const struct comparison *c, struct migration *m, const str
 	str_copy(m->checksum, sizeof(m->checksum), f->checksum);
 	if (f->path != NULL)
 		text_cleanz(m->path, sizeof(m->path), f->path);
+	m->line = f->line;
 	m->kind = f->trouble != NULL ? MIGRATION_OPAQUE : lint_kind(&f->lint);
 	m->loses_data = f->lint.loses_data;
 	m->destructive = f->lint.destructive;

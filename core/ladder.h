@@ -12,6 +12,7 @@
 struct ladder_file {
 	const char *name;          /* as the tool prints it; clean */
 	const char *path;          /* of the file, NULL: none */
+	int line;                  /* where it begins, where several share a file; 0: the whole file */
 	char checksum[DIGEST_LEN]; /* SHA-256 of the bytes, hex */
 	bool row_matches;          /* the row's own checksum fits this file, or the tool keeps none */
 	const char *trouble;       /* why the file cannot be read, NULL: it can */

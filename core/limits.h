@@ -85,6 +85,10 @@
 #define LINT_TABLES_MAX 4096            /* whose columns the lint remembers */
 #define LINT_FILES_MAX 20000            /* of one run of migrations lint */
 #define PY_TOKENS_MAX 1000000           /* of one Python file */
+#define SOURCE_TEXT_MAX (1024 * 1024)   /* of a migration that is shown */
+#define SOURCE_LINES_MAX 20000
+#define DIFF_LINES_MAX 20000
+#define COMMIT_FILES_MAX 200            /* listed of a commit; the rest is counted */
 #define TREE_FILES_MAX 20000            /* entries looked at below a migrations folder of a git tree */
 #define TREE_FILE_MAX (4 * 1024 * 1024) /* one migration file */
 #define TREE_BYTES_MAX (32 * 1024 * 1024)

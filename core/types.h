@@ -100,6 +100,7 @@ struct migration {
 	bool rerun;    /* applied once, and runs again with the next run */
 	bool unsummed; /* its tool keeps a checksum of it that is not computed here */
 	int order;     /* place in the order of execution; 0: as listed */
+	int line;      /* where it begins in its file, where several share one; 0: the whole file */
 	int64_t applied_us, took_us; /* 0 unknown */
 	char text[TEXT_LEN];         /* reason of state, or the lint's finding */
 };

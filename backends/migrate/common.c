@@ -637,20 +637,23 @@ static void judge_done(void *job)
 		finish(r, outcome_ok());
 }
 
-/* The project's files as the options say: below path of a repository's revision, or of a plain folder. */
-static int read_project(struct migrate_run *r, const char *path,
-                        enum tree_want (*want)(const char *path, bool is_dir))
+int migrate_tree(const struct jv *options, const char *revision, const char *path,
+                 enum tree_want (*want)(const char *path, bool is_dir), struct tree *t, struct arena *a,
+                 struct error *e)
 {
-	const struct jv *options = r->priv->ctx.options;
 	const char *folder = jv_get_text(options, "folder", "");
 	char below[PATH_LEN * 2];
 
 	if (folder[0] == '\0')
-		return tree_read(&r->job.tree, &r->job.arena, jv_get_text(options, "repo", ""), r->revision,
-		                 path, want, &r->error);
+		return tree_read(t, a, jv_get_text(options, "repo", ""), revision, path, want, e);
 	snprintf(below, sizeof(below), "%s/%s", folder, path);
-	return tree_read_folder(&r->job.tree, &r->job.arena, strcmp(path, ".") == 0 ? folder : below, want,
-	                        &r->error);
+	return tree_read_folder(t, a, strcmp(path, ".") == 0 ? folder : below, want, e);
+}
+
+static int read_project(struct migrate_run *r, const char *path,
+                        enum tree_want (*want)(const char *path, bool is_dir))
+{
+	return migrate_tree(r->priv->ctx.options, r->revision, path, want, &r->job.tree, &r->job.arena, &r->error);
 }
 
 static void tree_work(void *job)

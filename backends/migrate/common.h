@@ -21,6 +21,9 @@ struct migrate_priv {
 	struct driver_ctx ctx;
 	/* What the last look found: where the table is, and the database's name; "" unknown. */
 	char schema[NAME_LEN], table[NAME_LEN], database[NAME_LEN];
+	/* The last history that was read and what it was read for (source.c). */
+	struct migration_history *history;
+	uint64_t history_mark;
 };
 
 /* A copy of the rows of one query, for the worker. */
@@ -151,6 +154,11 @@ int migrate_url_each(const struct migrate_priv *p,
                      struct migrate_job *j, struct error *e) MUST_CHECK;
 void migrate_wipe(struct str *s);
 
+/* source.c */
+void migrate_history(struct migrate_priv *p, const struct history_ask *ask, struct op *op);
+void migrate_source(struct migrate_priv *p, const struct source_ask *ask, struct op *op);
+void migrate_close(struct migrate_priv *p);
+
 #define MIGRATE_DRIVER(tool_, name_, options_, summary_)                                                     \
 	static int slot_open_##tool_(void *priv, const struct driver_ctx *ctx, struct error *e)              \
 	{                                                                                                    \
@@ -173,6 +181,15 @@ void migrate_wipe(struct str *s);
 		migrate_detect(priv, revision, op);                                                          \
 	}                                                                                                    \
 	static void slot_health_##tool_(void *priv, struct op *op) { migrate_health(priv, op); }              \
+	static void slot_history_##tool_(void *priv, const struct history_ask *ask, struct op *op)           \
+	{                                                                                                    \
+		migrate_history(priv, ask, op);                                                              \
+	}                                                                                                    \
+	static void slot_source_##tool_(void *priv, const struct source_ask *ask, struct op *op)             \
+	{                                                                                                    \
+		migrate_source(priv, ask, op);                                                               \
+	}                                                                                                    \
+	static void slot_close_##tool_(void *priv) { migrate_close(priv); }                                  \
 	const struct migrate_driver migrate_##tool_ = {                                                      \
 	    .base = {.port = PORT_MIGRATE,                                                                   \
 	             .name = name_,                                                                          \
@@ -180,11 +197,14 @@ void migrate_wipe(struct str *s);
 	             .options = options_,                                                                    \
 	             .priv_size = sizeof(struct migrate_priv),                                               \
 	             .open = slot_open_##tool_,                                                              \
+	             .close = slot_close_##tool_,                                                            \
 	             .check = slot_check_##tool_},                                                           \
 	    .inspect = slot_inspect_##tool_,                                                                 \
 	    .command = slot_command_##tool_,                                                                 \
 	    .health = slot_health_##tool_,                                                                   \
 	    .detect = slot_detect_##tool_,                                                                   \
+	    .history = slot_history_##tool_,                                                                 \
+	    .source = slot_source_##tool_,                                                                   \
 	}
 
 /* What every want() skips: version control, installed packages, caches, build output. path is of a folder. */
@@ -192,6 +212,11 @@ bool migrate_is_noise(const char *path);
 /* The last part of a path. */
 const char *migrate_base(const char *path);
 bool migrate_ends_with(const char *s, const char *end);
+
+/* The files that want() asks for, of a repository's revision or of a plain folder, as the options say. For workers. */
+int migrate_tree(const struct jv *options, const char *revision, const char *path,
+                 enum tree_want (*want)(const char *path, bool is_dir), struct tree *t, struct arena *a,
+                 struct error *e) MUST_CHECK;
 
 /* Makes facts (an object in the job's arena) the set's own; without memory the set has none. */
 void migrate_facts(struct migrate_job *j, struct migration_set *set, const struct jv *facts);

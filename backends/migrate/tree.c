@@ -1,5 +1,5 @@
 #include "backends/migrate/tree.h"
-#include "backends/libgit.h"
+#include "backends/migrate/repo.h"
 #include "core/text.h"
 
 #include <git2.h>
@@ -16,75 +16,34 @@ struct reading {
 	size_t bytes;
 };
 
-static int git_failed(struct error *e, enum err code, const char *what, const char *name)
-{
-	const git_error *g = git_error_last();
-	char clean[TEXT_LEN / 2], clean_name[TEXT_LEN / 2];
-
-	text_cleanz(clean, sizeof(clean), g != NULL && g->message != NULL ? g->message : "no reason given");
-	text_cleanz(clean_name, sizeof(clean_name), name);
-	return error_set(e, code, "%s %s: %s", what, clean_name, clean);
-}
-
-static int open_repo(git_repository **ret, const char *repo, struct error *e)
-{
-	int rc = libgit_start(e);
-
-	if (rc != ERR_OK)
-		return rc;
-	rc = git_repository_open_ext(ret, repo, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
-	if (rc == 0)
-		return ERR_OK;
-	return libgit_open_error(rc, repo, e);
-}
-
 int tree_check(const char *repo, struct error *e)
 {
 	git_repository *r;
-	int rc = open_repo(&r, repo, e);
+	int rc = repo_open(repo, &r, e);
 
 	if (rc == 0)
 		git_repository_free(r);
 	return rc;
 }
 
-/* Object ids, tags and branches; none of git's revision operators. */
-static bool is_plain_revision(const char *s)
-{
-	if (s[0] == '\0' || s[0] == '-' || strlen(s) >= REVISION_LEN * 2)
-		return false;
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s <= ' ' || strchr("^~:@{}*?[\\", *s) != NULL)
-			return false;
-	return true;
-}
-
 static int find_tree(git_repository *repo, const char *name, const char *revision, struct tree *t,
                      git_tree **ret, struct error *e)
 {
-	git_object *found = NULL, *commit = NULL;
-	int rc;
+	git_commit *commit = NULL;
+	int rc = repo_commit(repo, revision, &commit, e);
 
-	if (!is_plain_revision(revision))
-		return error_set(e, ERR_INVALID, "not a revision: \"%.60s\"",
-		                 text_is_clean(revision, strlen(revision)) ? revision : "?");
-	rc = git_revparse_single(&found, repo, revision);
-	if (rc == 0)
-		rc = git_object_peel(&commit, found, GIT_OBJECT_COMMIT);
-	if (rc == 0) {
-		git_oid_tostr(t->revision, sizeof(t->revision), git_object_id(commit));
-		rc = git_commit_tree(ret, (git_commit *)commit);
-	}
-	if (rc != 0) {
+	if (rc == ERR_NOT_FOUND) {
 		char clean[PATH_LEN];
 
-		git_failed(e, ERR_NOT_FOUND, "no commit for revision", revision);
 		text_cleanz(clean, sizeof(clean), name);
 		error_hint(e, "fetch it into the clone: git -C %.300s fetch --tags", clean);
-		rc = ERR_NOT_FOUND;
 	}
-	git_object_free(found);
-	git_object_free(commit);
+	if (rc != 0)
+		return rc;
+	git_oid_tostr(t->revision, sizeof(t->revision), git_commit_id(commit));
+	if (git_commit_tree(ret, commit) != 0)
+		rc = repo_said(e, ERR_CORRUPT, "cannot read revision", revision);
+	git_commit_free(commit);
 	return rc;
 }
 
@@ -153,14 +112,14 @@ static int read_blob(struct reading *r, struct tree_file *f, const git_oid *id)
 	/* The size first: a huge blob must not be unpacked only to be refused. */
 	if (git_repository_odb(&odb, r->repo) != 0 || git_odb_read_header(&n, &type, odb, id) != 0) {
 		git_odb_free(odb);
-		return git_failed(r->e, ERR_CORRUPT, "cannot read", f->path);
+		return repo_said(r->e, ERR_CORRUPT, "cannot read", f->path);
 	}
 	git_odb_free(odb);
 	if (n > TREE_FILE_MAX || r->bytes + n > TREE_BYTES_MAX)
 		return error_set(r->e, ERR_NOMEM, "migration files are larger than %d MiB",
 		                 TREE_FILE_MAX / (1024 * 1024));
 	if (git_blob_lookup(&blob, r->repo, id) != 0)
-		return git_failed(r->e, ERR_CORRUPT, "cannot read", f->path);
+		return repo_said(r->e, ERR_CORRUPT, "cannot read", f->path);
 	n = (size_t)git_blob_rawsize(blob);
 	bytes = arena_alloc(r->a, n + 1);
 	if (bytes != NULL && n > 0)
@@ -201,7 +160,7 @@ static int walk(struct reading *r, git_tree *tree, const char *prefix, int depth
 			git_tree *below = NULL;
 
 			if (git_tree_lookup(&below, r->repo, git_tree_entry_id(entry)) != 0)
-				return git_failed(r->e, ERR_CORRUPT, "cannot read folder", path);
+				return repo_said(r->e, ERR_CORRUPT, "cannot read folder", path);
 			rc = walk(r, below, path, depth + 1);
 			git_tree_free(below);
 		}
@@ -219,7 +178,7 @@ int tree_read(struct tree *t, struct arena *a, const char *repo, const char *rev
 	int rc;
 
 	*t = (struct tree){0};
-	rc = open_repo(&r.repo, repo, e);
+	rc = repo_open(repo, &r.repo, e);
 	if (rc != 0)
 		return rc;
 	rc = find_tree(r.repo, repo, revision, t, &tree, e);

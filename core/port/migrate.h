@@ -3,6 +3,8 @@
 #define CORE_PORT_MIGRATE_H
 
 #include "core/dbhealth.h"
+#include "core/migration_history.h"
+#include "core/migration_source.h"
 #include "core/port/driver.h"
 #include "core/sqlread.h"
 
@@ -21,12 +23,37 @@ struct migration_place {
 	char path[PATH_LEN]; /* the folder for option path, "." for the root */
 };
 
+/* Whose files history is asked for. The driver copies what it keeps. */
+struct history_ask {
+	const char *revision;
+	const char *const *paths; /* of struct migration; "" is left out */
+	int n_paths;
+	const char *tags; /* glob of release tags, "" all */
+};
+
+/* What source is asked for. The driver copies what it keeps. */
+struct source_ask {
+	const char *revision;
+	const char *name, *path; /* of struct migration; path "" where no file is known */
+	int line;                /* of struct migration */
+	bool applied, modified;  /* as the environment's database says */
+	bool unsummed;           /* no checksum of it was compared */
+	int64_t applied_us;      /* when, 0 unknown */
+	const char *deployed;    /* revision that runs in the environment, "" unknown */
+	const char *applied_as;  /* a revision whose text was proven to be what was applied; "" none */
+	const char *tags;        /* glob of release tags, "" all */
+};
+
 /*
  *   inspect  -> struct migration_set: files at the revision (git tree, never a checkout) against the tool's
  *               table, read in one REPEATABLE READ READ ONLY transaction with short time-outs. ERRORED when the
  *               database or the tree cannot be read: never an empty set instead. Kinds and data loss come from a
  *               first lint of the pending ones' text.
  *   command  -> struct migrate_command for the release unpacked in release_dir.
+ *   history  -> struct migration_history of the files at the revision. UNSUPPORTED without a repository. Asked again
+ *               for the same revision and tags it answers from memory.
+ *   source   -> struct migration_source: FAILED when no revision has the migration as far as can be seen. A file that
+ *               is gone is looked for in the revision that runs, then where it was removed. Needs no database.
  *   detect   -> struct migration_place: does the project look like this tool's? Only a proposal; needs no database.
  *   health   -> struct database_health: what the database is busy with, in one read-only look with short time-outs.
  *   parser   -> reads SQL by PostgreSQL's own grammar for the lint; NULL: tokens must do. Any driver's will do for all.
@@ -39,6 +66,8 @@ struct migrate_driver {
 	void (*command)(void *priv, const char *revision, const char *release_dir, struct op *op);
 	void (*detect)(void *priv, const char *revision, struct op *op);
 	void (*health)(void *priv, struct op *op);
+	void (*history)(void *priv, const struct history_ask *ask, struct op *op);
+	void (*source)(void *priv, const struct source_ask *ask, struct op *op);
 	const struct sql_parser *parser;
 };
 

@@ -123,6 +123,82 @@ void gitbuild_orphan(struct gitbuild *g, const char *branch, const char *message
 	commit_on(g, ref, NULL, "orphan.txt", "alone\n", message, time_s, ret);
 }
 
+void gitbuild_side(struct gitbuild *g, const char *parent, const char *path, const char *text,
+                   const char *message, int64_t time_s, char ret[REVISION_LEN])
+{
+	git_oid oid;
+
+	must(git_oid_fromstr(&oid, parent));
+	commit_on(g, NULL, &oid, path, text, message, time_s, ret);
+}
+
+static git_commit *commit_of(struct gitbuild *g, const char *revision)
+{
+	git_commit *c = NULL;
+	git_oid oid;
+
+	if (revision != NULL)
+		must(git_oid_fromstr(&oid, revision));
+	else
+		must(git_reference_name_to_id(&oid, g->repo, "HEAD"));
+	must(git_commit_lookup(&c, g->repo, &oid));
+	return c;
+}
+
+static void commit_tree(struct gitbuild *g, const git_oid *tree_id, const git_commit **parents, size_t n,
+                        const char *message, int64_t time_s, char ret[REVISION_LEN])
+{
+	git_signature *s = sign(time_s);
+	git_tree *tree = NULL;
+	git_oid id;
+
+	must(git_tree_lookup(&tree, g->repo, tree_id));
+	must(git_commit_create(&id, g->repo, "HEAD", s, s, NULL, message, tree, n, parents));
+	if (ret != NULL)
+		git_oid_tostr(ret, REVISION_LEN, &id);
+	git_tree_free(tree);
+	git_signature_free(s);
+}
+
+void gitbuild_merge(struct gitbuild *g, const char *other, const char *message, int64_t time_s,
+                    char ret[REVISION_LEN])
+{
+	git_commit *ours = commit_of(g, NULL), *theirs = commit_of(g, other);
+	const git_commit *parents[] = {ours, theirs};
+	git_index *index = NULL;
+	git_oid tree;
+
+	must(git_merge_commits(&index, g->repo, ours, theirs, NULL));
+	must(git_index_write_tree_to(&tree, index, g->repo));
+	commit_tree(g, &tree, parents, 2, message, time_s, ret);
+	git_index_free(index);
+	git_commit_free(ours);
+	git_commit_free(theirs);
+}
+
+void gitbuild_move(struct gitbuild *g, const char *from, const char *to, const char *message, int64_t time_s,
+                   char ret[REVISION_LEN])
+{
+	git_commit *head = commit_of(g, NULL);
+	const git_commit *parents[] = {head};
+	git_tree_update updates[2] = {
+	    {.action = GIT_TREE_UPDATE_REMOVE, .path = from},
+	    {.action = GIT_TREE_UPDATE_UPSERT, .filemode = GIT_FILEMODE_TREE, .path = to}};
+	git_tree_entry *entry = NULL;
+	git_tree *tree = NULL;
+	git_oid id;
+
+	must(git_commit_tree(&tree, head));
+	must(git_tree_entry_bypath(&entry, tree, from));
+	git_oid_cpy(&updates[1].id, git_tree_entry_id(entry));
+	updates[0].filemode = GIT_FILEMODE_TREE;
+	must(git_tree_create_updated(&id, g->repo, tree, 2, updates));
+	commit_tree(g, &id, parents, 1, message, time_s, ret);
+	git_tree_entry_free(entry);
+	git_tree_free(tree);
+	git_commit_free(head);
+}
+
 void gitbuild_tag(struct gitbuild *g, const char *name, const char *revision, int64_t time_s)
 {
 	git_object *object = NULL;
