@@ -22,6 +22,7 @@ const struct driver *const drivers[] = {
     &migrate_golang_migrate.base,
     &migrate_goose.base,
     &migrate_dbmate.base,
+    &migrate_alembic.base,
     &metrics_probe.base,
     &metrics_text.base,
     &logs_file.base,

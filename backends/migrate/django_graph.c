@@ -368,8 +368,8 @@ static void text_add(struct graph *g, struct django_texts *list, const char *tex
 {
 	if (list->n == list->cap) {
 		list->cap = MAX(4, list->cap * 2);
-		list->items = arena_grow(g->a, list->items, (size_t)list->n, (size_t)list->cap,
-		                         sizeof(*list->items));
+		list->items =
+		    arena_grow(g->a, list->items, (size_t)list->n, (size_t)list->cap, sizeof(*list->items));
 	}
 	if (list->items != NULL)
 		list->items[list->n++] = text;
@@ -408,14 +408,16 @@ static void find_inconsistent(struct graph *g, struct django_plan *p)
 			    all_applied(g, &g->files[parent->file].replaces, &any))
 				continue;
 			text_add(g, &p->inconsistent,
-			         arena_printf(g->a, "%.80s.%.100s is applied before its dependency %.80s.%.100s",
+			         arena_printf(g->a,
+			                      "%.80s.%.100s is applied before its dependency %.80s.%.100s",
 			                      n->key.app, n->key.name, parent->key.app, parent->key.name));
 		}
 	}
 	for (int i = 0; i < p->inconsistent.n && p->inconsistent.items != NULL; i++)
 		block(g, p, "InconsistentMigrationHistory",
-		      arena_printf(g->a, "InconsistentMigrationHistory: %s; is its row to be deleted, or the "
-		                         "other to be recorded by `migrate --fake`?",
+		      arena_printf(g->a,
+		                   "InconsistentMigrationHistory: %s; is its row to be deleted, or the "
+		                   "other to be recorded by `migrate --fake`?",
 		                   p->inconsistent.items[i]));
 }
 
@@ -432,9 +434,9 @@ static void find_conflicts(struct graph *g, const int *leaves, int n, struct dja
 			continue;
 		text_add(g, &p->conflicts, arena_printf(g->a, "%s: %s", app, names));
 		block(g, p, "Conflicting migrations",
-		      arena_printf(g->a,
-		                   "Conflicting migrations: %s in %s are all last; run `makemigrations --merge`",
-		                   names, app));
+		      arena_printf(
+		          g->a, "Conflicting migrations: %s in %s are all last; run `makemigrations --merge`",
+		          names, app));
 	}
 }
 
@@ -493,7 +495,8 @@ bool django_plan(struct arena *a, const struct django_file *files, int n, const 
 		find_missing_parents(&g, ret);
 	if (!is_acyclic(&g)) {
 		block(&g, ret, "CircularDependencyError",
-		      "CircularDependencyError: migrations depend on each other in a circle; mend `dependencies`");
+		      "CircularDependencyError: migrations depend on each other in a circle; mend "
+		      "`dependencies`");
 		for (int i = 0; i < g.n; i++)
 			if (!g.nodes[i].gone)
 				order[n_order++] = i;
