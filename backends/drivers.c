@@ -23,6 +23,7 @@ const struct driver *const drivers[] = {
     &migrate_goose.base,
     &migrate_dbmate.base,
     &migrate_alembic.base,
+    &migrate_flyway.base,
     &metrics_probe.base,
     &metrics_text.base,
     &logs_file.base,

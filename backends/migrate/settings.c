@@ -65,7 +65,7 @@ const char *settings_get(const struct settings *s, const char *key)
 	return x != NULL ? x->value : NULL;
 }
 
-/* --- .properties ---------------------------------------------------------------------------------------------- */
+/* --- .properties --------------------------------------------------------------------------------------------- */
 
 struct lines {
 	const char *p, *end;
@@ -238,7 +238,7 @@ void settings_plain(struct settings *s, const char *from, const char *bytes, siz
 	read_lines(s, from, bytes, n, false);
 }
 
-/* --- trees ---------------------------------------------------------------------------------------------------- */
+/* --- trees --------------------------------------------------------------------------------------------------- */
 
 static const char *scalar_text(struct settings *s, const struct jv *v)
 {
@@ -294,7 +294,7 @@ void settings_tree(struct settings *s, const char *from, const char *prefix, con
 	add_tree(s, from, prefix, tree, 0);
 }
 
-/* --- references ----------------------------------------------------------------------------------------------- */
+/* --- references ---------------------------------------------------------------------------------------------- */
 
 /* The brace that closes the one before p; NULL: none. */
 static const char *closing(const char *p)

@@ -38,7 +38,7 @@ static int fail_at(struct builder *b, const struct fy_mark *m, const char *text)
 	return ERR_INVALID;
 }
 
-/* --- scalars as YAML 1.1 reads them ------------------------------------------------------------------------------ */
+/* --- scalars as YAML 1.1 reads them -------------------------------------------------------------------------- */
 
 static bool only(const char *s, const char *set) { return *s != '\0' && s[strspn(s, set)] == '\0'; }
 
@@ -129,7 +129,7 @@ static const char *spelled(struct builder *b, const char *s)
 	return x != NULL ? x : s;
 }
 
-/* --- nodes ------------------------------------------------------------------------------------------------------- */
+/* --- nodes --------------------------------------------------------------------------------------------------- */
 
 /* Nobody changes a node once it is closed: aliases share it. */
 static struct jv *shared(const struct jv *v) { return (struct jv *)(uintptr_t)v; }
