@@ -356,7 +356,10 @@ void postgres_decide(void *priv, const struct decision *x, struct op *op)
 		return;
 	arena_init(&a, ARENA_DEFAULT_MAX);
 	if (pg_job_json(j, decision_to_jv(&a, x), &a))
-		pg_job_ask(j, (const char *[]){BEGIN_WRITE(j), str_text(&j->json)}, 5);
+		pg_job_ask(j,
+		           (const char *[]){j->id, pg_session_me, j->s->known,
+		                            x->host[0] != '\0' ? x->host : j->s->host, str_text(&j->json)},
+		           5);
 }
 
 void postgres_smoke_put(void *priv, const struct smoke_result *r, struct op *op)

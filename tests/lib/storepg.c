@@ -33,9 +33,17 @@ const char *storepg_secret(const struct pgserver *s, int port, const char *user,
 
 void storepg_user(struct pgserver *s, const char *user, const char *roles)
 {
-	char sql[1024], word[64];
-	int n;
+	static char known[64][160];
+	char sql[1024], word[64], who[160];
+	int n, i = 0;
 
+	snprintf(who, sizeof(who), "%d %s: %s", pgserver_port(s), user, roles);
+	while (i < (int)ARRAY_LEN(known) && known[i][0] != '\0' && strcmp(known[i], who) != 0)
+		i++;
+	if (i < (int)ARRAY_LEN(known) && known[i][0] != '\0')
+		return;
+	if (i < (int)ARRAY_LEN(known))
+		str_copy(known[i], sizeof(known[i]), who);
 	snprintf(sql, sizeof(sql),
 	         "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '%s') THEN CREATE ROLE "
 	         "\"%s\" LOGIN "

@@ -49,11 +49,6 @@ static struct plan *plan_make(const char *env, const char *to)
 
 static void users_make(void)
 {
-	static bool made;
-
-	if (made)
-		return;
-	made = true;
 	storepg_user(server, "anna", "operator executor");
 	storepg_user(server, "ben", "approver");
 	storepg_user(server, "olga", "operator approver admin executor");

@@ -28,15 +28,16 @@ BEGIN
 	IF a IS NOT NULL THEN
 		RETURN a;
 	END IF;
-	UPDATE plans SET at_us = now_us() WHERE digest = d;
-	IF FOUND THEN
+	-- Who asks is who the server knows, also inside.
+	INSERT INTO plans VALUES (d, i->>'service', i->>'env', i->>'kind', session_user, clip(e->>'reason', 399),
+		p_approvals, now_us(), jsonb_set(p, '{evidence,requester}', to_jsonb(session_user::text)))
+		ON CONFLICT DO NOTHING;
+	IF NOT FOUND THEN
 		-- Asked for again: it is listed again, what was stored stays as it is.
+		UPDATE plans SET at_us = now_us() WHERE digest = d;
 		PERFORM changed();
 		RETURN answered(p_id, '{}');
 	END IF;
-	-- Who asks is who the server knows, also inside.
-	INSERT INTO plans VALUES (d, i->>'service', i->>'env', i->>'kind', session_user, clip(e->>'reason', 399),
-		p_approvals, now_us(), jsonb_set(p, '{evidence,requester}', to_jsonb(session_user::text)));
 	PERFORM audit_add(p_host, 'plan', (i->>'service') || '/' || (i->>'env'), '',
 		format('%s %s, plan %s%s', i->>'kind', versions(e->'from', e->'to'), left(d, 19),
 			coalesce(': ' || nullif(clip(e->>'reason', 200), ''), '')));
