@@ -77,11 +77,10 @@ static void migrate_inspect(void *p, const char *revision, struct op *op)
 	UNUSED(revision);
 	refuse(op, PORT_MIGRATE, "the state of migrations");
 }
-static void migrate_command(void *p, const char *revision, const char *release_dir, struct op *op)
+static void migrate_command(void *p, const struct migrate_request *req, struct op *op)
 {
 	UNUSED(p);
-	UNUSED(revision);
-	UNUSED(release_dir);
+	UNUSED(req);
 	refuse(op, PORT_MIGRATE, "running migrations");
 }
 static void migrate_detect(void *p, const char *revision, struct op *op)
@@ -90,9 +89,17 @@ static void migrate_detect(void *p, const char *revision, struct op *op)
 	UNUSED(revision);
 	refuse(op, PORT_MIGRATE, "the detection of a tool");
 }
-static void migrate_health(void *p, struct op *op)
+static void migrate_cancel(void *p, int pid, bool terminate, struct op *op)
 {
 	UNUSED(p);
+	UNUSED(pid);
+	UNUSED(terminate);
+	refuse(op, PORT_MIGRATE, "cancelling a session");
+}
+static void migrate_health(void *p, bool with_catalog, struct op *op)
+{
+	UNUSED(p);
+	UNUSED(with_catalog);
 	refuse(op, PORT_MIGRATE, "the state of a database");
 }
 static void migrate_history(void *p, const struct history_ask *ask, struct op *op)
@@ -113,7 +120,8 @@ const struct migrate_driver migrate_null = {.base = BASE(PORT_MIGRATE),
                                             .detect = migrate_detect,
                                             .health = migrate_health,
                                             .history = migrate_history,
-                                            .source = migrate_source};
+                                            .source = migrate_source,
+                                            .cancel = migrate_cancel};
 
 static void registry_list(void *p, struct op *op)
 {

@@ -13,6 +13,7 @@ const char *completion_type(enum arg_type t)
 	case ARG_PLAN: return "plan";
 	case ARG_SUITE: return "suite";
 	case ARG_REVISION:
+	case ARG_MIGRATION:
 	case ARG_WORD:
 	case ARG_REST:
 	case ARG_FILES:

@@ -209,6 +209,7 @@ static const char *arg_kind(enum arg_type t)
 	case ARG_PLAN: return "plan";
 	case ARG_SUITE: return "suite";
 	case ARG_REVISION: return "revision";
+	case ARG_MIGRATION: return "migration";
 	case ARG_WORD: return "word";
 	case ARG_REST: return "word ...";
 	case ARG_FILES: return "file ...";

@@ -32,6 +32,7 @@ enum arg_type {
 	ARG_PLAN,
 	ARG_SUITE,
 	ARG_REVISION,
+	ARG_MIGRATION, /* name of a migration, or of a backup */
 	ARG_WORD,
 	ARG_REST,  /* all further words, joined by a space */
 	ARG_FILES, /* all further words, one a line */
@@ -65,7 +66,15 @@ struct app;
 struct command_run;
 
 /* What the console shows instead of running the line: a plan is read before anything is asked. */
-enum command_opens { OPENS_NOTHING, OPENS_PROMOTION, OPENS_ROLLBACK, OPENS_STORED_PLAN };
+enum command_opens {
+	OPENS_NOTHING,
+	OPENS_PROMOTION,
+	OPENS_ROLLBACK,
+	OPENS_REPAIR,
+	OPENS_DOWN,
+	OPENS_RESTORE,
+	OPENS_STORED_PLAN,
+};
 
 enum { COMMAND_ARGS_MAX = 24 };
 

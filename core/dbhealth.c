@@ -213,3 +213,45 @@ int database_notes(const struct database_health *h, struct db_note *ret, int cap
 		    "know");
 	return n.n;
 }
+
+static int object_cmp(const struct db_object *a, const struct db_object *b)
+{
+	const int order = strcmp(a->kind, b->kind);
+
+	return order != 0 ? order : strcmp(a->name, b->name);
+}
+
+int database_changes(const struct database_health *before, const struct database_health *after,
+                     struct db_note *ret, int cap)
+{
+	struct notes n = {ret, 0, cap};
+	int i = 0, k = 0, found = 0;
+
+	if (!before->has_catalog || !after->has_catalog)
+		return 0;
+	while (i < before->n_objects || k < after->n_objects) {
+		const struct db_object *a = i < before->n_objects ? &before->objects[i] : NULL;
+		const struct db_object *b = k < after->n_objects ? &after->objects[k] : NULL;
+		const int order = a == NULL ? 1 : b == NULL ? -1 : object_cmp(a, b);
+
+		found += order != 0 || strcmp(a->form, b->form) != 0;
+		if (order < 0)
+			say(&n, STATE_DEGRADED, "%s %.200s is gone", a->kind, a->name);
+		else if (order > 0)
+			say(&n, STATE_DEGRADED, "%s %.200s was added", b->kind, b->name);
+		else if (strcmp(a->form, b->form) != 0)
+			say(&n, STATE_DEGRADED, "%s %.150s changed: %.80s, now %.80s", a->kind, a->name,
+			    a->form, b->form);
+		i += order <= 0;
+		k += order >= 0;
+	}
+	return found;
+}
+
+const struct db_wait *database_waiting(const struct database_health *h, const char *app)
+{
+	for (int i = 0; i < h->n_waits; i++)
+		if (strcmp(h->waits[i].app, app) == 0)
+			return &h->waits[i];
+	return NULL;
+}

@@ -19,10 +19,11 @@ struct db_session {
 
 /* One line of the blocking tree. */
 struct db_wait {
-	int pid, blocker; /* who waits, and the first of those it waits for */
-	int n_blockers;
+	int pid, blocker;         /* who waits, and the first of those it waits for */
+	int n_blockers, n_behind; /* how many wait for this one in turn */
 	int64_t waiting_us;
-	const char *wants, *relation, *doing;
+	const char *app, *wants, *relation, *doing;
+	const char *blocker_app, *blocker_state, *blocker_doing;
 };
 
 struct db_table {
@@ -39,6 +40,7 @@ struct db_replica {
 
 struct db_progress {
 	int pid;
+	const char *app;
 	const char *what, *phase,
 	    *relation;       /* "CREATE INDEX CONCURRENTLY", "building index: scanning table" */
 	int64_t done, total; /* blocks, or lockers while it waits; total 0 unknown */
@@ -49,6 +51,11 @@ struct db_leftover {
 	bool is_index; /* invalid index; else a constraint that is not validated */
 	const char *table, *name;
 	int64_t bytes;
+};
+
+/* A column, index or constraint, for seeing what a run has changed. */
+struct db_object {
+	const char *kind, *name, *form; /* "column", "public.orders.note", "text not null" */
 };
 
 struct database_health {
@@ -69,6 +76,9 @@ struct database_health {
 	struct db_replica *replicas;
 	struct db_progress *progress;
 	struct db_leftover *leftovers;
+	struct db_object *objects; /* sorted by kind and name; only where it was asked for */
+	bool has_catalog;          /* objects are all there are */
+	int n_objects;
 	int n_sessions, n_waits, n_tables, n_replicas, n_progress, n_leftovers;
 };
 void database_health_free(void *health);
@@ -87,5 +97,15 @@ struct db_note {
  * Always at least one: what was looked at, when all is well.
  */
 int database_notes(const struct database_health *h, struct db_note *ret, int cap);
+
+/*
+ * What is otherwise in after's catalog than in before's: "column public.orders.note was added". Fills at most cap
+ * notes (degraded), returns how many differences there are. 0 as well when a catalog is not known: ask has_catalog.
+ */
+int database_changes(const struct database_health *before, const struct database_health *after,
+                     struct db_note *ret, int cap);
+
+/* The first of the sessions that wait and are called app, NULL: none does. */
+const struct db_wait *database_waiting(const struct database_health *h, const char *app);
 
 #endif

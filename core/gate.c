@@ -352,6 +352,10 @@ void gates_eval(struct plan *p, const struct gate_facts *f)
 			gate_say(g, GATE_OPEN, "off for %s", p->env);
 			continue;
 		}
+		if (plan_of_database(p->kind) && kind != GATE_FREEZE && kind != GATE_APPROVAL) {
+			gate_say(g, GATE_EXEMPT, "no release is deployed by this plan");
+			continue;
+		}
 		eval[i](g, p, f);
 		if (exempt &&
 		    (kind == GATE_FREEZE || kind == GATE_SOAK || kind == GATE_SMOKE ||

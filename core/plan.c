@@ -10,7 +10,11 @@
 
 enum { INTENT_FORMAT = 1 };
 
-static const char *const kind_names[] = {[PLAN_PROMOTE] = "promote", [PLAN_ROLLBACK] = "rollback"};
+static const char *const kind_names[] = {[PLAN_PROMOTE] = "promote",
+                                         [PLAN_ROLLBACK] = "rollback",
+                                         [PLAN_REPAIR] = "repair",
+                                         [PLAN_DOWN] = "down",
+                                         [PLAN_RESTORE] = "restore"};
 static const char *const class_names[] = {
     [STEP_READ] = "read", [STEP_KEYED] = "keyed", [STEP_PROBED] = "probed", [STEP_OPAQUE] = "opaque"};
 static const char *const step_names[STEP_KIND_COUNT] = {
@@ -113,6 +117,10 @@ void plan_make_steps(struct plan *p, const struct deployment_conf *dep, bool has
 		return;
 	step_add(p, STEP_LOCK, p->env);
 	step_add(p, STEP_PREFLIGHT, NULL);
+	if (plan_of_database(p->kind)) {
+		step_add(p, STEP_MIGRATE, p->argument);
+		return;
+	}
 	if (p->kind == PLAN_PROMOTE && p->n_migrations > 0)
 		step_add(p, STEP_MIGRATE, p->migrate_tool);
 	step_add(p, STEP_STAGE, NULL);
@@ -219,6 +227,8 @@ struct jv *plan_intent(struct arena *a, const struct plan *p)
 	jv_set(a, o, "from", artefact(a, &p->from));
 	jv_set(a, o, "to", artefact(a, &p->to));
 	jv_set_str(a, o, "setup", p->setup_digest);
+	if (p->argument[0] != '\0')
+		jv_set_str(a, o, "argument", p->argument);
 	jv_set_str(a, o, "migrate_tool", p->migrate_tool);
 	list = jv_arr(a);
 	for (int i = 0; i < p->n_migrations; i++) {
@@ -322,9 +332,10 @@ void plan_set_target(struct plan *p, const struct setup *s, int service, int env
 		str_copy(p->source_env, sizeof(p->source_env), s->envs[previous].name);
 	p->policy = ec->policy;
 	/* A rollback that fails is never rolled back by itself: it waits for a person, and its plan says so. */
-	if (p->kind == PLAN_ROLLBACK)
+	if (p->kind != PLAN_PROMOTE)
 		p->policy.on_failure = ON_FAILURE_PAUSE;
-	p->tier = ec->tier;
+	/* What takes data away cannot be taken back. */
+	p->tier = p->kind == PLAN_DOWN || p->kind == PLAN_RESTORE ? TIER_T4 : ec->tier;
 
 	arena_init(&a, ARENA_DEFAULT_MAX);
 	o = jv_obj(&a);
@@ -675,6 +686,7 @@ static bool intent_from_jv(const struct jv *o, const struct jv *e, struct plan *
 	release_from_jv(jv_get(o, "to"), &p->to);
 	CLEAN(p->setup_digest, o, "setup");
 	CLEAN(p->migrate_tool, o, "migrate_tool");
+	CLEAN(p->argument, o, "argument");
 	CLEAN(p->vars_digest, o, "vars");
 	policy_from_jv(jv_get(o, "policy"), &p->policy);
 	return migrations_from_jv(jv_get(o, "migrations"), jv_get(e, "migrations"), p) &&
@@ -726,4 +738,34 @@ const char *plan_short(const struct plan *p, char dst[16])
 
 	snprintf(dst, 16, "%.12s", hex != NULL ? hex + 1 : p->digest);
 	return dst;
+}
+
+bool plan_kind_parse(const char *s, enum plan_kind *ret)
+{
+	const int k = name_index(kind_names, ARRAY_LEN(kind_names), s);
+
+	if (k >= 0)
+		*ret = (enum plan_kind)k;
+	return k >= 0;
+}
+
+void plan_command_line(const struct plan *p, const char *env_short, char *dst, size_t cap)
+{
+	const char *release = p->to.tag[0] != '\0' ? p->to.tag : p->to.digest;
+	size_t n;
+
+	if (p->kind == PLAN_PROMOTE)
+		snprintf(dst, cap, "towpath promote %s --to %s --release %s", p->service, p->env, release);
+	else if (p->kind == PLAN_ROLLBACK)
+		snprintf(dst, cap, "towpath rollback %s %s --release %s", p->service, p->env, release);
+	else
+		snprintf(dst, cap, "towpath migrations %s %s %s%s%s", plan_kind_name(p->kind), p->service, p->env,
+		         p->argument[0] != '\0' ? " --name " : "", p->argument);
+	n = strlen(dst);
+	if (p->tier >= TIER_T3)
+		snprintf(dst + n, cap - n, p->kind == PLAN_ROLLBACK ? " --confirm %s" : " --confirm %s/%s", env_short,
+		         p->service);
+	n = strlen(dst);
+	if (p->tier >= TIER_T4)
+		snprintf(dst + n, cap - n, " --reason ...");
 }

@@ -16,8 +16,14 @@
 #include "core/setup.h"
 #include "core/types.h"
 
-enum plan_kind { PLAN_PROMOTE, PLAN_ROLLBACK };
+/* The last three change the database alone, for the release that runs there. */
+enum plan_kind { PLAN_PROMOTE, PLAN_ROLLBACK, PLAN_REPAIR, PLAN_DOWN, PLAN_RESTORE, PLAN_KIND_COUNT };
 const char *plan_kind_name(enum plan_kind k);
+bool plan_kind_parse(const char *s, enum plan_kind *ret);
+static inline bool plan_of_database(enum plan_kind k)
+{
+	return k == PLAN_REPAIR || k == PLAN_DOWN || k == PLAN_RESTORE;
+}
 
 /* What may be done to find out, or to do it again. */
 enum step_class {
@@ -92,6 +98,7 @@ struct plan {
 	struct migration *migrations;  /* that would run, in order */
 	int n_migrations;
 	char migrate_tool[NAME_LEN];
+	char argument[MIGRATION_LEN]; /* of a plan of the database: the migration, or the backup; "" none */
 	char vars_digest[DIGEST_LEN]; /* over sorted keys and keyed hashes of values */
 	struct step *steps;
 	int n_steps;
@@ -160,6 +167,9 @@ const char *on_failure_name(enum on_failure f);
 
 /* True when every gate is open or exempt; else the first that is not, in *ret. */
 bool plan_may_run(const struct plan *p, const struct gate **ret);
+
+/* The command line that does the same: "towpath promote web --to prod --release 2.1 --confirm prd/web". */
+void plan_command_line(const struct plan *p, const char *env_short, char *dst, size_t cap);
 
 /* The first twelve hex digits of the digest, as screens show it (static inside p). */
 const char *plan_short(const struct plan *p, char dst[16]);

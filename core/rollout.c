@@ -203,7 +203,7 @@ int rollout_from_jv(const struct jv *v, struct rollout *r, struct error *e)
 {
 	const struct jv *steps = jv_get(v, "steps");
 	const char *outcome = jv_get_text(v, "outcome", "ok");
-	int kind = word_index(jv_get_text(v, "kind", ""), PLAN_ROLLBACK + 1, kind_word);
+	int kind = word_index(jv_get_text(v, "kind", ""), PLAN_KIND_COUNT, kind_word);
 	int state = word_index(jv_get_text(v, "state", ""), ROLLOUT_STATE_COUNT, state_word);
 	int failure = word_index(jv_get_text(v, "on_failure", ""), ON_FAILURE_ROLLBACK + 1, failure_word);
 	enum outcome_kind ended;

@@ -1,5 +1,6 @@
 /* promote and rollback: plan, judge, confirm, execute. */
 #include "engine/planner.h"
+#include "engine/promote.h"
 #include "engine/report.h"
 #include "engine/request.h"
 
@@ -122,25 +123,34 @@ static void on_plan(void *ctx, struct plan *plan, const struct outcome *why)
 	request_execute(p->app, plan, reason, on_executed, p);
 }
 
-static void start(struct app *a, struct command_run *run, enum plan_kind kind, const char *env_arg)
+void promote_start(struct app *a, struct command_run *run, enum plan_kind kind, const char *env_arg)
 {
 	const struct setup *s = app_setup(a);
 	struct promote *p = command_state(run, sizeof(*p));
-	struct plan_want want = {
-	    .kind = kind, .release = args_text(run, "release"), .reason = args_text(run, "reason")};
+	struct plan_want want = {.kind = kind, .reason = args_text(run, "reason")};
 
 	if (p == NULL) {
 		command_done(run, EXIT_NOT_FOUND_OUT, "out of memory");
 		return;
 	}
+	if (plan_of_database(kind))
+		want.argument = args_text(run, "name");
+	else
+		want.release = args_text(run, "release");
 	*p = (struct promote){.run = run, .app = a, .kind = kind};
 	want.service = p->service = setup_service(s, args_text(run, "service"));
 	want.env = p->env = setup_env(s, args_text(run, env_arg));
 	planner_start(a, &want, on_plan, p);
 }
 
-static void exec_promote(struct app *a, struct command_run *run) { start(a, run, PLAN_PROMOTE, "to"); }
-static void exec_rollback(struct app *a, struct command_run *run) { start(a, run, PLAN_ROLLBACK, "env"); }
+static void exec_promote(struct app *a, struct command_run *run)
+{
+	promote_start(a, run, PLAN_PROMOTE, "to");
+}
+static void exec_rollback(struct app *a, struct command_run *run)
+{
+	promote_start(a, run, PLAN_ROLLBACK, "env");
+}
 
 static const struct arg_desc promote_args[] = {
     {.name = "service", .type = ARG_SERVICE, .required = true, .text = "what to promote"},

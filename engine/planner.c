@@ -475,6 +475,11 @@ static struct outcome choose_release(struct gather *g, struct release *ret)
 	const struct release_list *list = planner_got(g, Q_RELEASES);
 	struct outcome o;
 
+	/* The database alone changes: what runs goes on. */
+	if (plan_of_database(g->want.kind)) {
+		*ret = here->release;
+		return outcome_ok();
+	}
 	if (g->release[0] != '\0')
 		return find_release(g, g->release, ret);
 	if (g->want.kind == PLAN_ROLLBACK)
@@ -542,7 +547,7 @@ static void choose(struct gather *g)
 	complete(g, &p->from);
 	complete(g, &p->to);
 	if (p->to.digest[0] != '\0' && strcmp(p->from.digest, p->to.digest) == 0 && !here->drift &&
-	    g->old == NULL) {
+	    g->old == NULL && !plan_of_database(p->kind)) {
 		o = outcome_make(OUTCOME_FAILED, "planner", "%s runs in %s already",
 		                 p->to.tag[0] != '\0' ? p->to.tag : p->to.digest, env_name(g));
 		finish(g, &o);
@@ -609,6 +614,7 @@ static void gather_start(struct app *a, const struct plan_want *want, const stru
 	g->previous = -1;
 	str_copy(g->release, sizeof(g->release), want->release != NULL ? want->release : "");
 	g->plan->kind = want->kind;
+	text_cleanz(g->plan->argument, sizeof(g->plan->argument), want->argument != NULL ? want->argument : "");
 	g->plan->made_us = loop_wall_us();
 	str_copy(g->plan->requester, sizeof(g->plan->requester), app_model(a)->actor);
 	text_cleanz(g->plan->reason, sizeof(g->plan->reason), want->reason != NULL ? want->reason : "");
@@ -645,6 +651,7 @@ void planner_recheck(struct app *a, const struct plan *p, plan_done_fn *done, vo
 	    .service = setup_service(s, p->service),
 	    .env = setup_env(s, p->env),
 	    .release = p->to.digest[0] != '\0' ? p->to.digest : p->to.tag,
+	    .argument = p->argument,
 	};
 
 	gather_start(a, &want, p, done, ctx);

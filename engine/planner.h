@@ -13,6 +13,7 @@ struct plan_want {
 	/* Digest, revision or tag; NULL: what the previous environment runs, or the last good one for a rollback. */
 	const char *release;
 	const char *reason;
+	const char *argument; /* of a plan of the database, see struct plan; NULL none */
 };
 
 /* plan is owned by the callee's caller (free with plan_free), NULL with why when it could not be built. */

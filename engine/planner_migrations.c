@@ -24,7 +24,7 @@ void planner_ask_migrations(struct gather *g)
 		MIGRATE_OF(migrate)->inspect(migrate->priv, g->plan->to.revision, op);
 	op = planner_ask(g, Q_HEALTH, ASK_US, database_health_free);
 	if (op != NULL)
-		MIGRATE_OF(migrate)->health(migrate->priv, op);
+		MIGRATE_OF(migrate)->health(migrate->priv, false, op);
 	/* What runs now: for the verdict on the schema, and to see files that changed after they were applied. */
 	if (g->plan->from.revision[0] == '\0')
 		return;
@@ -120,6 +120,46 @@ static void add_verdict(struct gather *g)
 		str_copy(g->plan->migrations_text, sizeof(g->plan->migrations_text), text);
 }
 
+/* What a plan of the database would do, in words: nothing of it is a promotion. */
+static void add_work(struct plan *p, const struct migration_set *set)
+{
+	bool found = false, behind = false;
+	int newer = 0, loses = 0;
+
+	for (int i = 0; set != NULL && i < set->n_items; i++) {
+		const struct migration *m = &set->items[i];
+
+		if (behind && migration_state_ran(m->state) && !m->external) {
+			newer++;
+			loses += m->kind != MIGRATION_DATA;
+		}
+		if (strcmp(m->name, p->argument) == 0)
+			found = behind = true;
+	}
+	if (p->kind == PLAN_RESTORE) {
+		plan_add_risk(p, true, "everything that was written since the backup %s is lost",
+		              p->argument);
+		return;
+	}
+	if (!found && p->argument[0] != '\0')
+		plan_add_risk(p, true, "neither this release nor the database knows a migration %s",
+		              p->argument);
+	if (p->kind == PLAN_REPAIR) {
+		plan_add_risk(
+		    p, false,
+		    "the tool's record is put right; the schema itself is not touched: mend what is "
+		    "half done first");
+		return;
+	}
+	if (newer == 0)
+		plan_add_risk(p, true, "nothing newer than %s is applied", p->argument);
+	else
+		plan_add_risk(p, true, "%d migration%s taken back, with the data that %s added", newer,
+		              newer == 1 ? " is" : "s are", loses == 1 ? "it" : "they");
+	plan_add_risk(p, true, "%s goes on running on the older schema",
+	              p->to.tag[0] != '\0' ? p->to.tag : "the release");
+}
+
 void planner_take_migrations(struct gather *g)
 {
 	const struct migration_set *set = planner_got(g, Q_MIGRATIONS);
@@ -141,6 +181,11 @@ void planner_take_migrations(struct gather *g)
 	}
 	if (p->kind == PLAN_ROLLBACK) {
 		add_verdict(g);
+		return;
+	}
+	if (plan_of_database(p->kind)) {
+		add_work(p, set);
+		add_database(g);
 		return;
 	}
 	if (set == NULL)

@@ -53,5 +53,13 @@ struct reaction run_decisions(struct run *x);
 struct outcome step_do(struct run *x);
 struct outcome step_probe(struct run *x);
 struct outcome run_revert(struct run *x);
+const struct step *step_now(const struct run *x);
+/* Puts the verified files of an image into a folder of this host; dst is "" where there is no registry. */
+struct outcome run_fetch(struct run *x, const struct release *release, char dst[PATH_LEN]);
+
+/* run_migrate.c: the tool's command, watched; whether what it was to do is done; its child of an earlier process. */
+struct outcome run_migrate(struct run *x);
+struct outcome run_migrated(struct run *x);
+void run_wait_for_child(struct run *x);
 
 #endif

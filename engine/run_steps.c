@@ -3,9 +3,7 @@
 #include "engine/run_private.h"
 #include "engine/smoke.h"
 
-#include "core/text.h"
 #include "io/file.h"
-#include "io/proc.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +12,7 @@
 #define ASK_US (REMOTE_TIMEOUT_MS * US_PER_MS)
 #define POLL_MAX_US (1 * US_PER_S)
 #define VERIFY_MIN_US (2 * US_PER_S)
-enum { GREEN_NEEDED = 2, TAIL_BYTES = 4096 };
+enum { GREEN_NEEDED = 2 };
 
 static const char *place(const struct run *x, char dst[NAME_LEN * 2 + 2])
 {
@@ -22,7 +20,7 @@ static const char *place(const struct run *x, char dst[NAME_LEN * 2 + 2])
 	return dst;
 }
 
-static const struct step *step_now(const struct run *x) { return &x->r->steps[x->r->at_step]; }
+const struct step *step_now(const struct run *x) { return &x->r->steps[x->r->at_step]; }
 
 /* --- preflight -------------------------------------------------------------------------------- */
 
@@ -64,7 +62,7 @@ static struct outcome do_preflight(struct run *x)
 /* --- the release's bytes ---------------------------------------------------------------------- */
 
 /* Puts the verified files of an image into a folder of this host; dst is "" where there is no registry. */
-static struct outcome fetch(struct run *x, const struct release *release, char dst[PATH_LEN])
+struct outcome run_fetch(struct run *x, const struct release *release, char dst[PATH_LEN])
 {
 	const struct opened *registry = app_registry(x->app, x->service);
 	const char *hex = strchr(release->digest, ':');
@@ -112,7 +110,7 @@ static struct outcome stage(struct run *x, const struct release *release)
 		if (o.kind != OUTCOME_FAILED)
 			return o;
 	}
-	o = fetch(x, release, dir);
+	o = run_fetch(x, release, dir);
 	if (o.kind != OUTCOME_OK)
 		return o;
 	req.image_dir = dir[0] != '\0' ? dir : NULL;
@@ -306,185 +304,6 @@ static struct outcome probe_deploy(struct run *x)
 	return o.kind == OUTCOME_OK ? healthy_after(x, instance, &x->r->to) : o;
 }
 
-/* --- migrate ---------------------------------------------------------------------------------- */
-
-static struct outcome inspect(struct run *x, struct migration_set **ret)
-{
-	const struct opened *migrate = app_migrate(x->app, x->service, x->env);
-	struct wait w;
-
-	*ret = NULL;
-	if (migrate == NULL)
-		return outcome_make(OUTCOME_FAILED, "migrate", "no migrate driver is configured");
-	MIGRATE_OF(migrate)->inspect(migrate->priv, x->r->to.revision, wait_op(x, &w, ASK_US));
-	if (wait_for(x, &w).kind == OUTCOME_OK)
-		*ret = w.result;
-	return w.o;
-}
-
-/* The last line that a command wrote, for the sentence on screen. */
-static void last_line(const char *path, char *dst, size_t cap)
-{
-	char buf[TAIL_BYTES + 1];
-	FILE *f = fopen(path, "re");
-	char *line;
-	size_t n;
-
-	dst[0] = '\0';
-	if (f == NULL)
-		return;
-	if (fseek(f, -TAIL_BYTES, SEEK_END) != 0)
-		rewind(f);
-	n = fread(buf, 1, TAIL_BYTES, f);
-	fclose(f);
-	while (n > 0 && (buf[n - 1] == '\n' || buf[n - 1] == '\r' || buf[n - 1] == ' '))
-		n--;
-	buf[n] = '\0';
-	line = strrchr(buf, '\n');
-	text_cleanz(dst, cap, line != NULL ? line + 1 : buf);
-}
-
-struct child {
-	bool done;
-	struct outcome o;
-	int exit_code, signal;
-};
-
-static void on_child(void *ctx, const struct proc_result *r)
-{
-	struct child *c = ctx;
-
-	c->o = r->outcome;
-	c->exit_code = r->exit_code;
-	c->signal = r->signal;
-	c->done = true;
-}
-
-static void show_progress(struct run *x)
-{
-	struct step_run *run = &x->r->runs[x->r->at_step];
-	struct migration_set *set;
-	int done;
-
-	if (inspect(x, &set).kind == OUTCOME_OK && set != NULL) {
-		done = CLAMP(x->plan->n_migrations - set->n_pending, 0, x->plan->n_migrations);
-		if (done != run->progress) {
-			run->progress = done;
-			run_write(x);
-		}
-	}
-	migration_set_free(set);
-}
-
-static struct outcome migrated(struct run *x, const struct outcome *ran)
-{
-	struct migration_set *set;
-	struct outcome o = inspect(x, &set);
-
-	if (o.kind != OUTCOME_OK || set == NULL)
-		return o;
-	if (set->n_failed > 0)
-		o = outcome_make(OUTCOME_FAILED, set->tool, "a migration failed: see the log");
-	else if (set->n_pending > 0 || set->n_running > 0)
-		o = ran != NULL && ran->kind == OUTCOME_OK
-		        ? outcome_make(OUTCOME_FAILED, set->tool,
-		                       "the command ended well, but %d are still pending", set->n_pending)
-		        : outcome_make(OUTCOME_FAILED, set->tool, "%d are pending", set->n_pending);
-	else
-		o = outcome_make(OUTCOME_OK, set->tool, "%d applied, none pending", set->n_applied);
-	if (o.kind == OUTCOME_OK)
-		x->r->runs[x->r->at_step].progress = x->plan->n_migrations;
-	migration_set_free(set);
-	return o;
-}
-
-/* Runs the tool as a child that outlives this process; its number is in the journal while it lives. */
-static struct outcome run_command(struct run *x, const struct migrate_command *cmd, const char *dir)
-{
-	struct proc_spec spec = {.argv = (const char *const *)cmd->argv,
-	                         .env = (const char *const *)cmd->env,
-	                         .cwd = cmd->cwd != NULL ? cmd->cwd : dir,
-	                         .output_path = x->log_path,
-	                         .timeout_us = step_now(x)->timeout_us,
-	                         .own_session = true};
-	struct child c = {.done = false};
-	struct proc *p = proc_start(x->loop, &spec, on_child, &c);
-	char boot[64], tail[TEXT_LEN / 2];
-	int pid = p != NULL ? proc_pid(p) : 0;
-
-	if (pid > 0) {
-		proc_boot_id(boot);
-		snprintf(x->r->child, sizeof(x->r->child), "%d %lld %s", pid, (long long)proc_start_time(pid),
-		         boot);
-		run_intent(x);
-	}
-	while (!c.done && !x->lost) {
-		loop_until(x->loop, &c.done, loop_mono_us() + US_PER_S);
-		if (!c.done && !x->lost)
-			show_progress(x);
-	}
-	if (!c.done) {
-		proc_forget(p);
-		return outcome_make(OUTCOME_UNKNOWN, "migrate", "left running: the lease is gone");
-	}
-	x->r->child[0] = '\0';
-	if (c.o.kind == OUTCOME_FAILED) {
-		last_line(x->log_path, tail, sizeof(tail));
-		return outcome_make(OUTCOME_FAILED, "migrate", "%.60s ended with %d: %.180s", cmd->argv[0],
-		                    c.exit_code, tail);
-	}
-	return c.o;
-}
-
-static struct outcome do_migrate(struct run *x)
-{
-	const struct opened *migrate = app_migrate(x->app, x->service, x->env);
-	struct migrate_command *cmd;
-	char dir[PATH_LEN];
-	struct outcome o;
-	struct wait w;
-
-	if (migrate == NULL)
-		return outcome_make(OUTCOME_FAILED, "migrate", "no migrate driver is configured");
-	o = fetch(x, &x->r->to, dir);
-	if (o.kind != OUTCOME_OK)
-		return o;
-	MIGRATE_OF(migrate)->command(migrate->priv, x->r->to.revision, dir, wait_op(x, &w, ASK_US));
-	if (wait_for(x, &w).kind != OUTCOME_OK || w.result == NULL)
-		return w.o;
-	cmd = w.result;
-	x->r->runs[x->r->at_step].progress = 0;
-	x->r->runs[x->r->at_step].progress_of = x->plan->n_migrations;
-	o = run_command(x, cmd, dir[0] != '\0' ? dir : NULL);
-	migrate_command_free(cmd);
-	if (o.kind != OUTCOME_OK)
-		return o;
-	{
-		struct outcome after = migrated(x, &o);
-
-		/* The tool says that it is done; a database that is silent now is asked again. */
-		if (after.kind == OUTCOME_ERRORED)
-			after.kind = OUTCOME_UNKNOWN;
-		return after;
-	}
-}
-
-/* Waits for a child of an earlier process of this rollout that still lives. */
-static void wait_for_child(struct run *x)
-{
-	int64_t until = loop_mono_us() + step_now(x)->timeout_us;
-	long long pid = 0, started = 0;
-	char boot[64] = "";
-
-	if (x->r->child[0] == '\0' || sscanf(x->r->child, "%lld %lld %63s", &pid, &started, boot) != 3)
-		return;
-	while (!x->lost && loop_mono_us() < until && proc_is((int)pid, started, boot)) {
-		run_say(x, "its child %lld of an earlier process still runs", pid);
-		wait_a_while(x, US_PER_S);
-		show_progress(x);
-	}
-}
-
 /* --- the rest --------------------------------------------------------------------------------- */
 
 struct smoke_wait {
@@ -647,7 +466,7 @@ struct outcome step_do(struct run *x)
 		return outcome_make(OUTCOME_OK, "store", "holds %s, epoch %lld", place(x, name),
 		                    (long long)x->epoch);
 	case STEP_PREFLIGHT: note_before(x); return do_preflight(x);
-	case STEP_MIGRATE: return do_migrate(x);
+	case STEP_MIGRATE: return run_migrate(x);
 	case STEP_STAGE: return stage(x, &x->r->to);
 	case STEP_DEPLOY: return do_deploy(x);
 	case STEP_VERIFY: return become_healthy(x, NULL, &x->r->to, x->plan->policy.verify_us);
@@ -660,9 +479,9 @@ struct outcome step_do(struct run *x)
 
 struct outcome step_probe(struct run *x)
 {
-	wait_for_child(x);
+	run_wait_for_child(x);
 	switch (step_now(x)->kind) {
-	case STEP_MIGRATE: return migrated(x, NULL);
+	case STEP_MIGRATE: return run_migrated(x);
 	case STEP_DEPLOY: return probe_deploy(x);
 	case STEP_LOCK:
 	case STEP_PREFLIGHT:

@@ -139,7 +139,8 @@ static void plan_start(struct effects *f, const struct ui_effect *e)
 	struct plan_want want = {.kind = e->plan_kind,
 	                         .service = e->service,
 	                         .env = e->env,
-	                         .release = a->text[0] ? a->text : NULL};
+	                         .release = a->text[0] ? a->text : NULL,
+	                         .argument = plan_of_database(e->plan_kind) ? a->text : NULL};
 	planner_start(f->app, &want, plan_done, a);
 }
 

@@ -164,7 +164,7 @@ struct ui_effect {
 	enum effect_want want;
 	int service, env;
 	enum plan_kind plan_kind;
-	char release[DIGEST_LEN];
+	char release[MIGRATION_LEN]; /* or the argument of a plan of the database */
 	char digest[DIGEST_LEN]; /* of the plan that the person saw and confirmed */
 	char token[TOKEN_LEN];   /* what was typed; "" where none was asked */
 	char reason[TEXT_LEN];
@@ -215,7 +215,7 @@ struct ui {
 	int64_t plan_again_us;        /* when it was last asked for, monotonic */
 	char plan_why[TEXT_LEN];      /* why there is none */
 	char plan_for_service[NAME_LEN], plan_for_env[NAME_LEN];
-	char plan_release[DIGEST_LEN]; /* chosen by the person, "" the default */
+	char plan_release[MIGRATION_LEN]; /* chosen by the person, "" the default; or a plan's argument */
 	enum plan_kind plan_for_kind;
 	bool commits_open;
 	int chain_rows;        /* of the history in the model whose hashes were checked */

@@ -113,35 +113,26 @@ static void execute_effect(struct ui *u, const struct model *m, const char *toke
 	str_copy(e->reason, sizeof e->reason, reason);
 }
 
-static void plan_command(const struct model *m, char *dst, size_t cap)
-{
-	const struct plan *p = m->plan;
-	char tag[TAG_LEN];
-	if (p->kind == PLAN_ROLLBACK)
-		(void)snprintf(dst, cap, "towpath rollback %s %s --release %s", p->service, p->env,
-		               release_text(&p->to, tag, sizeof tag));
-	else
-		(void)snprintf(dst, cap, "towpath promote %s --to %s --release %s", p->service, p->env,
-		               release_text(&p->to, tag, sizeof tag));
-	size_t n = strlen(dst);
-	if (p->tier >= TIER_T3)
-		(void)snprintf(dst + n, cap - n, " --confirm %s/%s", ui_env_short(m, p->env), p->service);
-}
-
 static void ask_execute(struct ui *u, const struct model *m, const char *reason)
 {
 	const struct plan *p = m->plan;
 	char from[TAG_LEN], to[TAG_LEN], id[16];
 	struct ask *a =
 	    ui_ask_open(u, m, ASK_EXECUTE, p->tier == TIER_T2 ? FRICTION_TWO_KEYS : FRICTION_TOKEN);
-	(void)snprintf(a->title, sizeof a->title, "%s  %s > %s   plan %s",
-	               p->kind == PLAN_ROLLBACK ? "ROLL BACK" : "PROMOTE", p->service, p->env,
+	static const char *const heads[PLAN_KIND_COUNT] = {
+	    [PLAN_PROMOTE] = "PROMOTE",
+	    [PLAN_ROLLBACK] = "ROLL BACK",
+	    [PLAN_REPAIR] = "REPAIR THE RECORD OF",
+	    [PLAN_DOWN] = "MIGRATE DOWN",
+	    [PLAN_RESTORE] = "RESTORE",
+	};
+	(void)snprintf(a->title, sizeof a->title, "%s  %s > %s   plan %s", heads[p->kind], p->service, p->env,
 	               plan_short(p, id));
 	ui_ask_say(a, "%s > %s, %d steps, %d migrations", release_text(&p->from, from, sizeof from),
 	           release_text(&p->to, to, sizeof to), p->n_steps, p->n_migrations);
 	for (int i = 0; i < p->n_risks && a->n_lines < 5; i++)
 		ui_ask_say(a, "%s %s", p->risks[i].grave ? "X" : "!", p->risks[i].text);
-	plan_command(m, a->command, sizeof a->command);
+	plan_command_line(p, ui_env_short(m, p->env), a->command, sizeof a->command);
 	str_copy(a->plan, sizeof a->plan, p->digest);
 	str_copy(a->decision.reason, sizeof a->decision.reason, reason);
 	if (p->tier == TIER_T2) {

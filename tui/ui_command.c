@@ -73,10 +73,25 @@ static const struct plan_row *plan_named(const struct model *m, const char *pref
 	return found;
 }
 
+static enum plan_kind plan_kind_of(enum command_opens opens)
+{
+	switch (opens) {
+	case OPENS_ROLLBACK: return PLAN_ROLLBACK;
+	case OPENS_REPAIR: return PLAN_REPAIR;
+	case OPENS_DOWN: return PLAN_DOWN;
+	case OPENS_RESTORE: return PLAN_RESTORE;
+	case OPENS_PROMOTION:
+	case OPENS_STORED_PLAN:
+	case OPENS_NOTHING: break;
+	}
+	return PLAN_PROMOTE;
+}
+
 static bool open_plan(struct ui *u, const struct model *m, const struct command *c, const char *const *values)
 {
+	const enum plan_kind kind = plan_kind_of(c->opens);
 	const char *service = given(c, values, ARG_SERVICE), *env = given(c, values, ARG_ENV);
-	const char *release = given(c, values, ARG_RELEASE);
+	const char *release = given(c, values, plan_of_database(kind) ? ARG_MIGRATION : ARG_RELEASE);
 	int s = service ? setup_service(m->setup, service) : -1, e = env ? setup_env(m->setup, env) : -1;
 	if (s < 0 || e < 0 || !setup_deployment(m->setup, s, e)->present) {
 		ui_notice(u, MESSAGE_WARN, "%s is not deployed in %s", service ? service : "that service",
@@ -86,7 +101,7 @@ static bool open_plan(struct ui *u, const struct model *m, const struct command 
 	ui_select(u, m->setup->services[s].name, m->setup->envs[e].name);
 	u->touched = true;
 	u->commits_open = false;
-	ui_plan_ask(u, m, c->opens == OPENS_ROLLBACK ? PLAN_ROLLBACK : PLAN_PROMOTE, release ? release : "");
+	ui_plan_ask(u, m, kind, release ? release : "");
 	ui_show(u, m, SCREEN_PLAN);
 	return true;
 }
@@ -167,10 +182,10 @@ bool ui_command_line(struct ui *u, const struct model *m, const struct command *
 	           command_parse(c, m->setup, &arena, n - used, words + used, values, &e) != 0) {
 		ui_notice(u, MESSAGE_WARN, "%s%s%s%s", e.text, e.hint[0] ? " (" : "", e.hint,
 		          e.hint[0] ? ")" : "");
-	} else if (c->opens == OPENS_PROMOTION || c->opens == OPENS_ROLLBACK) {
-		done = open_plan(u, m, c, values);
 	} else if (c->opens == OPENS_STORED_PLAN) {
 		done = open_stored(u, m, c, values);
+	} else if (c->opens != OPENS_NOTHING) {
+		done = open_plan(u, m, c, values);
 	} else if (c->flags & COMMAND_MUTATES) {
 		ask_to_run(u, m, c, values, line);
 		done = true;

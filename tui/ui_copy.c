@@ -25,6 +25,13 @@ static void copy_marks(struct ui *u, const struct model *m, struct str *s)
 	}
 }
 
+static void add_plan_command(const struct model *m, struct str *s)
+{
+	char line[URL_LEN];
+	plan_command_line(m->plan, ui_env_short(m, m->plan->env), line, sizeof line);
+	str_add(s, line);
+}
+
 void ui_act_copy(struct ui *u, const struct model *m, const char *what)
 {
 	struct ui_effect *e = ui_effect_add(u, m, DO_COPY);
@@ -44,9 +51,7 @@ void ui_act_copy(struct ui *u, const struct model *m, const char *what)
 		                                         : u->rollout);
 	} else if (strcmp(what, "command") == 0) {
 		if (u->screen == SCREEN_PLAN && m->plan)
-			str_addf(&s, "towpath %s %s%s%s",
-			         m->plan->kind == PLAN_ROLLBACK ? "rollback" : "promote", m->plan->service,
-			         m->plan->kind == PLAN_ROLLBACK ? " " : " --to ", m->plan->env);
+			add_plan_command(m, &s);
 		else if (u->screen == SCREEN_LOGS)
 			str_addf(&s, "towpath logs %s %s", u->service, u->env);
 		else if (u->screen == SCREEN_ROLLOUT)

@@ -37,7 +37,7 @@ struct migrate_run {
 	struct loop *loop;
 	struct op *op;
 	char revision[REVISION_LEN * 2];
-	struct str url; /* for libpq; secret, wiped at the end */
+	struct str url;            /* for libpq; secret, wiped at the end */
 	char url_schema[NAME_LEN]; /* from the URL's ?schema= */
 	char schema[NAME_LEN], table[NAME_LEN], database[NAME_LEN];
 	char sql[MIGRATE_TABLES_MAX][SQL_MAX];
@@ -797,90 +797,4 @@ void migrate_detect(struct migrate_priv *p, const char *revision, struct op *op)
 
 	if (r != NULL)
 		work_run(p->ctx.loop, detect_work, detect_done, r);
-}
-
-/* --- the command ------------------------------------------------------------------------------------------- */
-
-struct command_job {
-	struct migrate_run *run;
-	char dir[PATH_LEN];
-	struct migrate_command *command;
-};
-
-static void fill_argv(struct migrate_command *c, const struct jv *configured, const char *const *otherwise)
-{
-	const size_t room = ARRAY_LEN(c->argv) - 1;
-
-	if (jv_len(configured) == 0) {
-		for (size_t i = 0; i < room && otherwise[i] != NULL; i++)
-			c->argv[i] = arena_strdup(&c->arena, otherwise[i]);
-		return;
-	}
-	for (size_t i = 0; i < room && i < jv_len(configured); i++)
-		c->argv[i] = arena_strdup(&c->arena, jv_text(jv_at(configured, i), ""));
-}
-
-static void command_work(void *arg)
-{
-	struct command_job *j = arg;
-	struct migrate_run *r = j->run;
-	const struct jv *options = r->priv->ctx.options;
-	struct migrate_command *c;
-
-	/* Of the run, so that it is wiped with it; the program gets it as it was configured. */
-	if (migrate_given_url(r->priv, &r->url, &r->error) != 0)
-		return;
-	c = calloc(1, sizeof(*c));
-	if (c == NULL) {
-		error_set(&r->error, ERR_NOMEM, "out of memory");
-		return;
-	}
-	arena_init(&c->arena, CONFIG_BYTES_MAX);
-	fill_argv(c, jv_get(options, "command"), r->priv->tool->command);
-	c->env[0] = arena_printf(&c->arena, "%s=%s", jv_get_text(options, "env", "DATABASE_URL"),
-	                         str_text(&r->url));
-	/* The folder it runs in was verified by digest: it must not grow __pycache__. */
-	c->env[1] = arena_strdup(&c->arena, "PYTHONDONTWRITEBYTECODE=1");
-	if (j->dir[0] != '\0')
-		c->cwd = arena_strdup(&c->arena, j->dir);
-	if (arena_failed(&c->arena)) {
-		error_set(&r->error, ERR_NOMEM, "the command does not fit");
-		migrate_command_free(c);
-		return;
-	}
-	j->command = c;
-}
-
-static void command_done(void *arg)
-{
-	struct command_job *j = arg;
-	struct migrate_run *r = j->run;
-	struct outcome o = outcome_ok();
-
-	if (r->error.code != ERR_OK)
-		o = answer_error(OUTCOME_ERRORED, r->priv->tool->name, &r->error);
-	op_done(r->op, o, j->command, migrate_command_free);
-	run_free(r);
-	free(j);
-}
-
-void migrate_command(struct migrate_priv *p, const char *release_dir, struct op *op)
-{
-	struct command_job *j = calloc(1, sizeof(*j));
-	struct migrate_run *r = run_new(p, op);
-
-	if (j == NULL || r == NULL) {
-		free(j);
-		if (r != NULL)
-			run_free(r);
-		answer_nomem(op, p->tool->name);
-		return;
-	}
-	j->run = r;
-	if (release_dir != NULL && !str_copy(j->dir, sizeof(j->dir), release_dir)) {
-		error_set(&r->error, ERR_INVALID, "the release's path is too long");
-		command_done(j);
-		return;
-	}
-	work_run(p->ctx.loop, command_work, command_done, j);
 }

@@ -70,6 +70,13 @@ struct migrate_tool {
 	const char *title;          /* for sentences: "Prisma" */
 	const char *path;           /* default of option path */
 	const char *const *command; /* default of option command, NULL-terminated */
+	/*
+	 * Defaults of down_command and repair_command, NULL: the tool has none. {name} is the migration that the
+	 * request names, {app} and {rest} what stands before and behind its first dot, {version} its leading digits.
+	 */
+	const char *const *down, *const *repair;
+	/* A run that fails leaves nothing done and nothing recorded: it may be tried again after a lock time-out. */
+	bool unit_is_transaction;
 	const struct migrate_table *tables;
 	int n_tables;
 	bool no_checksums; /* see struct migration_set */
@@ -124,6 +131,27 @@ struct migrate_tool {
 	     .type = OPTION_STRING,                                                                          \
 	     .text = "Name of the tool's table where it is not the tool's own default.",                     \
 	     .example = "schema_history"},                                                                   \
+	    {.name = "down_command",                                                                         \
+	     .type = OPTION_ARGV,                                                                            \
+	     .text = "Program that takes migrations back down to {name}, which stays; the tool's own by "    \
+	             "default.",                                                                             \
+	     .example = "[python3, manage.py, migrate, '{app}', '{rest}']"},                                 \
+	    {.name = "repair_command",                                                                       \
+	     .type = OPTION_ARGV,                                                                            \
+	     .text = "Program that puts the tool's record right after {name} failed; the tool's own by "     \
+	             "default.",                                                                             \
+	     .example = "[npx, prisma, migrate, resolve, --rolled-back, '{name}']"},                         \
+	    {.name = "restore_command",                                                                      \
+	     .type = OPTION_ARGV,                                                                            \
+	     .text = "Program that puts the backup {name} back.",                                            \
+	     .example = "[/usr/local/bin/restore-orders, '{name}']"},                                        \
+	    {.name = "lock_timeout",                                                                         \
+	     .type = OPTION_DURATION,                                                                        \
+	     .otherwise = "2s",                                                                              \
+	     .text = "How long a statement of the program waits for a lock before it gives up, so that it "  \
+	             "does not "                                                                             \
+	             "stop everybody behind it; 0 waits for ever.",                                          \
+	     .example = "5s"},                                                                               \
 	{                                                                                                    \
 		.name = "env", .type = OPTION_STRING, .otherwise = "DATABASE_URL",                           \
 		.text = "Variable that hands the database URL to the program.", .example = "DATABASE_URL"    \
@@ -135,10 +163,12 @@ struct migrate_tool {
  */
 int migrate_open(struct migrate_priv *p, const struct migrate_tool *tool, const struct driver_ctx *ctx);
 void migrate_inspect(struct migrate_priv *p, const char *revision, struct op *op);
-void migrate_command(struct migrate_priv *p, const char *release_dir, struct op *op);
+void migrate_command(struct migrate_priv *p, const struct migrate_request *req,
+                     struct op *op);                                                 /* command.c */
+void migrate_cancel(struct migrate_priv *p, int pid, bool terminate, struct op *op); /* cancel.c */
 void migrate_check(struct migrate_priv *p, struct op *op);
 void migrate_detect(struct migrate_priv *p, const char *revision, struct op *op);
-void migrate_health(struct migrate_priv *p, struct op *op); /* health.c */
+void migrate_health(struct migrate_priv *p, bool with_catalog, struct op *op); /* health.c */
 
 /*
  * The database's URL as libpq takes it (parameters of other programs' left out), read now from option database.
@@ -170,17 +200,22 @@ void migrate_close(struct migrate_priv *p);
 	{                                                                                                    \
 		migrate_inspect(priv, revision, op);                                                         \
 	}                                                                                                    \
-	static void slot_command_##tool_(void *priv, const char *revision, const char *release_dir,          \
-	                                 struct op *op)                                                      \
+	static void slot_command_##tool_(void *priv, const struct migrate_request *req, struct op *op)       \
 	{                                                                                                    \
-		UNUSED(revision);                                                                            \
-		migrate_command(priv, release_dir, op);                                                      \
+		migrate_command(priv, req, op);                                                              \
+	}                                                                                                    \
+	static void slot_cancel_##tool_(void *priv, int pid, bool terminate, struct op *op)                  \
+	{                                                                                                    \
+		migrate_cancel(priv, pid, terminate, op);                                                    \
 	}                                                                                                    \
 	static void slot_detect_##tool_(void *priv, const char *revision, struct op *op)                     \
 	{                                                                                                    \
 		migrate_detect(priv, revision, op);                                                          \
 	}                                                                                                    \
-	static void slot_health_##tool_(void *priv, struct op *op) { migrate_health(priv, op); }              \
+	static void slot_health_##tool_(void *priv, bool with_catalog, struct op *op)                        \
+	{                                                                                                    \
+		migrate_health(priv, with_catalog, op);                                                      \
+	}                                                                                                    \
 	static void slot_history_##tool_(void *priv, const struct history_ask *ask, struct op *op)           \
 	{                                                                                                    \
 		migrate_history(priv, ask, op);                                                              \
@@ -201,6 +236,7 @@ void migrate_close(struct migrate_priv *p);
 	             .check = slot_check_##tool_},                                                           \
 	    .inspect = slot_inspect_##tool_,                                                                 \
 	    .command = slot_command_##tool_,                                                                 \
+	    .cancel = slot_cancel_##tool_,                                                                   \
 	    .health = slot_health_##tool_,                                                                   \
 	    .detect = slot_detect_##tool_,                                                                   \
 	    .history = slot_history_##tool_,                                                                 \

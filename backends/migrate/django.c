@@ -353,6 +353,7 @@ static struct migration_set *django_judge(struct migrate_job *j)
 }
 
 static const char *const command[] = {"python3", "manage.py", "migrate", "--noinput", NULL};
+static const char *const down[] = {"python3", "manage.py", "migrate", "--noinput", "{app}", "{rest}", NULL};
 
 static const struct migrate_table tables[] = {
     {.name = "django_migrations",
@@ -382,6 +383,8 @@ static const struct migrate_tool django = {
     .title = "Django",
     .path = ".",
     .command = command,
+    .down = down,
+    .unit_is_transaction = true,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),
     .no_checksums = true,

@@ -21,6 +21,7 @@ struct health_run {
 	struct error error;
 	struct pg_call *call;
 	struct database_health *health;
+	bool with_catalog;
 };
 
 /* A row of a query becomes an element of the list that it fills. */
@@ -100,7 +101,12 @@ static void take_wait(struct database_health *h, const struct row *r)
 	                                          .waiting_us = num(r, 3),
 	                                          .wants = text(r, 4),
 	                                          .relation = text(r, 5),
-	                                          .doing = text(r, 6)};
+	                                          .doing = text(r, 6),
+	                                          .app = text(r, 7),
+	                                          .n_behind = (int)num(r, 8),
+	                                          .blocker_app = text(r, 9),
+	                                          .blocker_state = text(r, 10),
+	                                          .blocker_doing = text(r, 11)};
 }
 
 static void take_table(struct database_health *h, const struct row *r)
@@ -128,7 +134,16 @@ static void take_progress(struct database_health *h, const struct row *r)
 	                                                    .phase = text(r, 2),
 	                                                    .relation = text(r, 3),
 	                                                    .done = num(r, 4),
-	                                                    .total = num(r, 5)};
+	                                                    .total = num(r, 5),
+	                                                    .app = text(r, 6)};
+}
+
+static void take_object(struct database_health *h, const struct row *r)
+{
+	h->objects[h->n_objects++] =
+	    (struct db_object){.kind = text(r, 0), .name = text(r, 1), .form = text(r, 2)};
+	/* A list that may have been cut says nothing about what is missing. */
+	h->has_catalog = r->rows->n_rows < DB_OBJECTS_MAX;
 }
 
 static void take_leftover(struct database_health *h, const struct row *r)
@@ -137,12 +152,14 @@ static void take_leftover(struct database_health *h, const struct row *r)
 	    .is_index = yes(r, 0), .table = text(r, 1), .name = text(r, 2), .bytes = num(r, 3)};
 }
 
+#define OURS "n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'"
 #define AGE_US(t) "coalesce((extract(epoch FROM clock_timestamp() - " t ") * 1000000)::bigint, 0)"
 
 static const struct {
 	const char *sql;
 	void (*take)(struct database_health *h, const struct row *r);
-	bool must; /* without it there is no answer at all */
+	bool must;    /* without it there is no answer at all */
+	bool catalog; /* only where the catalog is asked for */
 } queries[] = {
     {"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, "
      "current_setting('server_version_num'),"
@@ -153,10 +170,10 @@ static const struct {
      " coalesce((SELECT reset_val FROM pg_settings WHERE name = 'lock_timeout'), '0'),"
      " coalesce((SELECT reset_val FROM pg_settings WHERE name = 'statement_timeout'), '0'),"
      " current_setting('archive_mode') = 'off', pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')",
-     take_server, true},
+     take_server, true, false},
     {"SELECT (extract(epoch FROM last_archived_time) * 1000000)::bigint,"
      " last_failed_time > coalesce(last_archived_time, '-infinity') FROM pg_stat_archiver",
-     take_archiver, false},
+     take_archiver, false, false},
     {"SELECT * FROM (SELECT pid, coalesce(usename, ''), application_name, coalesce(host(client_addr), "
      "'local'),"
      " coalesce(state, ''), " AGE_US("xact_start") " AS age, CASE WHEN state LIKE 'idle in transaction%' "
@@ -176,33 +193,38 @@ static const struct {
                                                                                        "pg_prepared_xacts) s "
                                                                                        "ORDER BY age DESC "
                                                                                        "LIMIT 50",
-     take_session, false},
-    {"SELECT w.pid, b.pids[1], cardinality(b.pids), " AGE_US(
-         "w.query_start") ", coalesce(l.mode, ''), coalesce(c.relname, ''), left(coalesce(w.query, ''), 120) "
-                          "FROM pg_stat_activity w"
-                          " CROSS JOIN LATERAL (SELECT pg_blocking_pids(w.pid) AS pids) b"
+     take_session, false, false},
+    {"WITH w AS MATERIALIZED (SELECT a.*, pg_blocking_pids(a.pid) AS pids FROM pg_stat_activity a"
+     " WHERE a.datname = current_database() AND a.wait_event_type = 'Lock')"
+     " SELECT w.pid, w.pids[1], cardinality(w.pids), " AGE_US(
+         "w.query_start") ", coalesce(l.mode, ''),"
+                          " coalesce(c.relname, ''), left(coalesce(w.query, ''), 120), "
+                          "coalesce(w.application_name, ''),"
+                          " (SELECT count(*) FROM w x WHERE w.pid = ANY (x.pids)), "
+                          "coalesce(b.application_name, ''),"
+                          " coalesce(b.state, ''), left(coalesce(b.query, ''), 120) FROM w"
                           " LEFT JOIN LATERAL (SELECT mode, relation FROM pg_locks WHERE pid = w.pid AND NOT "
                           "granted LIMIT 1) l ON true"
-                          " LEFT JOIN pg_class c ON c.oid = l.relation"
-                          " WHERE w.datname = current_database() AND w.wait_event_type = 'Lock' AND "
-                          "cardinality(b.pids) > 0"
-                          " ORDER BY w.query_start LIMIT 50",
-     take_wait, false},
+                          " LEFT JOIN pg_class c ON c.oid = l.relation LEFT JOIN pg_stat_activity b ON b.pid "
+                          "= w.pids[1]"
+                          " WHERE cardinality(w.pids) > 0 ORDER BY w.query_start LIMIT 50",
+     take_wait, false, false},
     {"SELECT n.nspname, c.relname, c.reltuples::bigint, pg_total_relation_size(c.oid), EXISTS (SELECT 1 FROM"
      " pg_stat_progress_vacuum v JOIN pg_stat_activity a USING (pid) WHERE v.relid = c.oid"
      " AND a.query LIKE '%to prevent wraparound%') FROM pg_class c JOIN pg_namespace n ON n.oid = "
      "c.relnamespace"
      " WHERE c.relkind IN ('r','p','m') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'"
      " ORDER BY c.relpages DESC, 1, 2 LIMIT 1000",
-     take_table, false},
+     take_table, false, false},
     {"SELECT coalesce(nullif(application_name, ''), host(client_addr), 'standby'), state,"
      " pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::bigint,"
      " (extract(epoch FROM replay_lag) * 1000000)::bigint, false FROM pg_stat_replication"
      " UNION ALL SELECT slot_name::text, coalesce(wal_status, ''),"
      " pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint, NULL, true"
      " FROM pg_replication_slots WHERE NOT active ORDER BY 1 LIMIT 50",
-     take_replica, false},
-    {"SELECT p.pid, p.command, p.phase, coalesce(c.relname, ''),"
+     take_replica, false, false},
+    {"SELECT p.*, coalesce(a.application_name, '') FROM (SELECT p.pid, p.command, p.phase, "
+     "coalesce(c.relname, ''),"
      " CASE WHEN p.lockers_total > 0 AND p.blocks_total = 0 THEN p.lockers_done ELSE p.blocks_done END,"
      " CASE WHEN p.lockers_total > 0 AND p.blocks_total = 0 THEN p.lockers_total ELSE p.blocks_total END"
      " FROM pg_stat_progress_create_index p LEFT JOIN pg_class c ON c.oid = p.relid"
@@ -214,16 +236,29 @@ static const struct {
      " FROM pg_stat_progress_vacuum p LEFT JOIN pg_class c ON c.oid = p.relid"
      " UNION ALL SELECT p.pid, p.command || ' ' || p.type, 'copying', coalesce(c.relname, ''), "
      "p.bytes_processed,"
-     " p.bytes_total FROM pg_stat_progress_copy p LEFT JOIN pg_class c ON c.oid = p.relid ORDER BY 1 LIMIT "
-     "50",
-     take_progress, false},
+     " p.bytes_total FROM pg_stat_progress_copy p LEFT JOIN pg_class c ON c.oid = p.relid) p"
+     " LEFT JOIN pg_stat_activity a USING (pid) ORDER BY 1 LIMIT 50",
+     take_progress, false, false},
     {"SELECT true, i.indrelid::regclass::text, i.indexrelid::regclass::text, pg_relation_size(i.indexrelid)"
      " FROM pg_index i WHERE NOT i.indisvalid"
      /* One that is being built is no leftover. */
      " AND NOT EXISTS (SELECT 1 FROM pg_stat_progress_create_index p WHERE p.index_relid = i.indexrelid)"
      " UNION ALL SELECT false, conrelid::regclass::text, conname, 0 FROM pg_constraint WHERE NOT convalidated"
      " AND conrelid <> 0 ORDER BY 1 DESC, 2, 3 LIMIT 50",
-     take_leftover, false},
+     take_leftover, false, false},
+    {"SELECT * FROM (SELECT 'column' AS kind, n.nspname || '.' || c.relname || '.' || a.attname AS name,"
+     " format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END"
+     " || CASE WHEN a.atthasdef THEN ' with default' ELSE '' END AS form FROM pg_attribute a"
+     " JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+     " WHERE c.relkind IN ('r','p','v','m') AND a.attnum > 0 AND NOT a.attisdropped AND " OURS
+     " UNION ALL SELECT 'index', n.nspname || '.' || c.relname, CASE WHEN i.indisvalid THEN 'valid' ELSE "
+     "'invalid' END"
+     " FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
+     "WHERE " OURS " UNION ALL SELECT 'constraint', n.nspname || '.' || c.relname || '.' || k.conname,"
+     " CASE WHEN k.convalidated THEN 'validated' ELSE 'not validated' END FROM pg_constraint k"
+     " JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE " OURS
+     ") o ORDER BY kind COLLATE \"C\", name COLLATE \"C\" LIMIT 20000",
+     take_object, false, true},
 };
 
 /* --- from start to op_done() ---------------------------------------------------------------------------------- */
@@ -241,7 +276,7 @@ static void end(struct health_run *r, struct outcome o)
 	free(r);
 }
 
-static bool room(struct database_health *h)
+static bool room(struct database_health *h, bool with_catalog)
 {
 	struct arena *a = &h->arena;
 
@@ -251,6 +286,8 @@ static bool room(struct database_health *h)
 	h->replicas = arena_alloc(a, DB_ROWS_MAX * sizeof(*h->replicas));
 	h->progress = arena_alloc(a, DB_ROWS_MAX * sizeof(*h->progress));
 	h->leftovers = arena_alloc(a, DB_ROWS_MAX * sizeof(*h->leftovers));
+	if (with_catalog)
+		h->objects = arena_alloc(a, DB_OBJECTS_MAX * sizeof(*h->objects));
 	return !arena_failed(a);
 }
 
@@ -268,9 +305,11 @@ static void on_rows(void *ctx, const struct pg_reply *reply)
 	}
 	for (size_t q = 0; q < ARRAY_LEN(queries); q++) {
 		struct row row = {.rows = &reply->results[q], .a = &r->health->arena};
-		const int max = queries[q].take == take_table ? DB_TABLES_MAX : DB_ROWS_MAX;
+		const int max = queries[q].take == take_table    ? DB_TABLES_MAX
+		                : queries[q].take == take_object ? DB_OBJECTS_MAX
+		                                                 : DB_ROWS_MAX;
 
-		if (row.rows->failed)
+		if (q >= (size_t)reply->n_results || row.rows->failed)
 			continue;
 		for (; row.i < row.rows->n_rows && row.i < max; row.i++)
 			queries[q].take(r->health, &row);
@@ -301,6 +340,7 @@ static void url_done(void *job)
 {
 	struct health_run *r = job;
 	struct pg_query q[ARRAY_LEN(queries)];
+	int n = 0;
 
 	if (op_cancelled(r->op)) {
 		end(r, outcome_make(OUTCOME_CANCELLED, r->priv->tool->name, "cancelled"));
@@ -310,22 +350,24 @@ static void url_done(void *job)
 		end(r, answer_error(OUTCOME_ERRORED, r->priv->tool->name, &r->error));
 		return;
 	}
+	/* The catalog's stands last. */
 	for (size_t i = 0; i < ARRAY_LEN(queries); i++)
-		q[i] = (struct pg_query){.sql = queries[i].sql, .may_fail = !queries[i].must};
-	r->call = pg_run(r->priv->ctx.loop, str_text(&r->url), true, q, ARRAY_LEN(queries),
-	                 op_remaining_us(r->op), on_rows, r);
+		if (!queries[i].catalog || r->with_catalog)
+			q[n++] = (struct pg_query){.sql = queries[i].sql, .may_fail = !queries[i].must};
+	r->call =
+	    pg_run(r->priv->ctx.loop, str_text(&r->url), true, q, n, op_remaining_us(r->op), on_rows, r);
 	if (r->call == NULL)
 		end(r, outcome_make(OUTCOME_ERRORED, r->priv->tool->name, "out of memory"));
 }
 
-void migrate_health(struct migrate_priv *p, struct op *op)
+void migrate_health(struct migrate_priv *p, bool with_catalog, struct op *op)
 {
 	struct health_run *r = calloc(1, sizeof(*r));
 	struct database_health *h = calloc(1, sizeof(*h));
 
 	if (h != NULL)
 		arena_init(&h->arena, ARENA_DEFAULT_MAX);
-	if (r == NULL || h == NULL || !room(h)) {
+	if (r == NULL || h == NULL || !room(h, with_catalog)) {
 		database_health_free(h);
 		free(r);
 		answer_nomem(op, p->tool->name);
@@ -334,6 +376,7 @@ void migrate_health(struct migrate_priv *p, struct op *op)
 	r->priv = p;
 	r->op = op;
 	r->health = h;
+	r->with_catalog = with_catalog;
 	str_init(&r->url, URL_MAX);
 	op_on_cancel(op, on_cancel, r);
 	work_run(p->ctx.loop, url_work, url_done, r);

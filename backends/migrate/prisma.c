@@ -340,6 +340,7 @@ static struct migration_set *prisma_judge(struct migrate_job *j)
 }
 
 static const char *const command[] = {"npx", "prisma", "migrate", "deploy", NULL};
+static const char *const repair[] = {"npx", "prisma", "migrate", "resolve", "--rolled-back", "{name}", NULL};
 
 static const struct migrate_table tables[] = {
     {.name = "_prisma_migrations",
@@ -363,6 +364,7 @@ static const struct migrate_tool prisma = {
     .title = "Prisma",
     .path = ".",
     .command = command,
+    .repair = repair,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),
     .lock_keys = prisma_keys,

@@ -259,7 +259,8 @@ static int read_plans(struct db *d, struct store_snapshot *s)
 		db_text(st, 1, p->service, sizeof(p->service));
 		db_text(st, 2, p->env, sizeof(p->env));
 		db_text(st, 3, kind, sizeof(kind));
-		p->kind = strcmp(kind, plan_kind_name(PLAN_ROLLBACK)) == 0 ? PLAN_ROLLBACK : PLAN_PROMOTE;
+		if (!plan_kind_parse(kind, &p->kind))
+			p->kind = PLAN_PROMOTE;
 		db_text(st, 4, p->requester, sizeof(p->requester));
 		db_text(st, 5, p->reason, sizeof(p->reason));
 		p->approvals_needed = sqlite3_column_int(st, 6);

@@ -23,3 +23,11 @@ void migrate_command_free(void *p)
 	arena_release(&c->arena);
 	free(c);
 }
+
+const char *migrate_action_name(enum migrate_action a)
+{
+	static const char *const names[MIGRATE_ACTION_COUNT] = {
+	    [MIGRATE_UP] = "up", [MIGRATE_DOWN] = "down", [MIGRATE_REPAIR] = "repair", [MIGRATE_RESTORE] = "restore"};
+
+	return (unsigned)a < MIGRATE_ACTION_COUNT ? names[a] : "?";
+}

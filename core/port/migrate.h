@@ -8,11 +8,28 @@
 #include "core/port/driver.h"
 #include "core/sqlread.h"
 
-/* The command that runs pending migrations; lives in the op's result. */
+/* What the tool is asked to do. */
+enum migrate_action {
+	MIGRATE_UP,      /* apply what is pending */
+	MIGRATE_DOWN,    /* take back all that is newer than a named migration, which stays */
+	MIGRATE_REPAIR,  /* put the tool's own record right after a failure: resolve, force, repair, unlock */
+	MIGRATE_RESTORE, /* put a backup back */
+	MIGRATE_ACTION_COUNT
+};
+const char *migrate_action_name(enum migrate_action a);
+
+struct migrate_request {
+	enum migrate_action action;
+	const char *argument; /* a migration's name, or a backup's; "" none */
+	const char *revision, *release_dir;
+};
+
+/* The command that does it; lives in the op's result. */
 struct migrate_command {
 	char *argv[64]; /* NULL-terminated */
 	char *env[64];  /* "NAME=value" added to a clean environment, NULL-terminated; may hold secrets */
 	char *cwd;      /* NULL: the service's release folder */
+	bool unit_is_transaction; /* a run that failed on a lock has changed nothing: it may be tried again */
 	struct arena arena;
 };
 void migrate_command_free(void *command);
@@ -44,18 +61,25 @@ struct source_ask {
 	const char *tags;        /* glob of release tags, "" all */
 };
 
+/* How a session that the command opens is called in the database. */
+#define MIGRATE_APPLICATION "towpath-migrate"
+
 /*
  *   inspect  -> struct migration_set: files at the revision (git tree, never a checkout) against the tool's
  *               table, read in one REPEATABLE READ READ ONLY transaction with short time-outs. ERRORED when the
  *               database or the tree cannot be read: never an empty set instead. Kinds and data loss come from a
  *               first lint of the pending ones' text.
- *   command  -> struct migrate_command for the release unpacked in release_dir.
+ *   command  -> struct migrate_command of a request. UNSUPPORTED where the tool has none for that action and none is
+ *               configured.
+ *   detect   -> struct migration_place: does the project look like this tool's? Only a proposal; needs no database.
+ *   health   -> struct database_health: what the database is busy with, in one read-only look with short time-outs;
+ *               with_catalog also its columns.
+ *   cancel   -> nothing: cancels the statement of a session (terminate: ends the session) of this database. FAILED
+ *               when there is no such session, or this role may not.
  *   history  -> struct migration_history of the files at the revision. UNSUPPORTED without a repository. Asked again
  *               for the same revision and tags it answers from memory.
  *   source   -> struct migration_source: FAILED when no revision has the migration as far as can be seen. A file that
  *               is gone is looked for in the revision that runs, then where it was removed. Needs no database.
- *   detect   -> struct migration_place: does the project look like this tool's? Only a proposal; needs no database.
- *   health   -> struct database_health: what the database is busy with, in one read-only look with short time-outs.
  *   parser   -> reads SQL by PostgreSQL's own grammar for the lint; NULL: tokens must do. Any driver's will do for all.
  *
  * Option folder (instead of repo; not for towpath.yaml) is a plain folder with the project: the revision is then "".
@@ -63,9 +87,10 @@ struct source_ask {
 struct migrate_driver {
 	struct driver base;
 	void (*inspect)(void *priv, const char *revision, struct op *op);
-	void (*command)(void *priv, const char *revision, const char *release_dir, struct op *op);
+	void (*command)(void *priv, const struct migrate_request *req, struct op *op);
 	void (*detect)(void *priv, const char *revision, struct op *op);
-	void (*health)(void *priv, struct op *op);
+	void (*health)(void *priv, bool with_catalog, struct op *op);
+	void (*cancel)(void *priv, int pid, bool terminate, struct op *op);
 	void (*history)(void *priv, const struct history_ask *ask, struct op *op);
 	void (*source)(void *priv, const struct source_ask *ask, struct op *op);
 	const struct sql_parser *parser;

@@ -120,19 +120,25 @@ static void fake_inspect(void *priv, const char *revision, struct op *op)
 	op_done(op, outcome_ok(), set, migration_set_free);
 }
 
-static void fake_command(void *priv, const char *revision, const char *release_dir, struct op *op)
+static void fake_command(void *priv, const struct migrate_request *req, struct op *op)
 {
 	const struct fake *f = priv;
 	struct migrate_command *c = calloc(1, sizeof(*c));
 
-	UNUSED(revision);
-	UNUSED(release_dir);
+	UNUSED(req);
 	assert_non_null(c);
 	arena_init(&c->arena, ARENA_DEFAULT_MAX);
 	c->argv[0] = arena_strdup(&c->arena, "sh");
 	c->argv[1] = arena_printf(&c->arena, "%s/migrate.sh", f->dir);
 	c->cwd = arena_strdup(&c->arena, f->dir);
 	op_done(op, outcome_ok(), c, migrate_command_free);
+}
+
+static void fake_health(void *priv, bool with_catalog, struct op *op)
+{
+	UNUSED(priv);
+	UNUSED(with_catalog);
+	op_done(op, outcome_make(OUTCOME_UNSUPPORTED, "fake", "no database"), NULL, NULL);
 }
 
 static const struct migrate_driver fake_migrate = {
@@ -145,6 +151,7 @@ static const struct migrate_driver fake_migrate = {
              .check = fake_check},
     .inspect = fake_inspect,
     .command = fake_command,
+    .health = fake_health,
 };
 
 static const struct driver *const test_drivers[] = {&store_sqlite.base, &deploy_command.base,

@@ -25,8 +25,8 @@ static void place_make_as(struct place *p, const char *url)
 	char options[PATH_LEN * 2];
 
 	file_put_n(p->dir, "db.url", url, strlen(url), 0600);
-	snprintf(options, sizeof(options), "{\"repo\": \"%.900s\", \"database\": {\"file\": \"%.900s/db.url\"}}",
-	         p->dir, p->dir);
+	snprintf(options, sizeof(options),
+	         "{\"repo\": \"%.900s\", \"database\": {\"file\": \"%.900s/db.url\"}}", p->dir, p->dir);
 	driver_open(&p->o, p->loop, &migrate_prisma.base, options, NULL);
 }
 
@@ -51,7 +51,7 @@ static struct database_health *look(struct place *p)
 	struct answer a = {.keep = true};
 	struct op *op = answer_op(&a, p->loop, 20 * US_PER_S);
 
-	migrate_prisma.health(p->o.priv, op);
+	migrate_prisma.health(p->o.priv, true, op);
 	answer_wait(&a);
 	if (a.outcome.kind != OUTCOME_OK)
 		fail_msg("%s: %s", outcome_name(a.outcome.kind), a.outcome.text);
@@ -149,6 +149,9 @@ static void busy_database(void **state)
 	assert_int_equal(h->waits[0].blocker, PQbackendPID(idle));
 	assert_string_equal(h->waits[0].relation, "orders");
 	assert_string_equal(h->waits[0].wants, "AccessExclusiveLock");
+	assert_string_equal(h->waits[0].blocker_app, "nightly-report");
+	assert_ptr_equal(database_waiting(h, "nightly-report"), &h->waits[0]);
+	assert_null(database_waiting(h, "nobody"));
 	assert_int_equal(h->n_leftovers, 2);
 	assert_true(is_noted(h, STATE_DEGRADED, "invalid index orders_id of orders"));
 	assert_true(is_noted(h, STATE_DEGRADED, "positive of orders"));
@@ -171,6 +174,76 @@ static void busy_database(void **state)
 	place_end(&p);
 }
 
+/* What a run has changed, when it failed halfway and recorded nothing. */
+static void half_done(void **state)
+{
+	struct place p;
+	struct database_health *before, *after;
+	struct db_note notes[NOTES_MAX];
+	PGconn *c;
+
+	UNUSED(state);
+	place_make(&p);
+	sql(&p, "CREATE TABLE orders (id int, name text); INSERT INTO orders VALUES (1, 'a'), (1, 'b')");
+	before = look(&p);
+	assert_true(before->has_catalog);
+	assert_int_equal(database_changes(before, before, notes, NOTES_MAX), 0);
+	sql(&p, "ALTER TABLE orders ADD note text; ALTER TABLE orders ALTER name SET NOT NULL;"
+	        " ALTER TABLE orders ADD CONSTRAINT positive CHECK (id > 0) NOT VALID");
+	c = session(&p, "SELECT 1");
+	PQclear(PQexec(c, "CREATE UNIQUE INDEX CONCURRENTLY orders_id ON orders (id)"));
+	PQfinish(c);
+	after = look(&p);
+	assert_int_equal(database_changes(before, after, notes, NOTES_MAX), 4);
+	assert_string_equal(notes[0].text, "column public.orders.name changed: text, now text not null");
+	assert_string_equal(notes[1].text, "column public.orders.note was added");
+	assert_string_equal(notes[2].text, "constraint public.orders.positive was added");
+	assert_string_equal(notes[3].text, "index public.orders_id was added");
+	assert_int_equal(database_changes(after, before, notes, 2), 4);
+	assert_string_equal(notes[1].text, "column public.orders.note is gone");
+	database_health_free(before);
+	database_health_free(after);
+	place_end(&p);
+}
+
+/* Nobody is cancelled who is not of this database. */
+static struct outcome cancel(struct place *p, int pid, bool terminate)
+{
+	struct answer a = {.keep = true};
+	struct op *op = answer_op(&a, p->loop, 20 * US_PER_S);
+
+	migrate_prisma.cancel(p->o.priv, pid, terminate, op);
+	answer_wait(&a);
+	return a.outcome;
+}
+
+static void cancels_only_there(void **state)
+{
+	struct place p, other;
+	PGconn *c;
+	PGresult *r;
+
+	UNUSED(state);
+	place_make(&p);
+	place_make(&other);
+	c = session(&p, "SELECT 1");
+	assert_int_equal(PQsendQuery(c, "SELECT pg_sleep(60)"), 1);
+	assert_int_equal(cancel(&other, PQbackendPID(c), false).kind, OUTCOME_FAILED);
+	assert_int_equal(cancel(&p, PQbackendPID(c), false).kind, OUTCOME_OK);
+	r = PQgetResult(c);
+	assert_string_equal(PQresultErrorField(r, PG_DIAG_SQLSTATE), "57014");
+	PQclear(r);
+	while ((r = PQgetResult(c)) != NULL)
+		PQclear(r);
+	assert_int_equal(cancel(&p, PQbackendPID(c), true).kind, OUTCOME_OK);
+	PQclear(PQexec(c, "SELECT 1"));
+	assert_int_equal(PQstatus(c), CONNECTION_BAD);
+	assert_int_equal(cancel(&p, PQbackendPID(c), true).kind, OUTCOME_FAILED);
+	PQfinish(c);
+	place_end(&p);
+	place_end(&other);
+}
+
 /* A role without rights still gets an answer, and is told what it cannot see. */
 static void poor_role(void **state)
 {
@@ -191,7 +264,7 @@ static void poor_role(void **state)
 	place_end(&p);
 }
 
-static void start_health(void *priv, struct op *op) { migrate_prisma.health(priv, op); }
+static void start_health(void *priv, struct op *op) { migrate_prisma.health(priv, false, op); }
 
 static void laws(void **state)
 {
@@ -207,10 +280,9 @@ static void laws(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(quiet_database),
-	    cmocka_unit_test(busy_database),
-	    cmocka_unit_test(poor_role),
-	    cmocka_unit_test(laws),
+	    cmocka_unit_test(quiet_database), cmocka_unit_test(busy_database),
+	    cmocka_unit_test(half_done),      cmocka_unit_test(cancels_only_there),
+	    cmocka_unit_test(poor_role),      cmocka_unit_test(laws),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -564,7 +564,10 @@ static void secrets_stay_out_of_argv(void **state)
 		struct answer a = {.keep = true};
 
 		place_make(&p, both[i], both_fixtures[i]);
-		p.driver->command(p.o.priv, p.revision, "/srv/release", answer_op(&a, p.loop, 5 * US_PER_S));
+		p.driver->command(
+		    p.o.priv,
+		    &(struct migrate_request){.revision = p.revision, .release_dir = "/srv/release"},
+		    answer_op(&a, p.loop, 5 * US_PER_S));
 		answer_wait(&a);
 		assert_int_equal(a.outcome.kind, OUTCOME_OK);
 		c = a.result;
@@ -572,8 +575,8 @@ static void secrets_stay_out_of_argv(void **state)
 		for (int k = 0; c->argv[k] != NULL; k++)
 			assert_null(strstr(c->argv[k], "postgresql"));
 		assert_non_null(strstr(c->env[0], "DATABASE_URL=postgresql://"));
-		assert_string_equal(c->env[1], "PYTHONDONTWRITEBYTECODE=1");
-		assert_null(c->env[2]);
+		assert_string_equal(c->env[1], "PGAPPNAME=" MIGRATE_APPLICATION);
+		assert_string_equal(c->env[2], "PGOPTIONS=-c lock_timeout=2000");
 		assert_string_equal(c->cwd, "/srv/release");
 		migrate_command_free(c);
 		place_end(&p);
@@ -587,7 +590,8 @@ static void secrets_stay_out_of_argv(void **state)
 	}                                                                                                    \
 	static void start_command_##tool(void *priv, struct op *op)                                          \
 	{                                                                                                    \
-		migrate_##tool.command(priv, "HEAD", "/srv", op);                                            \
+		migrate_##tool.command(                                                                      \
+		    priv, &(struct migrate_request){.revision = "HEAD", .release_dir = "/srv"}, op);          \
 	}
 CALLS(prisma)
 CALLS(django)
@@ -596,7 +600,10 @@ CALLS(goose)
 CALLS(dbmate)
 CALLS(flyway)
 static void start_inspect_null(void *priv, struct op *op) { migrate_null.inspect(priv, "HEAD", op); }
-static void start_command_null(void *priv, struct op *op) { migrate_null.command(priv, "HEAD", "/srv", op); }
+static void start_command_null(void *priv, struct op *op)
+{
+	migrate_null.command(priv, &(struct migrate_request){.revision = "HEAD", .release_dir = "/srv"}, op);
+}
 
 #define TOOL(tool, fixture)                                                                                  \
 	{                                                                                                    \

@@ -225,18 +225,10 @@ static int verdict(const struct model *m, struct area a, int row, const struct p
 		                                                 "x, a reason, then type its name"};
 		area_printf(a, row++, 1, ROLE_OK, "READY: %s", friction[p->tier]);
 	}
-	char to[TAG_LEN];
-	release_text(&p->to, to, sizeof to);
+	char line[URL_LEN];
+	plan_command_line(p, place, line, sizeof line);
 	area_text(a, row, 1, ROLE_DIM, "$");
-	if (p->kind == PLAN_ROLLBACK)
-		area_printf(a, row, 3, ROLE_LINK, "towpath rollback %s %s --release %s%s%s", p->service,
-		            p->env, to, p->tier >= TIER_T3 ? " --confirm " : "",
-		            p->tier >= TIER_T3 ? place : "");
-	else
-		area_printf(a, row, 3, ROLE_LINK, "towpath promote %s --to %s --release %s%s%s%s%s",
-		            p->service, p->env, to, p->tier >= TIER_T3 ? " --confirm " : "",
-		            p->tier >= TIER_T3 ? place : "", p->tier >= TIER_T3 ? "/" : "",
-		            p->tier >= TIER_T3 ? p->service : "");
+	area_text(a, row, 3, ROLE_LINK, line);
 	return row + 2;
 }
 

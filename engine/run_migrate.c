@@ -1,0 +1,431 @@
+/*
+ * The migrate step: the tool's own command as a child that outlives this process, watched while it runs (its table,
+ * the server's progress, who stands in its way), tried again after a lock time-out where that is safe, and looked
+ * after when it fails: what is half done, and what mends it.
+ */
+#include "engine/run_private.h"
+
+#include "core/text.h"
+#include "io/proc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ASK_US (REMOTE_TIMEOUT_MS * US_PER_MS)
+#define FIRST_PAUSE_US (1 * US_PER_S)
+#define LAST_PAUSE_US (30 * US_PER_S)
+enum { TAIL_BYTES = 4096, LOCK_TRIES = 10, CHANGES_SHOWN = 20 };
+
+/* One run of the command. */
+struct child {
+	bool done;
+	struct outcome o;
+	int exit_code, signal;
+};
+
+static enum migrate_action action_of(const struct run *x)
+{
+	switch (x->r->kind) {
+	case PLAN_DOWN: return MIGRATE_DOWN;
+	case PLAN_REPAIR: return MIGRATE_REPAIR;
+	case PLAN_RESTORE: return MIGRATE_RESTORE;
+	case PLAN_PROMOTE:
+	case PLAN_ROLLBACK:
+	case PLAN_KIND_COUNT: break;
+	}
+	return MIGRATE_UP;
+}
+
+/* --- asking the database -------------------------------------------------------------------------- */
+
+static struct outcome inspect(struct run *x, struct migration_set **ret)
+{
+	const struct opened *migrate = app_migrate(x->app, x->service, x->env);
+	struct wait w;
+
+	*ret = NULL;
+	if (migrate == NULL)
+		return outcome_make(OUTCOME_FAILED, "migrate", "no migrate driver is configured");
+	MIGRATE_OF(migrate)->inspect(migrate->priv, x->r->to.revision, wait_op(x, &w, ASK_US));
+	if (wait_for(x, &w).kind == OUTCOME_OK)
+		*ret = w.result;
+	return w.o;
+}
+
+/* NULL: could not be found out, which keeps nobody from migrating. */
+static struct database_health *look_at_database(struct run *x, bool with_catalog)
+{
+	const struct opened *migrate = app_migrate(x->app, x->service, x->env);
+	struct wait w;
+
+	MIGRATE_OF(migrate)->health(migrate->priv, with_catalog, wait_op(x, &w, ASK_US));
+	return wait_for(x, &w).kind == OUTCOME_OK ? w.result : NULL;
+}
+
+/* --- while it runs -------------------------------------------------------------------------------- */
+
+/* Who stands in the way of our session, and how that could be ended. False: nobody. */
+static bool say_waiting(const struct run *x, const struct database_health *h, char *dst, size_t cap)
+{
+	const struct db_wait *w = database_waiting(h, MIGRATE_APPLICATION);
+	char span[24], behind[48] = "";
+
+	if (w == NULL)
+		return false;
+	time_span(span, sizeof(span), w->waiting_us);
+	if (w->n_behind > 0)
+		snprintf(behind, sizeof(behind), ", %d wait behind it", w->n_behind);
+	snprintf(dst, cap,
+	         "waits %s for pid %d (%.40s%s%.24s) to lock %.60s%s; to end its statement: towpath "
+	         "migrations cancel "
+	         "%.50s %.50s --pid %d",
+	         span, w->blocker, w->blocker_app, w->blocker_app[0] != '\0' ? ", " : "", w->blocker_state,
+	         w->relation[0] != '\0' ? w->relation : "?", behind, x->r->service, x->r->env, w->blocker);
+	return true;
+}
+
+/* How far the server says that our statement is. */
+static bool say_progress(const struct database_health *h, char *dst, size_t cap)
+{
+	for (int i = 0; i < h->n_progress; i++) {
+		const struct db_progress *p = &h->progress[i];
+
+		if (strcmp(p->app, MIGRATE_APPLICATION) != 0)
+			continue;
+		if (p->total > 0)
+			snprintf(dst, cap, "%.60s on %.60s: %.80s, %d%%", p->what, p->relation, p->phase,
+			         (int)(100 * p->done / p->total));
+		else
+			snprintf(dst, cap, "%.60s on %.60s: %.80s", p->what, p->relation, p->phase);
+		return true;
+	}
+	return false;
+}
+
+/* Writes down what changed since the last look, for everybody who watches. */
+static void show_progress(struct run *x)
+{
+	struct step_run *run = &x->r->runs[x->r->at_step];
+	struct database_health *h;
+	struct migration_set *set;
+	char text[TEXT_LEN] = "";
+	int done = run->progress;
+
+	if (inspect(x, &set).kind == OUTCOME_OK && set != NULL && action_of(x) == MIGRATE_UP)
+		done = CLAMP(x->plan->n_migrations - set->n_pending, 0, x->plan->n_migrations);
+	migration_set_free(set);
+	h = x->lost ? NULL : look_at_database(x, false);
+	if (h != NULL && !say_waiting(x, h, text, sizeof(text)))
+		say_progress(h, text, sizeof(text));
+	database_health_free(h);
+	if (x->lost || (done == run->progress && strcmp(text, run->text) == 0))
+		return;
+	if (strcmp(text, run->text) != 0 && text[0] != '\0')
+		run_say(x, "%s", text);
+	run->progress = done;
+	str_copy(run->text, sizeof(run->text), text);
+	run_write(x);
+}
+
+static void on_child(void *ctx, const struct proc_result *r)
+{
+	struct child *c = ctx;
+
+	c->o = r->outcome;
+	c->exit_code = r->exit_code;
+	c->signal = r->signal;
+	c->done = true;
+}
+
+/* The end of what was written to the log from offset on; NUL-terminated raw bytes. */
+static size_t log_tail(const char *path, long from, char dst[TAIL_BYTES + 1])
+{
+	FILE *f = fopen(path, "re");
+	size_t n = 0;
+
+	if (f != NULL) {
+		if (fseek(f, 0, SEEK_END) == 0 && ftell(f) - from > TAIL_BYTES)
+			from = ftell(f) - TAIL_BYTES;
+		if (fseek(f, from, SEEK_SET) == 0)
+			n = fread(dst, 1, TAIL_BYTES, f);
+		fclose(f);
+	}
+	dst[n] = '\0';
+	return n;
+}
+
+static long log_size(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	long n = 0;
+
+	if (f != NULL) {
+		if (fseek(f, 0, SEEK_END) == 0)
+			n = MAX(ftell(f), 0L);
+		fclose(f);
+	}
+	return n;
+}
+
+/* The last line that a command wrote, for the sentence on screen. */
+static void last_line(const char *path, long from, char *dst, size_t cap)
+{
+	char buf[TAIL_BYTES + 1];
+	size_t n = log_tail(path, from, buf);
+	char *line;
+
+	while (n > 0 && (buf[n - 1] == '\n' || buf[n - 1] == '\r' || buf[n - 1] == ' '))
+		n--;
+	buf[n] = '\0';
+	line = strrchr(buf, '\n');
+	text_cleanz(dst, cap, line != NULL ? line + 1 : buf);
+}
+
+/* Its number is in the journal while it lives. */
+static struct outcome run_command(struct run *x, const struct migrate_command *cmd, const char *dir)
+{
+	struct proc_spec spec = {.argv = (const char *const *)cmd->argv,
+	                         .env = (const char *const *)cmd->env,
+	                         .cwd = cmd->cwd != NULL ? cmd->cwd : dir,
+	                         .output_path = x->log_path,
+	                         .timeout_us = step_now(x)->timeout_us,
+	                         .own_session = true};
+	const long from = log_size(x->log_path);
+	struct child c = {.done = false};
+	struct proc *p = proc_start(x->loop, &spec, on_child, &c);
+	char boot[64], tail[TEXT_LEN / 2];
+	int pid = p != NULL ? proc_pid(p) : 0;
+
+	if (pid > 0) {
+		proc_boot_id(boot);
+		snprintf(x->r->child, sizeof(x->r->child), "%d %lld %s", pid, (long long)proc_start_time(pid),
+		         boot);
+		run_intent(x);
+	}
+	while (!c.done && !x->lost) {
+		loop_until(x->loop, &c.done, loop_mono_us() + US_PER_S);
+		if (!c.done && !x->lost)
+			show_progress(x);
+	}
+	if (!c.done) {
+		proc_forget(p);
+		return outcome_make(OUTCOME_UNKNOWN, "migrate", "left running: the lease is gone");
+	}
+	x->r->child[0] = '\0';
+	if (c.o.kind == OUTCOME_FAILED) {
+		last_line(x->log_path, from, tail, sizeof(tail));
+		return outcome_make(OUTCOME_FAILED, "migrate", "%.60s ended with %d: %.180s", cmd->argv[0],
+		                    c.exit_code, tail);
+	}
+	return c.o;
+}
+
+/* Did the run end because a lock was not to be had in time (SQLSTATE 55P03)? */
+static bool lock_timed_out(const struct run *x, long from)
+{
+	char buf[TAIL_BYTES + 1];
+
+	log_tail(x->log_path, from, buf);
+	return strstr(buf, "55P03") != NULL || strstr(buf, "lock timeout") != NULL ||
+	       strstr(buf, "lock_not_available") != NULL;
+}
+
+/* --- afterwards ----------------------------------------------------------------------------------- */
+
+/* Is what the plan wanted in the database? ran: what the command said, NULL: nobody knows. */
+static struct outcome judge(struct run *x, const struct outcome *ran)
+{
+	const enum migrate_action action = action_of(x);
+	struct migration_set *set;
+	struct outcome o = inspect(x, &set);
+	int newer = 0;
+	bool behind = false;
+
+	if (o.kind != OUTCOME_OK || set == NULL)
+		return o;
+	for (int i = 0; i < set->n_items; i++) {
+		newer += behind && migration_state_ran(set->items[i].state) && !set->items[i].external;
+		behind |= strcmp(set->items[i].name, x->plan->argument) == 0;
+	}
+	if (set->n_failed > 0 && action != MIGRATE_RESTORE)
+		o = outcome_make(OUTCOME_FAILED, set->tool,
+		                 "%d failed migration%s in the database: see the log", set->n_failed,
+		                 set->n_failed == 1 ? " is" : "s are");
+	else if (action == MIGRATE_UP && (set->n_pending > 0 || set->n_running > 0))
+		o = ran != NULL && ran->kind == OUTCOME_OK
+		        ? outcome_make(OUTCOME_FAILED, set->tool,
+		                       "the command ended well, but %d are still pending", set->n_pending)
+		        : outcome_make(OUTCOME_FAILED, set->tool, "%d are pending", set->n_pending);
+	else if (action == MIGRATE_DOWN && newer > 0)
+		o = outcome_make(OUTCOME_FAILED, set->tool, "%d newer than %.150s are still applied", newer,
+		                 x->plan->argument);
+	else if (action == MIGRATE_REPAIR && set->blocked)
+		o = outcome_make(OUTCOME_FAILED, set->tool, "the tool would still refuse: %.300s",
+		                 set->block_text);
+	else if (action == MIGRATE_RESTORE && (ran == NULL || ran->kind != OUTCOME_OK))
+		o = outcome_make(OUTCOME_UNKNOWN, set->tool, "nobody saw how the restore ended");
+	else
+		o = outcome_make(OUTCOME_OK, set->tool, "%d applied, %d pending", set->n_applied,
+		                 set->n_pending);
+	if (o.kind == OUTCOME_OK && action == MIGRATE_UP)
+		x->r->runs[x->r->at_step].progress = x->plan->n_migrations;
+	migration_set_free(set);
+	return o;
+}
+
+struct outcome run_migrated(struct run *x) { return judge(x, NULL); }
+
+/* What a failed run left: each thing into the log, the sum of it behind why. */
+static struct outcome aftermath(struct run *x, const struct database_health *before, struct outcome why)
+{
+	struct database_health *after = look_at_database(x, true);
+	struct db_note notes[CHANGES_SHOWN];
+	struct migration_set *set = NULL;
+	struct outcome o = why;
+	const char *failed = NULL;
+	int n = 0;
+
+	if (x->lost) {
+		database_health_free(after);
+		return why;
+	}
+	inspect(x, &set);
+	for (int i = 0; set != NULL && i < set->n_items && failed == NULL; i++)
+		if (set->items[i].state == MIGRATION_FAILED)
+			failed = set->items[i].name;
+	if (before != NULL && after != NULL)
+		n = database_changes(before, after, notes, CHANGES_SHOWN);
+	for (int i = 0; i < MIN(n, CHANGES_SHOWN); i++)
+		run_say(x, "since it began: %s", notes[i].text);
+	for (int i = 0; after != NULL && i < after->n_leftovers; i++)
+		run_say(x, "left behind: %s %s of %s%s%s",
+		        after->leftovers[i].is_index ? "invalid index" : "unvalidated constraint",
+		        after->leftovers[i].name, after->leftovers[i].table,
+		        after->leftovers[i].is_index ? "; DROP INDEX CONCURRENTLY " : "",
+		        after->leftovers[i].is_index ? after->leftovers[i].name : "");
+	if (before == NULL || after == NULL || !before->has_catalog || !after->has_catalog)
+		o = outcome_make(why.kind, why.source, "%.180s; what it has changed could not be seen",
+		                 why.text);
+	else if (n > 0)
+		o = outcome_make(why.kind, why.source, "%.150s; it has changed: %.120s%s", why.text,
+		                 notes[0].text, n > 1 ? ", and more (in the log)" : "");
+	else
+		o = outcome_make(why.kind, why.source, "%.250s; the schema is as it was", why.text);
+	if (failed != NULL)
+		snprintf(o.hint, sizeof(o.hint), "towpath migrations repair %.60s %.60s --name %.120s",
+		         x->r->service, x->r->env, failed);
+	else if (n > 0)
+		snprintf(o.hint, sizeof(o.hint),
+		         "mend what is half done first (the log names it), then run the plan again");
+	else
+		snprintf(o.hint, sizeof(o.hint), "mend the cause, then run the plan again");
+	run_say(x, "%s; %s", o.text, o.hint);
+	migration_set_free(set);
+	database_health_free(after);
+	return o;
+}
+
+/* 1 s, 2 s, 4 s ... and up to half as much again, so that two who wait do not meet for ever. */
+static int64_t pause_us(int tries)
+{
+	const int64_t us = MIN(FIRST_PAUSE_US << MIN(tries - 1, 8), LAST_PAUSE_US);
+
+	return us + loop_mono_us() % (us / 2);
+}
+
+/* True when the failed run has left nothing, neither in the schema nor in the tool's table. */
+static bool left_nothing(struct run *x, const struct database_health *before)
+{
+	struct database_health *after = look_at_database(x, true);
+	struct db_note note;
+	struct migration_set *set = NULL;
+	bool nothing = before != NULL && after != NULL && before->has_catalog && after->has_catalog &&
+	               database_changes(before, after, &note, 1) == 0;
+
+	if (nothing)
+		nothing = inspect(x, &set).kind == OUTCOME_OK && set != NULL && set->n_failed == 0 &&
+		          set->n_running == 0;
+	migration_set_free(set);
+	database_health_free(after);
+	return nothing;
+}
+
+static struct outcome run_tries(struct run *x, const struct migrate_command *cmd, const char *dir,
+                                const struct database_health *before)
+{
+	struct outcome o;
+
+	for (int tries = 1;; tries++) {
+		const long from = log_size(x->log_path);
+		char span[24];
+		int64_t us = pause_us(tries);
+
+		o = run_command(x, cmd, dir);
+		if (o.kind != OUTCOME_FAILED || tries >= LOCK_TRIES || x->r->abort_wanted ||
+		    !cmd->unit_is_transaction || !lock_timed_out(x, from) || !left_nothing(x, before))
+			return o;
+		time_span(span, sizeof(span), us);
+		run_say(x, "a lock was not to be had in time and nothing was changed: try %d of %d in %s",
+		        tries + 1, LOCK_TRIES, span);
+		wait_a_while(x, us);
+		if (x->changed)
+			run_decisions(x);
+		if (x->lost || x->r->abort_wanted || x->r->hold_wanted || !lease_allows(x))
+			return o;
+	}
+}
+
+struct outcome run_migrate(struct run *x)
+{
+	const struct opened *migrate = app_migrate(x->app, x->service, x->env);
+	struct migrate_request req = {
+	    .action = action_of(x), .argument = x->plan->argument, .revision = x->r->to.revision};
+	struct database_health *before;
+	struct migrate_command *cmd;
+	char dir[PATH_LEN];
+	struct outcome o;
+	struct wait w;
+
+	if (migrate == NULL)
+		return outcome_make(OUTCOME_FAILED, "migrate", "no migrate driver is configured");
+	o = run_fetch(x, &x->r->to, dir);
+	if (o.kind != OUTCOME_OK)
+		return o;
+	req.release_dir = dir;
+	MIGRATE_OF(migrate)->command(migrate->priv, &req, wait_op(x, &w, ASK_US));
+	if (wait_for(x, &w).kind != OUTCOME_OK || w.result == NULL)
+		return w.o;
+	cmd = w.result;
+	before = look_at_database(x, true);
+	x->r->runs[x->r->at_step].progress = 0;
+	x->r->runs[x->r->at_step].progress_of = x->plan->n_migrations;
+	o = run_tries(x, cmd, dir[0] != '\0' ? dir : NULL, before);
+	migrate_command_free(cmd);
+	if (o.kind == OUTCOME_OK) {
+		o = judge(x, &o);
+		/* The tool says that it is done; a database that is silent now is asked again. */
+		if (o.kind == OUTCOME_ERRORED)
+			o.kind = OUTCOME_UNKNOWN;
+	}
+	if (o.kind == OUTCOME_FAILED)
+		o = aftermath(x, before, o);
+	database_health_free(before);
+	return o;
+}
+
+/* Waits for a child of an earlier process of this rollout that still lives. */
+void run_wait_for_child(struct run *x)
+{
+	int64_t until = loop_mono_us() + step_now(x)->timeout_us;
+	long long pid = 0, started = 0;
+	char boot[64] = "";
+
+	if (x->r->child[0] == '\0' || sscanf(x->r->child, "%lld %lld %63s", &pid, &started, boot) != 3)
+		return;
+	while (!x->lost && loop_mono_us() < until && proc_is((int)pid, started, boot)) {
+		run_say(x, "its child %lld of an earlier process still runs", pid);
+		wait_a_while(x, US_PER_S);
+		show_progress(x);
+	}
+}
