@@ -114,6 +114,12 @@ static void migrate_source(void *p, const struct source_ask *ask, struct op *op)
 	UNUSED(ask);
 	refuse(op, PORT_MIGRATE, "the text of migrations");
 }
+static void migrate_preview(void *p, const struct preview_ask *ask, struct op *op)
+{
+	UNUSED(p);
+	UNUSED(ask);
+	refuse(op, PORT_MIGRATE, "a look at migrations");
+}
 const struct migrate_driver migrate_null = {.base = BASE(PORT_MIGRATE),
                                             .inspect = migrate_inspect,
                                             .command = migrate_command,
@@ -121,6 +127,7 @@ const struct migrate_driver migrate_null = {.base = BASE(PORT_MIGRATE),
                                             .health = migrate_health,
                                             .history = migrate_history,
                                             .source = migrate_source,
+                                            .preview = migrate_preview,
                                             .cancel = migrate_cancel};
 
 static void registry_list(void *p, struct op *op)

@@ -1,7 +1,8 @@
 /*
- * A plan is gathered in two waves: first what runs and what is known (deployments, registry, store), which decides
- * the release; then everything about that release (image, commits, migrations, configuration). Each question is
- * asked at once with its own limit of time; what is not answered is said so in the plan, never guessed.
+ * A plan is gathered in waves: first what runs and what is known (deployments, registry, store), which decides the
+ * release; then everything about that release (image, commits, migrations, configuration); then a look at the
+ * migrations that would run. Each question is asked at once with its own limit of time; what is not answered is said
+ * so in the plan, never guessed.
  */
 #include "engine/planner_private.h"
 
@@ -39,7 +40,7 @@ static void finish(struct gather *g, const struct outcome *why)
 	gather_free(g);
 }
 
-static void wave_done(void *ctx)
+void planner_wave_done(void *ctx)
 {
 	struct gather *g = ctx;
 
@@ -57,7 +58,7 @@ static void on_answer(void *ctx, struct op *op, const struct outcome *o, void *r
 	x->o = *o;
 	if (o->kind == OUTCOME_OK && result != NULL)
 		x->result = op_take(op);
-	wave_done(g);
+	planner_wave_done(g);
 }
 
 struct op *planner_ask(struct gather *g, enum question q, int64_t timeout_us, void (*free_result)(void *))
@@ -276,6 +277,9 @@ static void take_times(struct gather *g)
 
 	for (int i = 0; s != NULL && i < g->plan->n_steps; i++) {
 		g->plan->steps[i].expect_us = step_median(s, g->plan, &g->plan->steps[i]);
+		/* Other migrations ran then: these are judged by themselves. */
+		if (g->plan->steps[i].kind == STEP_MIGRATE && g->migrate_us > 0)
+			g->plan->steps[i].expect_us = g->migrate_us;
 		g->plan->expect_us += g->plan->steps[i].expect_us;
 	}
 }
@@ -379,6 +383,7 @@ static void build(struct gather *g)
 	take_image(g);
 	take_commits(g);
 	planner_take_migrations(g);
+	planner_take_preview(g);
 	take_vars(g);
 	plan_make_steps(p, dep, suite != NULL && p->policy.gate_on[GATE_SMOKE], suite);
 	for (int i = 0; i < p->n_steps; i++)
@@ -522,6 +527,8 @@ static void complete(const struct gather *g, struct release *r)
 	}
 }
 
+static void preview_then_build(struct gather *g) { planner_preview(g, build); }
+
 static void choose(struct gather *g)
 {
 	const struct deployed *here = planner_got(g, Q_HERE);
@@ -554,13 +561,13 @@ static void choose(struct gather *g)
 		return;
 	}
 	plan_set_target(p, app_setup(g->app), g->want.service, g->want.env);
-	g->next = build;
+	g->next = preview_then_build;
 	g->waiting = 1;
 	ask_registry(g);
 	ask_forge(g);
 	planner_ask_migrations(g);
 	ask_vars(g);
-	loop_defer(app_loop(g->app), wave_done, g);
+	loop_defer(app_loop(g->app), planner_wave_done, g);
 }
 
 static void ask_first(struct gather *g)
@@ -635,7 +642,7 @@ static void gather_start(struct app *a, const struct plan_want *want, const stru
 	g->previous = want->kind == PLAN_PROMOTE ? setup_previous_env(s, want->service, want->env) : -1;
 	g->waiting = 1;
 	ask_first(g);
-	loop_defer(app_loop(a), wave_done, g);
+	loop_defer(app_loop(a), planner_wave_done, g);
 }
 
 void planner_start(struct app *a, const struct plan_want *want, plan_done_fn *done, void *ctx)

@@ -2,6 +2,7 @@
 #include "engine/planner_private.h"
 
 #include "core/ladder.h"
+#include "core/time.h"
 #include "core/verdict.h"
 
 #include <stdio.h>
@@ -25,6 +26,10 @@ void planner_ask_migrations(struct gather *g)
 	op = planner_ask(g, Q_HEALTH, ASK_US, database_health_free);
 	if (op != NULL)
 		MIGRATE_OF(migrate)->health(migrate->priv, false, op);
+	migrate = g->previous >= 0 ? app_migrate(g->app, g->want.service, g->previous) : NULL;
+	if (migrate != NULL && (op = planner_ask(g, Q_SET_BEFORE, ASK_US, migration_set_free)) != NULL)
+		MIGRATE_OF(migrate)->inspect(migrate->priv, g->plan->to.revision, op);
+	migrate = app_migrate(g->app, g->want.service, g->want.env);
 	/* What runs now: for the verdict on the schema, and to see files that changed after they were applied. */
 	if (g->plan->from.revision[0] == '\0')
 		return;
@@ -194,4 +199,165 @@ void planner_take_migrations(struct gather *g)
 	add_pending(p, set);
 	if (p->n_migrations > 0)
 		add_database(g);
+}
+
+/* --- the look at the statements ------------------------------------------------------------------- */
+
+/* Assumed of a server under load; said so where an estimate is shown. */
+#define SCAN_BYTES_PER_S (200LL * 1024 * 1024)
+#define REWRITE_BYTES_PER_S (40LL * 1024 * 1024)
+enum { RUNNING_MAX = 8 };
+
+static bool is_pending(const struct migration *m) { return m->state == MIGRATION_PENDING && !m->external; }
+
+/* Revisions that run while the migrations do, each once. */
+static int running_revisions(const struct gather *g, const char *list[RUNNING_MAX])
+{
+	const struct deployed *here = planner_got(g, Q_HERE);
+	int n = 0;
+
+	if (g->plan->from.revision[0] != '\0')
+		list[n++] = g->plan->from.revision;
+	for (int i = 0; here != NULL && i < here->n_instances && n < RUNNING_MAX; i++) {
+		bool known = here->instances[i].revision[0] == '\0';
+
+		for (int k = 0; k < n && !known; k++)
+			known = strcmp(list[k], here->instances[i].revision) == 0;
+		if (!known)
+			list[n++] = here->instances[i].revision;
+	}
+	return n;
+}
+
+void planner_preview(struct gather *g, void (*then)(struct gather *g))
+{
+	const struct opened *migrate = app_migrate(g->app, g->want.service, g->want.env);
+	const struct migration_set *set = planner_got(g, Q_MIGRATIONS);
+	const struct database_health *h = planner_got(g, Q_HEALTH);
+	struct arena *a = &g->plan->arena;
+	const char *running[RUNNING_MAX];
+	struct preview_item *items;
+	struct lint_size *sizes;
+	struct preview_ask ask = {.revision = g->plan->to.revision, .running = running};
+	struct op *op;
+
+	if (migrate == NULL || set == NULL || set->n_pending == 0 || g->plan->kind != PLAN_PROMOTE) {
+		then(g);
+		return;
+	}
+	items = arena_alloc(a, (size_t)set->n_pending * sizeof(*items));
+	sizes = arena_alloc(a, (size_t)MAX(h != NULL ? h->n_tables * 2 : 1, 1) * sizeof(*sizes));
+	for (int i = 0; items != NULL && i < set->n_items && ask.n_items < set->n_pending; i++)
+		if (is_pending(&set->items[i]))
+			items[ask.n_items++] =
+			    (struct preview_item){.path = set->items[i].path, .line = set->items[i].line};
+	/* Under both names that a statement may use. */
+	for (int i = 0; sizes != NULL && h != NULL && i < h->n_tables; i++) {
+		const struct db_table *t = &h->tables[i];
+
+		sizes[ask.n_sizes++] =
+		    (struct lint_size){arena_printf(a, "%s.%s", t->schema, t->name), t->rows, t->bytes};
+		sizes[ask.n_sizes++] = (struct lint_size){t->name, t->rows, t->bytes};
+	}
+	ask.items = items;
+	ask.sizes = sizes;
+	ask.n_running = running_revisions(g, running);
+	g->next = then;
+	g->waiting = 1;
+	if (!arena_failed(a) && (op = planner_ask(g, Q_PREVIEW, ASK_US, migration_preview_free)) != NULL)
+		MIGRATE_OF(migrate)->preview(migrate->priv, &ask, op);
+	loop_defer(app_loop(g->app), planner_wave_done, g);
+}
+
+/* "locks orders against reads and writes, rewrites 1.4 GiB (3.1M rows), about 36s" behind a finding's message. */
+static int64_t add_finding(struct plan *p, int i, const struct lint_finding *f,
+                           const struct database_health *h)
+{
+	const struct db_table *t = h != NULL && f->table[0] != '\0' ? database_table(h, f->table) : NULL;
+	const char *blocks = lock_mode_blocks(f->lock);
+	char text[TEXT_LEN], size[24] = "", span[24] = "";
+	int64_t us = 0;
+
+	if (t != NULL && f->rewrite == YES)
+		us = t->bytes * US_PER_S / REWRITE_BYTES_PER_S;
+	else if (t != NULL && f->scan == YES)
+		us = t->bytes * US_PER_S / SCAN_BYTES_PER_S;
+	if (f->severity < SEVERITY_WARNING)
+		return us;
+	if (t != NULL)
+		str_size(size, sizeof(size), t->bytes);
+	if (us >= US_PER_S)
+		time_span(span, sizeof(span), us);
+	snprintf(text, sizeof(text), "%s %.220s%s%s%s%s%s%s%s%s%s", lint_rule_desc(f->rule)->id, f->message,
+	         blocks[0] != '\0' ? "; blocks " : "", blocks,
+	         f->rewrite == YES ? "; rewrites"
+	         : f->scan == YES  ? "; scans"
+	                           : "",
+	         f->rewrite == YES || f->scan == YES ? " the table" : "", size[0] != '\0' ? ", " : "", size,
+	         span[0] != '\0' ? ", about " : "", span, span[0] != '\0' ? " (assumed from its size)" : "");
+	plan_add_detail(p, i, f->line, f->severity == SEVERITY_ERROR ? STATE_FAILED : STATE_DEGRADED, text,
+	                f->safer);
+	return us;
+}
+
+/* How long the environment before took for it; 0 unknown. */
+static int64_t took_before(const struct gather *g, const char *name)
+{
+	const struct migration_set *set = planner_got(g, Q_SET_BEFORE);
+
+	for (int i = 0; set != NULL && i < set->n_items; i++)
+		if (strcmp(set->items[i].name, name) == 0)
+			return set->items[i].took_us;
+	return 0;
+}
+
+static void add_uses(struct plan *p, const struct migration_preview *v)
+{
+	for (int i = 0; i < v->n_uses; i++) {
+		const struct preview_use *u = &v->uses[i];
+		char text[TEXT_LEN];
+
+		snprintf(text, sizeof(text), "%.100s is still named in %.150s:%d of %.12s, which runs now",
+		         u->name, u->file, u->line, u->revision);
+		plan_add_detail(p, u->item, 0, STATE_FAILED, text,
+		                "deploy a release that does not use it first");
+	}
+	if (v->n_uses > 0)
+		plan_add_risk(p, true, "code that runs now still names what would be taken away (%s%s)",
+		              v->uses[0].name, v->n_uses + v->n_more_uses > 1 ? ", and more" : "");
+	else if (v->n_names > 0 && !v->searched)
+		plan_add_risk(p, true, "whether running code still uses what is taken away is not known: %s",
+		              v->search_text);
+}
+
+void planner_take_preview(struct gather *g)
+{
+	const struct migration_preview *v = planner_got(g, Q_PREVIEW);
+	const struct database_health *h = planner_got(g, Q_HEALTH);
+	struct plan *p = g->plan;
+
+	if (!g->answers[Q_PREVIEW].asked || p->kind != PLAN_PROMOTE)
+		return;
+	if (v == NULL) {
+		plan_add_risk(p, false, "the migrations' statements could not be looked at: %.250s",
+		              g->answers[Q_PREVIEW].o.text);
+		return;
+	}
+	for (int i = 0; i < MIN(v->n_items, p->n_migrations); i++) {
+		const struct preview_item *item = &v->items[i];
+		const int64_t took = took_before(g, p->migrations[i].name);
+		char text[TEXT_LEN], span[24];
+		int64_t us = 0;
+
+		for (int k = 0; k < item->n_findings; k++)
+			us += add_finding(p, i, &item->findings[k], h);
+		if (took > 0) {
+			time_span(span, sizeof(span), took);
+			snprintf(text, sizeof(text), "%s took %s for it", p->source_env, span);
+			plan_add_detail(p, i, 0, STATE_OK, text, "");
+		}
+		/* The measured one is of another database: the larger of both. */
+		g->migrate_us += MAX(us, took);
+	}
+	add_uses(p, v);
 }

@@ -18,9 +18,11 @@ enum question {
 	Q_MIGRATIONS,
 	Q_OLD_MIGRATIONS,
 	Q_HEALTH,
+	Q_SET_BEFORE, /* the same revision against the database of the environment before */
 	Q_VARS,
 	Q_VARS_BEFORE,
 	Q_TEMPLATE,
+	Q_PREVIEW, /* third wave */
 	Q_COUNT
 };
 
@@ -41,6 +43,7 @@ struct gather {
 	char old_digest[DIGEST_LEN];
 	char requester[NAME_LEN];
 	struct answer answers[Q_COUNT];
+	int64_t migrate_us; /* how long the migrations may take, 0 unknown */
 	int waiting;
 	void (*next)(struct gather *g);
 	plan_done_fn *done;
@@ -49,11 +52,17 @@ struct gather {
 
 /* An op whose answer goes to slot q; NULL when memory ran out (the slot then says so). */
 struct op *planner_ask(struct gather *g, enum question q, int64_t timeout_us, void (*free_result)(void *));
+/* One of those that the wave waits for has ended; deferred once by the wave itself. ctx is the gathering. */
+void planner_wave_done(void *ctx);
 /* The answer of slot q; NULL where there is none. */
 const void *planner_got(const struct gather *g, enum question q);
 
 /* planner_migrations.c: what would run, what stands in its way, and what the way back would meet. */
 void planner_ask_migrations(struct gather *g);
 void planner_take_migrations(struct gather *g);
+/* Looks at the pending ones' statements and at the code that runs; then goes on with then. */
+void planner_preview(struct gather *g, void (*then)(struct gather *g));
+/* What that look has found; after planner_take_migrations(). Fills migrate_us. */
+void planner_take_preview(struct gather *g);
 
 #endif

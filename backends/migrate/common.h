@@ -164,8 +164,9 @@ struct migrate_tool {
 int migrate_open(struct migrate_priv *p, const struct migrate_tool *tool, const struct driver_ctx *ctx);
 void migrate_inspect(struct migrate_priv *p, const char *revision, struct op *op);
 void migrate_command(struct migrate_priv *p, const struct migrate_request *req,
-                     struct op *op);                                                 /* command.c */
-void migrate_cancel(struct migrate_priv *p, int pid, bool terminate, struct op *op); /* cancel.c */
+                     struct op *op);                                                        /* command.c */
+void migrate_cancel(struct migrate_priv *p, int pid, bool terminate, struct op *op);        /* cancel.c */
+void migrate_preview(struct migrate_priv *p, const struct preview_ask *ask, struct op *op); /* preview.c */
 void migrate_check(struct migrate_priv *p, struct op *op);
 void migrate_detect(struct migrate_priv *p, const char *revision, struct op *op);
 void migrate_health(struct migrate_priv *p, bool with_catalog, struct op *op); /* health.c */
@@ -204,6 +205,10 @@ void migrate_close(struct migrate_priv *p);
 	{                                                                                                    \
 		migrate_command(priv, req, op);                                                              \
 	}                                                                                                    \
+	static void slot_preview_##tool_(void *priv, const struct preview_ask *ask, struct op *op)           \
+	{                                                                                                    \
+		migrate_preview(priv, ask, op);                                                              \
+	}                                                                                                    \
 	static void slot_cancel_##tool_(void *priv, int pid, bool terminate, struct op *op)                  \
 	{                                                                                                    \
 		migrate_cancel(priv, pid, terminate, op);                                                    \
@@ -236,6 +241,7 @@ void migrate_close(struct migrate_priv *p);
 	             .check = slot_check_##tool_},                                                           \
 	    .inspect = slot_inspect_##tool_,                                                                 \
 	    .command = slot_command_##tool_,                                                                 \
+	    .preview = slot_preview_##tool_,                                                                 \
 	    .cancel = slot_cancel_##tool_,                                                                   \
 	    .health = slot_health_##tool_,                                                                   \
 	    .detect = slot_detect_##tool_,                                                                   \

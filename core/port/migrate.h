@@ -4,6 +4,7 @@
 
 #include "core/dbhealth.h"
 #include "core/migration_history.h"
+#include "core/migration_preview.h"
 #include "core/migration_source.h"
 #include "core/port/driver.h"
 #include "core/sqlread.h"
@@ -61,6 +62,18 @@ struct source_ask {
 	const char *tags;        /* glob of release tags, "" all */
 };
 
+/* What preview is asked for. The driver copies what it keeps. */
+struct preview_ask {
+	const char *revision;
+	const struct preview_item
+	    *items; /* path and line of struct migration, in the order in which they would run */
+	int n_items;
+	const char *const *running; /* revisions whose code runs while they do; "" is left out */
+	int n_running;
+	const struct lint_size *sizes; /* of live tables */
+	int n_sizes;
+};
+
 /* How a session that the command opens is called in the database. */
 #define MIGRATE_APPLICATION "towpath-migrate"
 
@@ -80,6 +93,7 @@ struct source_ask {
  *               for the same revision and tags it answers from memory.
  *   source   -> struct migration_source: FAILED when no revision has the migration as far as can be seen. A file that
  *               is gone is looked for in the revision that runs, then where it was removed. Needs no database.
+ *   preview  -> struct migration_preview of pending migrations; needs no database.
  *   parser   -> reads SQL by PostgreSQL's own grammar for the lint; NULL: tokens must do. Any driver's will do for all.
  *
  * Option folder (instead of repo; not for towpath.yaml) is a plain folder with the project: the revision is then "".
@@ -93,6 +107,7 @@ struct migrate_driver {
 	void (*cancel)(void *priv, int pid, bool terminate, struct op *op);
 	void (*history)(void *priv, const struct history_ask *ask, struct op *op);
 	void (*source)(void *priv, const struct source_ask *ask, struct op *op);
+	void (*preview)(void *priv, const struct preview_ask *ask, struct op *op);
 	const struct sql_parser *parser;
 };
 
