@@ -328,6 +328,19 @@ static void store_prepare(void *p, bool create, struct op *op)
 	UNUSED(create);
 	store_ask(op);
 }
+static void store_dump(void *p, const char *part, const char *after, struct op *op)
+{
+	UNUSED(p);
+	UNUSED(part);
+	UNUSED(after);
+	store_ask(op);
+}
+static void store_load(void *p, const struct store_load *l, struct op *op)
+{
+	UNUSED(p);
+	UNUSED(l);
+	store_ask(op);
+}
 static const struct lease_times *store_times(void *p)
 {
 	static const struct lease_times times = {30 * US_PER_S, 5 * US_PER_S, 14 * US_PER_S};
@@ -360,4 +373,7 @@ const struct store_driver store_null = {
     .times = store_times,
     .prepare = store_prepare,
     .status = store_op,
+    .dump = store_dump,
+    .load = store_load,
+    .retire = store_name,
 };

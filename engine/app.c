@@ -519,6 +519,7 @@ void *app_adoptions(struct app *a, size_t n)
 }
 
 const char *app_program(const struct app *a) { return a->program; }
+driver_list app_drivers(const struct app *a) { return a->options.drivers; }
 
 /* --- opened drivers ----------------------------------------------------------------------------- */
 

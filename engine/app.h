@@ -37,6 +37,7 @@ struct loop *app_loop(struct app *a);
 const struct model *app_model(const struct app *a);
 const struct setup *app_setup(const struct app *a);
 const char *app_program(const struct app *a); /* absolute path of this binary */
+driver_list app_drivers(const struct app *a);
 
 /* Zeroed memory of n bytes that lives as long as the app; for engine/request.c alone. NULL: no memory. */
 void *app_adoptions(struct app *a, size_t n);

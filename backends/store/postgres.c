@@ -38,6 +38,9 @@ static const char *const statements[PG_STATEMENTS] = {
     [PG_JOURNAL] = "SELECT %s.journal($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     [PG_DEPLOY_NOTE] = "SELECT %s.deploy_note($1, $2, $3, $4, $5)",
     [PG_LISTEN] = "LISTEN %s",
+    [PG_MOVE_BEGIN] = "SELECT %s.move_begin($1, $2)",
+    [PG_MOVE_ROWS] = "SELECT %s.move_rows($1, $2)",
+    [PG_MOVE_END] = "SELECT %s.move_end($1, $2, $3, $4, $5)",
 };
 
 /* --- observations: of this host, so that there is a board to show while the server is away ------------ */
@@ -121,7 +124,10 @@ int pg_address(const struct pgstore *s, const char *option, struct str *ret, str
 	return rc;
 }
 
-static int main_address(void *ctx, struct str *ret, struct error *e) { return pg_address(ctx, "url", ret, e); }
+static int main_address(void *ctx, struct str *ret, struct error *e)
+{
+	return pg_address(ctx, "url", ret, e);
+}
 static int listen_address(void *ctx, struct str *ret, struct error *e)
 {
 	return pg_address(ctx, "listen_url", ret, e);
@@ -296,6 +302,7 @@ static void store_close(void *priv)
 	pg_session_free(s->reader);
 	pg_session_free(s->writer);
 	pg_session_free(s->ear);
+	pg_session_free(s->mover);
 	worker_run(s->worker, seen_end, NULL, s);
 	worker_free(s->worker);
 	statements_free(s);
@@ -404,4 +411,7 @@ const struct store_driver store_postgres = {
     .times = store_times,
     .prepare = postgres_prepare,
     .status = postgres_status,
+    .dump = postgres_dump,
+    .load = postgres_load,
+    .retire = postgres_retire,
 };

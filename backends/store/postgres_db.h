@@ -39,6 +39,9 @@ enum pg_statement {
 	PG_JOURNAL,
 	PG_DEPLOY_NOTE,
 	PG_LISTEN,
+	PG_MOVE_BEGIN,
+	PG_MOVE_ROWS,
+	PG_MOVE_END,
 	PG_STATEMENTS
 };
 
@@ -49,6 +52,7 @@ struct pgstore {
 	char host[NAME_LEN], known[8]; /* known: PG_SCHEMA as text */
 	struct lease_times times;
 	char *sql[PG_STATEMENTS];
+	struct pg_session *mover; /* while another store is moved in */
 	struct pg_session *reader, *writer,
 	    *ear;         /* ear: a direct connection, else NULL and the reader listens */
 	struct pg_grant { /* what the server calls our leases, beside the epoch */
@@ -147,6 +151,9 @@ void postgres_deploy_note(void *priv, const struct deploy_row *row, struct op *o
 void postgres_decide(void *priv, const struct decision *x, struct op *op);
 void postgres_prepare(void *priv, bool create, struct op *op);
 void postgres_status(void *priv, struct op *op);
+void postgres_dump(void *priv, const char *part, const char *after, struct op *op);
+void postgres_load(void *priv, const struct store_load *l, struct op *op);
+void postgres_retire(void *priv, const char *where, struct op *op);
 void postgres_smoke_put(void *priv, const struct smoke_result *r, struct op *op);
 
 #endif

@@ -28,11 +28,13 @@ struct outcome pg_refusal(const struct pgstore *s, const char *place, const stru
 		return o;
 	}
 	if (strcmp(state, "42501") == 0) {
-		o = answer_make(OUTCOME_FAILED, source, "%s does not let you do that: %s", place, rows->text);
-		answer_hint(&o,
-		            "an admin of the database can give a role: GRANT %soperator (viewer, approver, "
-		            "..) TO you",
-		            s->prefix);
+		bool outside = strstr(rows->text, "for schema") != NULL;
+
+		o = answer_make(OUTCOME_FAILED, source, "%s %s",
+		                outside ? "you have no role in the store at" : place,
+		                outside ? place : "does not let you do that");
+		answer_hint(&o, "an admin of the database can give one: GRANT %s%s TO your user", s->prefix,
+		            outside ? "viewer" : "operator (approver, executor, ..)");
 		return o;
 	}
 	if (strcmp(state, "3F000") == 0 || strcmp(state, "42P01") == 0 || strcmp(state, "42883") == 0) {

@@ -475,6 +475,7 @@ static void check_finish(struct pg_job *j)
 
 	if (pg_about_parse(j, &a, &v)) {
 		const struct jv *list = jv_get(v, "roles");
+		const char *server = jv_get_text(v, "server", "?");
 
 		for (size_t i = 0, at = 0; i < jv_len(list) && at < sizeof(roles); i++) {
 			int n = snprintf(roles + at, sizeof(roles) - at, "%s%s", i > 0 ? ", " : "",
@@ -482,8 +483,8 @@ static void check_finish(struct pg_job *j)
 
 			at += n > 0 ? (size_t)n : 0;
 		}
-		j->outcome = answer_make(OUTCOME_OK, source, "PostgreSQL %s at %s, as %s: %s",
-		                         jv_get_text(v, "server", "?"), pg_session_place(j->session),
+		j->outcome = answer_make(OUTCOME_OK, source, "PostgreSQL %.*s at %s, as %s: %s",
+		                         (int)strcspn(server, " "), server, pg_session_place(j->session),
 		                         jv_get_text(v, "actor", "?"), roles[0] != '\0' ? roles : "no role");
 	}
 	arena_release(&a);

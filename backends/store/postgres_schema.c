@@ -105,6 +105,7 @@ static void status_fill(struct pg_job *j, const struct jv *v, struct store_statu
 
 	snprintf(t->place, sizeof(t->place), "%.80s, schema %s", pg_session_place(j->session), s->schema);
 	text_cleanz(server, sizeof(server), jv_get_text(v, "server", "?"));
+	server[strcspn(server, " ")] = '\0';
 	snprintf(t->server, sizeof(t->server), "PostgreSQL %s", server);
 	text_cleanz(t->actor, sizeof(t->actor), jv_get_text(v, "actor", ""));
 	t->roles = pg_roles_of(v);

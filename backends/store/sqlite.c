@@ -46,7 +46,9 @@ static void job_run(void *arg)
 		j->outcome = db_failed(d, rc);
 		return;
 	}
-	j->outcome = j->work(d, j);
+	j->outcome = sqlite_not_retired(d);
+	if (j->outcome.kind == OUTCOME_OK)
+		j->outcome = j->work(d, j);
 	if (j->outcome.kind != OUTCOME_OK) {
 		db_rollback(d);
 	} else if ((rc = db_commit(d)) != SQLITE_OK) {
@@ -531,4 +533,7 @@ const struct store_driver store_sqlite = {
     .times = store_times,
     .prepare = store_prepare,
     .status = store_status,
+    .dump = sqlite_dump,
+    .load = sqlite_load,
+    .retire = sqlite_retire,
 };

@@ -55,6 +55,12 @@ struct outcome done_or(struct db *d, int rc);
 int audit_write(struct db *d, const char *actor, const char *verb, const char *target, const char *result,
                 const char *text);
 
+/* Moving it elsewhere (sqlite_move.c). FAILED where that was done: nobody may write here any more. */
+struct outcome sqlite_not_retired(struct db *d);
+void sqlite_dump(void *priv, const char *part, const char *after, struct op *op);
+void sqlite_load(void *priv, const struct store_load *l, struct op *op);
+void sqlite_retire(void *priv, const char *where, struct op *op);
+
 /* The slots that write (sqlite_write.c), and two that read one row. */
 void sqlite_plan_put(void *priv, const struct plan *p, const char *actor, struct op *op);
 void sqlite_plan_get(void *priv, const char *digest, struct op *op);

@@ -69,3 +69,16 @@ void observation_list_free(void *list)
 	free(l->items);
 	free(l);
 }
+
+const char *const store_parts[] = {"audit",  "plans",  "rollouts", "steps", "decisions",
+                                   "leases", "smokes", "deploys",  NULL};
+
+void store_page_free(void *page)
+{
+	struct store_page *p = page;
+
+	if (p == NULL)
+		return;
+	free(p->json);
+	free(p);
+}

@@ -117,6 +117,27 @@ struct store_prepared {
 	int n_next;
 };
 
+/* The parts of a store in the order in which they are moved into another one; ends with NULL. */
+extern const char *const store_parts[];
+enum { STORE_PARTS = 8 };
+
+/* Some rows of a part in the order of their keys. */
+struct store_page {
+	char *json; /* an array of objects, owned */
+	int n_rows;
+	char last[NAME_LEN * 3]; /* key of the last row: where to go on */
+	bool more;
+};
+void store_page_free(void *page);
+
+/* One step of filling an empty store with the rows of another one. */
+struct store_load {
+	enum { LOAD_BEGIN, LOAD_ROWS, LOAD_END, LOAD_UNDO } step;
+	const char *part, *json;      /* LOAD_ROWS */
+	int64_t counts[STORE_PARTS];  /* LOAD_END: rows that were sent of each part */
+	const char *head, *from;      /* LOAD_END: hash of the last row of the audit, where all came from */
+};
+
 /*
  * Results in brackets. Every slot must be there. actor is who asks, by identity, never by argument of a command.
  *   snapshot        [struct store_snapshot]
@@ -143,6 +164,10 @@ struct store_prepared {
  *   prepare         create: makes the store where there is none; else brings it to this program's schema. With the
  *                   rights of an admin where the store has users [struct store_prepared, free()]. Twice is once.
  *   status          [struct store_status, free()]
+ *   dump            [struct store_page] rows of a part after a key ("": from the first).
+ *   load            moves rows in: all of it or nothing, into a store without rows only, and only a whole chain.
+ *                   LOAD_BEGIN [char * name of the place, free()].
+ *   retire          says in this store that it was moved to somewhere else: it refuses every write from then on.
  *   watch           calls fn on the loop soon after anybody changed the store; NULL stops.
  */
 struct store_driver {
@@ -173,6 +198,9 @@ struct store_driver {
 	const struct lease_times *(*times)(void *priv);
 	void (*prepare)(void *priv, bool create, struct op *op);
 	void (*status)(void *priv, struct op *op);
+	void (*dump)(void *priv, const char *part, const char *after, struct op *op);
+	void (*load)(void *priv, const struct store_load *l, struct op *op);
+	void (*retire)(void *priv, const char *where, struct op *op);
 };
 
 #endif
