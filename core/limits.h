@@ -90,6 +90,8 @@
 #define SOURCE_LINES_MAX 20000
 #define DIFF_LINES_MAX 20000
 #define COMMIT_FILES_MAX 200            /* listed of a commit; the rest is counted */
+#define JS_TOKENS_MAX 1000000           /* of one JavaScript or TypeScript file */
+#define JS_DEPTH_MAX 256                /* brackets in each other in one */
 #define TREE_FILES_MAX 20000            /* entries looked at below a migrations folder of a git tree */
 #define TREE_FILE_MAX (4 * 1024 * 1024) /* one migration file */
 #define TREE_BYTES_MAX (32 * 1024 * 1024)

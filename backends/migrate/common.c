@@ -212,11 +212,16 @@ static const char sessions_sql[] =
     " OR (l.mode = 'RowExclusiveLock' AND c.relname = ANY ($2::text[])))))"
     " ORDER BY l.locktype, l.granted DESC, a.backend_start, l.pid LIMIT 64";
 
-/* Is there anything beside the tool's table? $1 schema or "" for the connection's own. */
+/*
+ * Is there anything beside the tool's table; and plain tables, as Prisma counts them (no views, no partitioned parents,
+ * not PostGIS's own)? $1 schema or "" for the connection's own.
+ */
 static const char other_sql[] =
-    "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-    " WHERE c.relkind IN ('r','p','v') AND n.nspname = coalesce(nullif($1::text, ''), current_schema())"
-    " AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')";
+    "SELECT count(*) FILTER (WHERE NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid"
+    " AND d.deptype = 'e')), count(*) FILTER (WHERE c.relkind = 'r' AND c.relname !~*"
+    " '^(spatial_ref_sys|geometry_columns|geography_columns|raster_columns|raster_overviews)$')"
+    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r','p','v')"
+    " AND n.nspname = coalesce(nullif($1::text, ''), current_schema())";
 
 static void judge_work(void *job);
 static void judge_done(void *job);
@@ -373,6 +378,7 @@ static int take_answers(struct migrate_run *r, const struct pg_reply *reply)
 	j->schema = r->schema;
 	j->table = r->table;
 	j->schema_in_use = strcmp(reply->results[Q_OTHER].cell(&reply->results[Q_OTHER], 0, 0), "0") != 0;
+	j->schema_has_tables = strcmp(reply->results[Q_OTHER].cell(&reply->results[Q_OTHER], 0, 1), "0") != 0;
 	for (int i = 0; rc == 0 && i < r->priv->tool->n_tables; i++) {
 		const struct pg_rows *rows = &reply->results[Q_ROWS + i];
 

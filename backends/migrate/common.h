@@ -51,7 +51,8 @@ struct migrate_job {
 	bool has_table;                                 /* tables[0].exists */
 	struct migrate_rows rows;                       /* of the tool's first table */
 	struct migrate_rows tables[MIGRATE_TABLES_MAX]; /* of all of them, as in the tool's list */
-	bool schema_in_use;                             /* there are other tables */
+	bool schema_in_use;                             /* there are other tables or views */
+	bool schema_has_tables;                         /* there are plain ones, as Prisma counts */
 	bool works;              /* the tool's lock is held or somebody changes the schema */
 	struct migrate_run *run; /* of common.c */
 };

@@ -6,7 +6,8 @@
  * script, and Prisma lets both line endings pass. Neither a modified nor a missing one keeps Prisma from deploying.
  */
 #include "backends/drivers.h"
-#include "backends/migrate/common.h"
+#include "backends/migrate/jstool.h"
+#include "backends/migrate/prisma_place.h"
 #include "core/sha256.h"
 #include "core/text.h"
 
@@ -26,74 +27,19 @@ struct prisma_code {
 	struct ladder_file *files;
 	struct script_sums *sums;
 	int n;
-	const char *broken; /* first folder without a script, NULL: none */
+	struct prisma_place place;
+	const struct jv *notes;
+	const char **row_names; /* clean, one for each row */
 };
 
 static const struct option_desc options[] = {
     MIGRATE_OPTIONS(".", "[npx, prisma, migrate, deploy]"),
+    {.name = "migrations",
+     .type = OPTION_STRING,
+     .text = "Folder of the migrations below path; else as prisma.config or the schema say.",
+     .example = "prisma/migrations"},
     {.name = NULL},
 };
-
-/* Scripts anywhere below the project's folder, and the files that mark the folder of migrations. */
-static enum tree_want prisma_want(const char *path, bool is_dir)
-{
-	const char *base = migrate_base(path);
-
-	if (is_dir)
-		return migrate_is_noise(path) ? TREE_SKIP : TREE_LIST;
-	return strcmp(base, "migration.sql") == 0         ? TREE_READ
-	       : strcmp(base, "migration_lock.toml") == 0 ? TREE_LIST
-	                                                  : TREE_SKIP;
-}
-
-/*
- * The folder of migrations, with a slash behind it ("" for the tree's own root): where migration_lock.toml is, else
- * the one whose folders have scripts. False: there is none; *ret_other is set when there are several.
- */
-static bool find_root(const struct tree *t, char root[PATH_LEN], const char **ret_other)
-{
-	bool found = false;
-
-	*ret_other = NULL;
-	for (int pass = 0; pass < 2 && !found; pass++)
-		for (int i = 0; i < t->n_files; i++) {
-			const char *path = t->files[i].path, *base = migrate_base(path);
-			size_t n = (size_t)(base - path);
-
-			if (t->files[i].is_dir ||
-			    strcmp(base, pass == 0 ? "migration_lock.toml" : "migration.sql") != 0)
-				continue;
-			if (pass == 1) {
-				if (n == 0)
-					continue;
-				/* Up from "migrations/2026_x/". */
-				for (n--; n > 0 && path[n - 1] != '/'; n--)
-					;
-			}
-			if (found && (strlen(root) != n || memcmp(root, path, n) != 0))
-				*ret_other = path;
-			if (found)
-				continue;
-			snprintf(root, PATH_LEN, "%.*s", (int)n, path);
-			found = true;
-		}
-	return found;
-}
-
-static bool prisma_detect(const struct tree *t, char where[PATH_LEN])
-{
-	for (int i = 0; i < t->n_files; i++) {
-		const char *path = t->files[i].path, *base = migrate_base(path);
-
-		if (strcmp(base, "migration_lock.toml") != 0)
-			continue;
-		snprintf(where, PATH_LEN, "%.*s", (int)MAX(base - path - 1, 0), path);
-		if (where[0] == '\0')
-			str_copy(where, PATH_LEN, ".");
-		return true;
-	}
-	return false;
-}
 
 /* Sum of the text with its line ends changed: CRLF to LF, and where asked each LF to CRLF then. */
 static void sum_lines(const char *s, size_t n, bool crlf, char hex[SUM_LEN])
@@ -119,11 +65,13 @@ static void sum_lines(const char *s, size_t n, bool crlf, char hex[SUM_LEN])
 	sha256_hex(h, hex);
 }
 
-static int by_path(const void *a, const void *b)
+/* The command line sorts folders as its language sorts words, not by bytes. */
+static int by_locale(const void *a, const void *b)
 {
 	const struct tree_file *const *x = a, *const *y = b;
+	const int order = jstool_locale_compare(migrate_base((*x)->path), migrate_base((*y)->path), 0);
 
-	return strcmp((*x)->path, (*y)->path);
+	return order != 0 ? order : strcmp((*x)->path, (*y)->path);
 }
 
 /* "20260105091000_init" of a folder right below root; NULL for any other entry. */
@@ -142,19 +90,17 @@ static void read_one(struct migrate_job *j, struct prisma_code *code, const stru
 	const struct tree_file *end = j->tree.files + j->tree.n_files, *script = t + 1 < end ? t + 1 : NULL;
 	struct ladder_file *f = &code->files[code->n];
 	struct script_sums *sums = &code->sums[code->n++];
-	char name[MIGRATION_LEN], wanted[PATH_LEN];
+	const char *wanted = arena_printf(&j->arena, "%s/migration.sql", t->path);
 
-	text_cleanz(name, sizeof(name), t->path + strlen(root));
-	f->name = arena_strdup(&j->arena, name);
-	snprintf(wanted, sizeof(wanted), "%.900s/migration.sql", t->path);
+	f->name = jstool_clean(&j->arena, t->path + strlen(root));
+	if (wanted == NULL)
+		return;
 	/* A folder stands right before what is in it. */
 	while (script != NULL && strncmp(script->path, wanted, strlen(t->path) + 1) == 0 &&
 	       strcmp(script->path, wanted) != 0)
 		script = script + 1 < end ? script + 1 : NULL;
 	if (script == NULL || script->is_dir || strcmp(script->path, wanted) != 0) {
 		lint_add(&f->lint, LINT_OPAQUE, false, false, "its folder has no migration.sql");
-		if (code->broken == NULL)
-			code->broken = f->name;
 		return;
 	}
 	f->path = script->path;
@@ -170,40 +116,28 @@ static int prisma_read(struct migrate_job *j, struct error *e)
 	struct prisma_code *code = arena_alloc(&j->arena, sizeof(*code));
 	const struct tree_file **dirs =
 	    arena_alloc(&j->arena, (size_t)MAX(j->tree.n_files, 1) * sizeof(const void *));
-	char root[PATH_LEN];
-	const char *other;
-	int n = 0;
+	struct jsconf *c = jsconf_new(j);
+	int n = 0, rc;
 
-	if (!find_root(&j->tree, root, &other)) {
-		error_set(e, ERR_NOT_FOUND, "no Prisma migrations below the folder of `path`");
-		error_hint(e, "set `path` to the project's folder, or to the one with migration_lock.toml");
-		return ERR_NOT_FOUND;
-	}
-	if (other != NULL) {
-		char clean[PATH_LEN];
-
-		text_cleanz(clean, sizeof(clean), other);
-		error_set(e, ERR_CONFLICT, "more than one folder of Prisma migrations, another at %.200s",
-		          clean);
-		error_hint(e, "set `path` to one of them");
-		return ERR_CONFLICT;
-	}
-	for (int i = 0; dirs != NULL && i < j->tree.n_files; i++)
-		if (migration_name(&j->tree.files[i], root) != NULL)
+	if (code == NULL || dirs == NULL || c == NULL)
+		return error_set(e, ERR_NOMEM, "out of memory");
+	rc = prisma_find(j, c, &code->place, e);
+	if (rc != 0)
+		return rc;
+	for (int i = 0; !code->place.none && i < j->tree.n_files; i++)
+		if (migration_name(&j->tree.files[i], code->place.root) != NULL)
 			dirs[n++] = &j->tree.files[i];
 	if (n > MIGRATIONS_MAX)
 		return error_set(e, ERR_NOMEM, "more than %d migrations", MIGRATIONS_MAX);
-	if (code != NULL) {
-		code->files = arena_alloc(&j->arena, (size_t)MAX(n, 1) * sizeof(*code->files));
-		code->sums = arena_alloc(&j->arena, (size_t)MAX(n, 1) * sizeof(*code->sums));
-	}
+	code->files = arena_alloc(&j->arena, (size_t)MAX(n, 1) * sizeof(*code->files));
+	code->sums = arena_alloc(&j->arena, (size_t)MAX(n, 1) * sizeof(*code->sums));
 	if (arena_failed(&j->arena))
 		return error_set(e, ERR_NOMEM, "out of memory");
 	j->code = code;
-	/* Git's order of folders is not that of their bytes. */
-	qsort(dirs, (size_t)n, sizeof(*dirs), by_path);
+	code->notes = jsconf_notes(c);
+	qsort(dirs, (size_t)n, sizeof(*dirs), by_locale);
 	for (int i = 0; i < n; i++)
-		read_one(j, code, dirs[i], root);
+		read_one(j, code, dirs[i], code->place.root);
 	return 0;
 }
 
@@ -232,11 +166,11 @@ static int row_rank(const struct migrate_rows *rows, int i)
 	return migrate_cell(rows, i, COL_FINISHED)[0] != '\0' ? 1 : 2;
 }
 
-static void fill_row(struct ladder_row *row, const struct migrate_rows *rows, int i)
+static void fill_row(struct ladder_row *row, const struct migrate_rows *rows, int i, const char *name)
 {
 	const char *logs = migrate_cell(rows, i, COL_LOGS);
 
-	row->name = migrate_cell(rows, i, COL_NAME);
+	row->name = name;
 	switch (row_rank(rows, i)) {
 	case 0: row->state = LADDER_UNDONE; break;
 	case 1:
@@ -253,31 +187,30 @@ static void fill_row(struct ladder_row *row, const struct migrate_rows *rows, in
 }
 
 /* Rows come sorted by name; one ladder row for each name. A failure outweighs a success, as it does for Prisma. */
-static int reduce_rows(struct migrate_job *j, struct ladder_row *rows)
+static int reduce_rows(struct migrate_job *j, const struct prisma_code *code, struct ladder_row *rows)
 {
 	int n = 0;
 
 	for (int i = 0; i < j->rows.n_rows;) {
-		const char *name = migrate_cell(&j->rows, i, COL_NAME);
 		int best = i, k = i;
 
-		for (; k < j->rows.n_rows && strcmp(migrate_cell(&j->rows, k, COL_NAME), name) == 0; k++)
+		for (; k < j->rows.n_rows && strcmp(code->row_names[k], code->row_names[i]) == 0; k++)
 			if (row_rank(&j->rows, k) >= row_rank(&j->rows, best))
 				best = k;
-		fill_row(&rows[n++], &j->rows, best);
+		fill_row(&rows[n++], &j->rows, best, code->row_names[i]);
 		i = k;
 	}
 	return n;
 }
 
 /* Applied with one of the accepted sums? */
-static bool row_matches(const struct migrate_job *j, const struct ladder_file *f,
-                        const struct script_sums *sums)
+static bool row_matches(const struct migrate_job *j, const struct prisma_code *code,
+                        const struct ladder_file *f, const struct script_sums *sums)
 {
 	for (int i = 0; i < j->rows.n_rows; i++) {
 		const char *stored = migrate_cell(&j->rows, i, COL_CHECKSUM);
 
-		if (strcmp(migrate_cell(&j->rows, i, COL_NAME), f->name) != 0 || row_rank(&j->rows, i) != 1)
+		if (strcmp(code->row_names[i], f->name) != 0 || row_rank(&j->rows, i) != 1)
 			continue;
 		if (!sum_is(stored, sums->raw) && !sum_is(stored, sums->lf) && !sum_is(stored, sums->crlf))
 			return false;
@@ -288,17 +221,33 @@ static bool row_matches(const struct migrate_job *j, const struct ladder_file *f
 static void judge_blocks(const struct migrate_job *j, const struct prisma_code *code,
                          struct migration_set *set)
 {
+	const struct prisma_place *p = &code->place;
+
+	if (p->locked != NULL && p->provider != NULL && strcmp(p->locked, p->provider) != 0)
+		migration_set_block(
+		    set, "P3019",
+		    "P3019: the schema's provider is %.40s, migration_lock.toml says %.40s; start a "
+		    "new migrations folder or correct one of them",
+		    p->provider, p->locked);
 	for (int i = 0; i < set->n_items; i++)
 		if (set->items[i].state == MIGRATION_FAILED)
 			migration_set_block(
-			    set, "P3009", "P3009: %.150s failed; nothing runs until `prisma migrate resolve`",
+			    set, "P3009",
+			    "P3009: %.150s failed; nothing runs until `prisma migrate resolve "
+			    "--rolled-back` or `--applied` for it",
 			    set->items[i].name);
-	if (code->broken != NULL)
-		migration_set_block(set, "P3015", "P3015: folder %.150s has no migration.sql", code->broken);
-	if (!j->has_table && j->schema_in_use)
+	/* Only what is still to run is read: one that is applied may lack its script. */
+	for (int i = 0; i < set->n_items; i++)
+		if (set->items[i].state == MIGRATION_PENDING && set->items[i].path[0] == '\0')
+			migration_set_block(
+			    set, "P3015",
+			    "P3015: folder %.150s has no migration.sql; delete it or restore the file",
+			    set->items[i].name);
+	if (!j->has_table && j->schema_has_tables)
 		migration_set_block(
 		    set, "P3005",
-		    "P3005: the schema is not empty and has no _prisma_migrations: it needs a baseline");
+		    "P3005: the schema has tables and no _prisma_migrations; baseline it with `prisma "
+		    "migrate resolve --applied` for what is there");
 }
 
 /* Folders without a script, which Prisma calls broken. */
@@ -310,6 +259,8 @@ static void tell_facts(struct migrate_job *j, const struct prisma_code *code, st
 		if (code->files[i].path == NULL)
 			jv_push(&j->arena, broken, jv_str(&j->arena, code->files[i].name));
 	jv_set(&j->arena, facts, "broken", broken);
+	if (jv_len(code->notes) > 0)
+		jv_set(&j->arena, facts, "assumed", jv_copy(&j->arena, code->notes));
 	migrate_facts(j, set, facts);
 }
 
@@ -325,12 +276,19 @@ static struct migration_set *prisma_judge(struct migrate_job *j)
 	                    .by_name = true,
 	                    .works = j->works};
 
-	if (rows == NULL)
+	code->row_names = arena_alloc(&j->arena, (size_t)MAX(j->rows.n_rows, 1) * sizeof(*code->row_names));
+	if (rows == NULL || code->row_names == NULL)
 		return NULL;
+	for (int i = 0; i < j->rows.n_rows; i++) {
+		code->row_names[i] = jstool_clean(&j->arena, migrate_cell(&j->rows, i, COL_NAME));
+		if (code->row_names[i] == NULL)
+			return NULL;
+	}
 	in.rows = rows;
-	in.n_rows = reduce_rows(j, rows);
+	in.n_rows = reduce_rows(j, code, rows);
 	for (int i = 0; i < code->n; i++)
-		code->files[i].row_matches = row_matches(j, &code->files[i], &code->sums[i]);
+		code->files[i].row_matches =
+		    code->files[i].path == NULL || row_matches(j, code, &code->files[i], &code->sums[i]);
 	set = ladder_compare(&in);
 	if (set != NULL) {
 		judge_blocks(j, code, set);
@@ -367,6 +325,7 @@ static const struct migrate_tool prisma = {
     .repair = repair,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),
+    .missing_applied = true,
     .lock_keys = prisma_keys,
     .want = prisma_want,
     .detect = prisma_detect,

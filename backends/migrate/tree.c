@@ -13,7 +13,6 @@ struct reading {
 	git_repository *repo;
 	enum tree_want (*want)(const char *path, bool is_dir);
 	struct error *e;
-	size_t bytes;
 };
 
 int tree_check(const char *repo, struct error *e)
@@ -115,7 +114,7 @@ static int read_blob(struct reading *r, struct tree_file *f, const git_oid *id)
 		return repo_said(r->e, ERR_CORRUPT, "cannot read", f->path);
 	}
 	git_odb_free(odb);
-	if (n > TREE_FILE_MAX || r->bytes + n > TREE_BYTES_MAX)
+	if (n > TREE_FILE_MAX || r->t->bytes + n > TREE_BYTES_MAX)
 		return error_set(r->e, ERR_NOMEM, "migration files are larger than %d MiB",
 		                 TREE_FILE_MAX / (1024 * 1024));
 	if (git_blob_lookup(&blob, r->repo, id) != 0)
@@ -127,8 +126,16 @@ static int read_blob(struct reading *r, struct tree_file *f, const git_oid *id)
 	git_blob_free(blob);
 	f->bytes = bytes;
 	f->n = n;
-	r->bytes += n;
+	r->t->bytes += n;
 	return bytes != NULL ? 0 : error_set(r->e, ERR_NOMEM, "out of memory");
+}
+
+static int keep_id(struct reading *r, struct tree_file *f, const git_oid *id)
+{
+	char hex[REVISION_LEN];
+
+	f->id = arena_strdup(r->a, git_oid_tostr(hex, sizeof(hex), id));
+	return f->id != NULL ? 0 : error_set(r->e, ERR_NOMEM, "out of memory");
 }
 
 static int walk(struct reading *r, git_tree *tree, const char *prefix, int depth)
@@ -156,6 +163,8 @@ static int walk(struct reading *r, git_tree *tree, const char *prefix, int depth
 		rc = tree_add(r->t, r->a, path, is_dir, &f, r->e);
 		if (rc == 0 && !is_dir && want == TREE_READ)
 			rc = read_blob(r, f, git_tree_entry_id(entry));
+		else if (rc == 0 && !is_dir)
+			rc = keep_id(r, f, git_tree_entry_id(entry));
 		if (rc == 0 && is_dir) {
 			git_tree *below = NULL;
 
@@ -177,7 +186,9 @@ int tree_read(struct tree *t, struct arena *a, const char *repo, const char *rev
 	git_tree *tree = NULL;
 	int rc;
 
-	*t = (struct tree){0};
+	*t = (struct tree){.repo = arena_strdup(a, repo)};
+	if (t->repo == NULL)
+		return error_set(e, ERR_NOMEM, "out of memory");
 	rc = repo_open(repo, &r.repo, e);
 	if (rc != 0)
 		return rc;
@@ -187,6 +198,37 @@ int tree_read(struct tree *t, struct arena *a, const char *repo, const char *rev
 	if (rc == 0)
 		rc = walk(&r, tree, "", 0);
 	git_tree_free(tree);
+	git_repository_free(r.repo);
+	return rc;
+}
+
+static int load_one(struct reading *r, struct tree_file *f)
+{
+	git_oid id;
+
+	if (r->t->folder != NULL)
+		return tree_folder_bytes(r->t, r->a, f, r->e);
+	if (f->id == NULL || git_oid_fromstr(&id, f->id) != 0)
+		return error_set(r->e, ERR_CORRUPT, "a file of the tree has no object id");
+	return read_blob(r, f, &id);
+}
+
+int tree_load(struct tree *t, struct arena *a, bool (*wanted)(void *ctx, const char *path), void *ctx,
+              struct error *e)
+{
+	struct reading r = {.t = t, .a = a, .e = e};
+	int rc = 0;
+
+	for (int i = 0; rc == 0 && i < t->n_files; i++) {
+		struct tree_file *f = &t->files[i];
+
+		if (f->is_dir || f->bytes != NULL || !wanted(ctx, f->path))
+			continue;
+		if (t->folder == NULL && r.repo == NULL)
+			rc = repo_open(t->repo, &r.repo, e);
+		if (rc == 0)
+			rc = load_one(&r, f);
+	}
 	git_repository_free(r.repo);
 	return rc;
 }

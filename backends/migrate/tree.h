@@ -19,12 +19,15 @@ struct tree_file {
 	const char *bytes; /* NULL when only listed; NUL-terminated behind n */
 	size_t n;
 	bool is_dir;
+	const char *id; /* of a listed file's blob, hex; NULL in a plain folder */
 };
 
 struct tree {
 	struct tree_file *files; /* byte order of paths within a folder, folders before what is in them */
 	int n_files, room;
 	char revision[REVISION_LEN]; /* the full commit id; "" for a plain folder */
+	const char *repo, *folder;   /* where it was read from, for tree_load(); one of them is NULL */
+	size_t bytes;                /* of all files read so far */
 };
 
 /*
@@ -42,9 +45,19 @@ int tree_read(struct tree *t, struct arena *a, const char *repo, const char *rev
 int tree_read_folder(struct tree *t, struct arena *a, const char *folder,
                      enum tree_want (*want)(const char *path, bool is_dir), struct error *e) MUST_CHECK;
 
+/*
+ * Reads the bytes of files that were only listed: those for which wanted(ctx, path) holds. For tools whose
+ * configuration says which files are theirs.
+ */
+int tree_load(struct tree *t, struct arena *a, bool (*wanted)(void *ctx, const char *path), void *ctx,
+              struct error *e) MUST_CHECK;
+
 /* Appends a file or folder; for the readers of trees. */
 int tree_add(struct tree *t, struct arena *a, const char *path, bool is_dir, struct tree_file **ret,
              struct error *e) MUST_CHECK;
+
+/* Reads one file of a plain folder; for tree_load(). */
+int tree_folder_bytes(struct tree *t, struct arena *a, struct tree_file *f, struct error *e) MUST_CHECK;
 
 /* The file with exactly this path, NULL: none (or a folder). */
 const struct tree_file *tree_file_at(const struct tree *t, const char *path);

@@ -16,7 +16,6 @@ struct folder_reading {
 	const char *root;
 	enum tree_want (*want)(const char *path, bool is_dir);
 	struct error *e;
-	size_t bytes;
 };
 
 /* One name of a folder. */
@@ -96,27 +95,27 @@ static int list(struct folder_reading *r, const char *path, struct entry **ret, 
 	return rc;
 }
 
-static int read_bytes(struct folder_reading *r, struct tree_file *f)
+int tree_folder_bytes(struct tree *t, struct arena *a, struct tree_file *f, struct error *e)
 {
 	char full[PATH_LEN * 2];
 	struct str text;
 	int rc = ERR_INVALID;
 
 	str_init(&text, TREE_FILE_MAX);
-	if (join(full, sizeof(full), r->root, f->path))
-		rc = file_read(full, TREE_FILE_MAX, &text, r->e);
-	r->bytes += text.len;
-	if (rc == 0 && r->bytes > TREE_BYTES_MAX)
-		rc = error_set(r->e, ERR_NOMEM, "migration files are larger than %d MiB",
+	if (join(full, sizeof(full), t->folder, f->path))
+		rc = file_read(full, TREE_FILE_MAX, &text, e);
+	t->bytes += text.len;
+	if (rc == 0 && t->bytes > TREE_BYTES_MAX)
+		rc = error_set(e, ERR_NOMEM, "migration files are larger than %d MiB",
 		               TREE_BYTES_MAX / (1024 * 1024));
 	if (rc == 0) {
-		char *bytes = arena_alloc(r->a, text.len + 1);
+		char *bytes = arena_alloc(a, text.len + 1);
 
 		if (bytes != NULL && text.len > 0)
 			memcpy(bytes, text.data, text.len);
 		f->bytes = bytes;
 		f->n = text.len;
-		rc = bytes != NULL ? 0 : error_set(r->e, ERR_NOMEM, "out of memory");
+		rc = bytes != NULL ? 0 : error_set(e, ERR_NOMEM, "out of memory");
 	}
 	str_release(&text);
 	return rc;
@@ -143,7 +142,7 @@ static int walk(struct folder_reading *r, const char *prefix, int depth)
 			continue;
 		rc = tree_add(r->t, r->a, path, is_dir, &f, r->e);
 		if (rc == 0 && !is_dir && want == TREE_READ)
-			rc = read_bytes(r, f);
+			rc = tree_folder_bytes(r->t, r->a, f, r->e);
 		if (rc == 0 && is_dir)
 			rc = walk(r, path, depth + 1);
 	}
@@ -155,6 +154,6 @@ int tree_read_folder(struct tree *t, struct arena *a, const char *folder,
 {
 	struct folder_reading r = {.t = t, .a = a, .root = folder, .want = want, .e = e};
 
-	*t = (struct tree){0};
-	return walk(&r, "", 0);
+	*t = (struct tree){.folder = arena_strdup(a, folder)};
+	return t->folder != NULL ? walk(&r, "", 0) : error_set(e, ERR_NOMEM, "out of memory");
 }
