@@ -134,7 +134,7 @@ struct migration_set *place_inspect(struct place *p)
 	return set;
 }
 
-const struct migration *place_find(const struct migration_set *set, const char *name)
+const struct migration *place_item(const struct migration_set *set, const char *name)
 {
 	for (int i = 0; i < set->n_items; i++)
 		if (strcmp(set->items[i].name, name) == 0)

@@ -31,7 +31,7 @@ struct outcome place_inspect_at(struct place *p, const char *revision, struct mi
 struct migration_set *place_inspect(struct place *p);
 
 /* The migration of that name; fails the test where there is none. */
-const struct migration *place_find(const struct migration_set *set, const char *name);
+const struct migration *place_item(const struct migration_set *set, const char *name);
 
 void place_sql(const struct place *p, const char *text);
 

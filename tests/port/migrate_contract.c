@@ -182,7 +182,7 @@ static void prisma_sees_changed_rows(void **state)
 	              "'20260203140000_drop_name'");
 	set = place_inspect(&p);
 	assert_int_equal(set->n_modified, 1);
-	assert_int_equal(place_find(set, "20260203140000_drop_name")->state, MIGRATION_MODIFIED);
+	assert_int_equal(place_item(set, "20260203140000_drop_name")->state, MIGRATION_MODIFIED);
 	assert_false(set->blocked);
 	migration_set_free(set);
 	place_sql(&p, "DELETE FROM _prisma_migrations WHERE migration_name = '20260210140000_order_status'");
@@ -214,11 +214,11 @@ static void prisma_reads_rolled_back_rows(void **state)
 	snprintf(text, sizeof(text),
 	         "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at, finished_at,"
 	         " applied_steps_count) VALUES ('again', '%s', '20260203140000_drop_name', now(), now(), 1)",
-	         place_find(set, "20260203140000_drop_name")->checksum);
+	         place_item(set, "20260203140000_drop_name")->checksum);
 	migration_set_free(set);
 	place_sql(&p, text);
 	set = place_inspect(&p);
-	assert_int_equal(place_find(set, "20260203140000_drop_name")->state, MIGRATION_APPLIED);
+	assert_int_equal(place_item(set, "20260203140000_drop_name")->state, MIGRATION_APPLIED);
 	migration_set_free(set);
 	place_end(&p);
 }
@@ -260,7 +260,7 @@ static void prisma_accepts_line_ends(void **state)
 	              " FROM (SELECT n, substr(checksum, n * 2 - 1, 2) AS b FROM generate_series(1, 32) n) x)"
 	              " WHERE migration_name = '20260105091000_init'");
 	set = place_inspect(&p);
-	assert_int_equal(place_find(set, "20260105091000_init")->state, MIGRATION_APPLIED);
+	assert_int_equal(place_item(set, "20260105091000_init")->state, MIGRATION_APPLIED);
 	migration_set_free(set);
 	place_end(&p);
 }
@@ -284,7 +284,7 @@ static void prisma_sees_the_lock(void **state)
 	set = place_inspect(&p);
 	assert_int_equal(set->n_failed, 0);
 	assert_int_equal(set->n_running, 1);
-	assert_int_equal(place_find(set, "20260203140000_drop_name")->state, MIGRATION_RUNNING);
+	assert_int_equal(place_item(set, "20260203140000_drop_name")->state, MIGRATION_RUNNING);
 	assert_false(set->blocked);
 	assert_non_null(strstr(set->lock_text, "other-deploy"));
 	assert_non_null(strstr(set->lock_text, "holds Prisma's lock"));
@@ -293,9 +293,9 @@ static void prisma_sees_the_lock(void **state)
 	place_sql(&p, "UPDATE _prisma_migrations SET logs = E'syntax \\x1b[31merror' WHERE id = 'run'");
 	set = place_inspect(&p);
 	assert_int_equal(set->n_failed, 1);
-	assert_true(text_is_clean(place_find(set, "20260203140000_drop_name")->text,
-	                          strlen(place_find(set, "20260203140000_drop_name")->text)));
-	assert_non_null(strstr(place_find(set, "20260203140000_drop_name")->text, "<ESC>"));
+	assert_true(text_is_clean(place_item(set, "20260203140000_drop_name")->text,
+	                          strlen(place_item(set, "20260203140000_drop_name")->text)));
+	assert_non_null(strstr(place_item(set, "20260203140000_drop_name")->text, "<ESC>"));
 	migration_set_free(set);
 	PQfinish(c);
 	place_end(&p);
@@ -323,7 +323,7 @@ static void prisma_blocks(void **state)
 	assert_true(set->blocked);
 	assert_non_null(strstr(set->block_text, "P3015"));
 	assert_non_null(strstr(set->block_text, "20260301000000_empty"));
-	assert_int_equal(place_find(set, "20260301000000_empty")->state, MIGRATION_PENDING);
+	assert_int_equal(place_item(set, "20260301000000_empty")->state, MIGRATION_PENDING);
 	migration_set_free(set);
 	place_end(&p);
 }
@@ -336,11 +336,11 @@ static void prisma_lints(void **state)
 	UNUSED(state);
 	place_make(&p, &migrate_prisma, "prisma/not_baselined");
 	set = place_inspect(&p);
-	assert_int_equal(place_find(set, "20260203140000_drop_name")->kind, MIGRATION_CONTRACT);
-	assert_true(place_find(set, "20260203140000_drop_name")->loses_data);
-	assert_true(place_find(set, "20260203140000_drop_name")->destructive);
-	assert_int_equal(place_find(set, "20260120083000_add_full_name")->kind, MIGRATION_EXPAND);
-	assert_int_equal(place_find(set, "20260121083000_backfill_full_name")->kind, MIGRATION_DATA);
+	assert_int_equal(place_item(set, "20260203140000_drop_name")->kind, MIGRATION_CONTRACT);
+	assert_true(place_item(set, "20260203140000_drop_name")->loses_data);
+	assert_true(place_item(set, "20260203140000_drop_name")->destructive);
+	assert_int_equal(place_item(set, "20260120083000_add_full_name")->kind, MIGRATION_EXPAND);
+	assert_int_equal(place_item(set, "20260121083000_backfill_full_name")->kind, MIGRATION_DATA);
 	migration_set_free(set);
 	place_end(&p);
 }
@@ -405,7 +405,7 @@ static void django_sees_changed_rows(void **state)
 	place_sql(&p,
 	          "DELETE FROM django_migrations WHERE app = 'shop' AND name = '0003_customer_full_name'");
 	set = place_inspect(&p);
-	assert_int_equal(place_find(set, "shop.0003_customer_full_name")->state, MIGRATION_PENDING);
+	assert_int_equal(place_item(set, "shop.0003_customer_full_name")->state, MIGRATION_PENDING);
 	assert_true(set->blocked);
 	assert_non_null(strstr(set->block_text, "InconsistentMigrationHistory"));
 	migration_set_free(set);
@@ -413,10 +413,10 @@ static void django_sees_changed_rows(void **state)
 	set = place_inspect(&p);
 	assert_int_equal(set->n_pending, 4);
 	assert_false(set->blocked);
-	assert_int_equal(place_find(set, "shop.0005_remove_customer_name")->kind, MIGRATION_CONTRACT);
-	assert_true(place_find(set, "shop.0005_remove_customer_name")->loses_data);
-	assert_int_equal(place_find(set, "shop.0004_backfill_full_name")->kind, MIGRATION_DATA);
-	assert_int_equal(place_find(set, "shop.0003_customer_full_name")->kind, MIGRATION_EXPAND);
+	assert_int_equal(place_item(set, "shop.0005_remove_customer_name")->kind, MIGRATION_CONTRACT);
+	assert_true(place_item(set, "shop.0005_remove_customer_name")->loses_data);
+	assert_int_equal(place_item(set, "shop.0004_backfill_full_name")->kind, MIGRATION_DATA);
+	assert_int_equal(place_item(set, "shop.0003_customer_full_name")->kind, MIGRATION_EXPAND);
 	migration_set_free(set);
 	place_end(&p);
 }
@@ -431,8 +431,8 @@ static void django_half_squashed(void **state)
 	place_make(&p, &migrate_django, "django/clean");
 	place_sql(&p, "DELETE FROM django_migrations WHERE app = 'products' AND name <> '0001_initial'");
 	set = place_inspect(&p);
-	assert_int_equal(place_find(set, "products.0001_initial")->state, MIGRATION_APPLIED);
-	assert_int_equal(place_find(set, "products.0002_product_price")->state, MIGRATION_PENDING);
+	assert_int_equal(place_item(set, "products.0001_initial")->state, MIGRATION_APPLIED);
+	assert_int_equal(place_item(set, "products.0002_product_price")->state, MIGRATION_PENDING);
 	for (int i = 0; i < set->n_items; i++)
 		assert_null(strstr(set->items[i].name, "squashed"));
 	migration_set_free(set);
@@ -453,8 +453,8 @@ static void django_says_what_it_cannot_read(void **state)
 	                "    operations = []\n",
 	                "odd", 1700000004, p.revision);
 	set = place_inspect(&p);
-	assert_int_equal(place_find(set, "shop.0007_odd")->state, MIGRATION_UNKNOWN);
-	assert_non_null(strstr(place_find(set, "shop.0007_odd")->text, "dependencies"));
+	assert_int_equal(place_item(set, "shop.0007_odd")->state, MIGRATION_UNKNOWN);
+	assert_non_null(strstr(place_item(set, "shop.0007_odd")->text, "dependencies"));
 	assert_int_equal(set->n_applied, 9);
 	migration_set_free(set);
 	gitbuild_commit(p.git, "shop/migrations/0007_odd.py",
