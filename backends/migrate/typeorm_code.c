@@ -156,6 +156,18 @@ static void read_compiled(struct source *s, int i)
 	}
 }
 
+/* A function that a file exports is taken for a class too: an old one, or a mistake. */
+static bool is_exported_function(const struct source *s, int i)
+{
+	const struct js_token *before = i > 0 ? &s->t[i - 1] : NULL;
+
+	if (before != NULL && js_is(before, "async"))
+		before = i > 1 ? before - 1 : NULL;
+	if (before != NULL && (js_is(before, "export") || js_is(before, "default")))
+		return true;
+	return is_exported(s, &s->t[i + 1]);
+}
+
 struct typeorm_class *typeorm_classes(struct arena *a, const char *bytes, size_t n, bool *ret_failed)
 {
 	struct source s = {.a = a};
@@ -171,9 +183,8 @@ struct typeorm_class *typeorm_classes(struct arena *a, const char *bytes, size_t
 			continue;
 		if (js_is(&t[i], "class")) {
 			i = read_class(&s, i);
-		} else if (js_is(&t[i], "function") && t[i + 1].kind == JS_NAME && i > 0 &&
-		           (js_is(&t[i - 1], "export") || js_is(&t[i - 1], "default") ||
-		            (i > 1 && js_is(&t[i - 1], "async") && js_is(&t[i - 2], "export")))) {
+		} else if (js_is(&t[i], "function") && t[i + 1].kind == JS_NAME &&
+		           is_exported_function(&s, i)) {
 			struct typeorm_class *c = add(&s, &t[i + 1]);
 
 			if (c != NULL)
@@ -183,7 +194,7 @@ struct typeorm_class *typeorm_classes(struct arena *a, const char *bytes, size_t
 		}
 	}
 	for (struct typeorm_class *c = s.first; c != NULL && c->name != NULL; c = c->next)
-		c->timestamp = c->is_function ? 0 : typeorm_timestamp(c->name);
+		c->timestamp = typeorm_timestamp(c->name);
 	free(t);
 	return arena_failed(a) ? NULL : s.first;
 }
