@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* --- marks ------------------------------------------------------------------------------------------------ */
+/* --- marks ---------------------------------------------------- */
 
 struct jv *js_mark(struct jsconf *c, const char *kind, const char *name)
 {
@@ -44,7 +44,7 @@ void js_copy_members(struct jsconf *c, struct jv *obj, const struct jv *from)
 	c->steps += (int)jv_len(from);
 }
 
-/* --- functions that are known ------------------------------------------------------------------------------ */
+/* --- functions that are known ---------------------------------------------------- */
 
 struct jv *js_path_value(struct jsconf *c, const char *dir, const char *path)
 {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- paths --------------------------------------------------------------------------------------------------- */
+/* --- paths ---------------------------------------------------- */
 
 const char *jsconf_dir(struct arena *a, const char *path)
 {
@@ -70,7 +70,7 @@ const char *jsconf_path(struct jsconf *c, const char *from, const char *said)
 	return strncmp(path, "..", 2) == 0 && (path[2] == '/' || path[2] == '\0') ? NULL : path;
 }
 
-/* --- files and what they declare ------------------------------------------------------------------------------ */
+/* --- files and what they declare ---------------------------------------------------- */
 
 static bool is_this_path(void *ctx, const char *path) { return strcmp(ctx, path) == 0; }
 
@@ -321,7 +321,7 @@ const char *js_resolve(struct jsconf *c, const struct js_module *m, const char *
 	return NULL;
 }
 
-/* --- values of names, imports and members --------------------------------------------------------------------- */
+/* --- values of names, imports and members ---------------------------------------------------- */
 
 struct jv *js_member(struct jsconf *c, struct jv *v, const char *key)
 {
@@ -396,7 +396,7 @@ struct jv *js_lookup(struct jsconf *c, struct js_module *m, const struct js_toke
 	return NULL;
 }
 
-/* --- exports ---------------------------------------------------------------------------------------------------- */
+/* --- exports ---------------------------------------------------- */
 
 struct exports {
 	struct jsconf *c;
@@ -518,7 +518,7 @@ struct jv *js_exports(struct jsconf *c, struct js_module *m)
 	return m->exports;
 }
 
-/* --- for the tools ------------------------------------------------------------------------------------------------ */
+/* --- for the tools ---------------------------------------------------- */
 
 struct jsconf *jsconf_new(struct migrate_job *j)
 {

@@ -42,7 +42,7 @@ static int eval_args(struct jsconf *c, struct js_module *m, int *i, struct jv *a
 	return n;
 }
 
-/* --- literals ------------------------------------------------------------------------------------------------ */
+/* --- literals ---------------------------------------------------- */
 
 static struct jv *eval_number(struct jsconf *c, const struct js_token *t)
 {
@@ -257,7 +257,7 @@ static struct jv *eval_object(struct jsconf *c, struct js_module *m, int *i)
 	return v;
 }
 
-/* --- functions: read as what they return ------------------------------------------------------------------- */
+/* --- functions: read as what they return ---------------------------------------------------- */
 
 /* At a body: a block's first return, or the expression of an arrow. */
 static struct jv *eval_body(struct jsconf *c, struct js_module *m, int *i, bool arrow)
@@ -314,7 +314,7 @@ static struct jv *eval_function(struct jsconf *c, struct js_module *m, int *i)
 	return eval_body(c, m, i, false);
 }
 
-/* --- operators ----------------------------------------------------------------------------------------------- */
+/* --- operators ---------------------------------------------------- */
 
 /* Moves behind a type: `as T`, `satisfies T<A, B>`. */
 static void skip_type(const struct js_module *m, int *i)

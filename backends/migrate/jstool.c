@@ -150,7 +150,7 @@ const char *jstool_ext(const char *name)
 	return dot != NULL && dot != name ? dot : "";
 }
 
-/* --- order ----------------------------------------------------------------------------------------------------- */
+/* --- order ---------------------------------------------------- */
 
 /* The root collation's order of ASCII; letters come with both cases. */
 static const char order[] =
@@ -317,7 +317,7 @@ const char *jstool_source_of(struct migrate_job *j, const char *folder)
 	return folder;
 }
 
-/* --- files ----------------------------------------------------------------------------------------------------- */
+/* --- files ---------------------------------------------------- */
 
 int jstool_list(struct migrate_job *j, const char *folder, bool deep,
                 bool (*wanted)(const void *ctx, const char *path), const void *ctx, struct jstool_files *list,

@@ -91,7 +91,7 @@ static bool knex_detect(const struct tree *t, char where[PATH_LEN])
 	return jstool_detect_package(t, "knex", where);
 }
 
-/* --- configuration ------------------------------------------------------------------------------------------- */
+/* --- configuration ---------------------------------------------------- */
 
 /* The knexfile: as the option or a script says, in the root, else the least deep one. */
 static const char *find_knexfile(struct migrate_job *j, struct knex_code *code)
@@ -223,7 +223,7 @@ static void read_config(struct migrate_job *j, struct knex_code *code)
 		read_dirs(code, m, from);
 }
 
-/* --- files ------------------------------------------------------------------------------------------------------ */
+/* --- files ---------------------------------------------------- */
 
 static bool has_extension(const void *ctx, const char *path)
 {
@@ -319,7 +319,7 @@ static int knex_read(struct migrate_job *j, struct error *e)
 	return arena_failed(&j->arena) ? error_set(e, ERR_NOMEM, "out of memory") : 0;
 }
 
-/* --- judgement ---------------------------------------------------------------------------------------------------- */
+/* --- judgement ---------------------------------------------------- */
 
 /* One row for each name, the first of it. */
 static int fill_rows(struct migrate_job *j, struct ladder_row *rows)

@@ -70,7 +70,7 @@ bool prisma_detect(const struct tree *t, char where[PATH_LEN])
 	return false;
 }
 
-/* --- by configuration -------------------------------------------------------------------------------------- */
+/* --- by configuration ---------------------------------------------------- */
 
 static const char *const config_names[] = {
     "prisma.config.js",  "prisma.config.ts",  "prisma.config.mjs", "prisma.config.cjs",  "prisma.config.mts",
@@ -178,7 +178,7 @@ static const char *by_config(struct migrate_job *j, struct jsconf *c, struct pri
 	return jsconf_join(&j->arena, folder, "migrations");
 }
 
-/* --- by what is there ---------------------------------------------------------------------------------------- */
+/* --- by what is there ---------------------------------------------------- */
 
 /*
  * Where migration_lock.toml is, else the folder whose folders have scripts; NULL: there is none. *ret_other is set

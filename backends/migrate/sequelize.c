@@ -78,7 +78,7 @@ static bool sequelize_detect(const struct tree *t, char where[PATH_LEN])
 	return jstool_detect_package(t, "sequelize-cli", where) || jstool_detect_package(t, "umzug", where);
 }
 
-/* --- the command line's configuration ------------------------------------------------------------------------- */
+/* --- the command line's configuration ---------------------------------------------------- */
 
 /* A flag of .sequelizerc, whose names are the command line's; or of a script. */
 static const char *rc_flag(struct migrate_job *j, struct sequelize_code *code, const struct jv *rc,
@@ -159,7 +159,7 @@ static void read_cli(struct migrate_job *j, struct sequelize_code *code)
 	}
 }
 
-/* --- Umzug in a program ------------------------------------------------------------------------------------------- */
+/* --- Umzug in a program ---------------------------------------------------- */
 
 static bool may_embed(const char *path)
 {
@@ -241,7 +241,7 @@ static void read_umzug(struct migrate_job *j, struct sequelize_code *code)
 	}
 }
 
-/* --- files ---------------------------------------------------------------------------------------------------------- */
+/* --- files ---------------------------------------------------- */
 
 static bool is_migration(const void *ctx, const char *path)
 {
@@ -341,7 +341,7 @@ static int sequelize_read(struct migrate_job *j, struct error *e)
 	return code->files == NULL ? error_set(e, ERR_NOMEM, "out of memory") : 0;
 }
 
-/* --- judgement -------------------------------------------------------------------------------------------------------- */
+/* --- judgement ---------------------------------------------------- */
 
 static bool is_row(const struct ladder_row *rows, int n, const char *name)
 {

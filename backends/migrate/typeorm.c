@@ -76,7 +76,7 @@ static bool typeorm_detect(const struct tree *t, char where[PATH_LEN])
 	return jstool_detect_package(t, "typeorm", where);
 }
 
-/* --- configuration ------------------------------------------------------------------------------------------------ */
+/* --- configuration ---------------------------------------------------- */
 
 /* How likely a file has the DataSource, best first; 0 not at all. */
 static int likely(const char *path)
@@ -244,7 +244,7 @@ static void read_options(struct migrate_job *j, struct typeorm_code *code)
 	}
 }
 
-/* --- files ---------------------------------------------------------------------------------------------------------- */
+/* --- files ---------------------------------------------------- */
 
 static bool matches(const void *ctx, const char *path)
 {
@@ -390,7 +390,7 @@ static int typeorm_read(struct migrate_job *j, struct error *e)
 	return rc;
 }
 
-/* --- judgement ---------------------------------------------------------------------------------------------------- */
+/* --- judgement ---------------------------------------------------- */
 
 static int fill_rows(struct migrate_job *j, struct ladder_row *rows)
 {
