@@ -332,8 +332,11 @@ void plan_set_target(struct plan *p, const struct setup *s, int service, int env
 		str_copy(p->source_env, sizeof(p->source_env), s->envs[previous].name);
 	p->policy = ec->policy;
 	/* A rollback that fails is never rolled back by itself: it waits for a person, and its plan says so. */
-	if (p->kind != PLAN_PROMOTE)
+	if (p->kind == PLAN_ROLLBACK)
 		p->policy.on_failure = ON_FAILURE_PAUSE;
+	/* Nothing runs that could be put back, and a paused one would keep others out. */
+	if (plan_of_database(p->kind))
+		p->policy.on_failure = ON_FAILURE_ABORT;
 	/* What takes data away cannot be taken back. */
 	p->tier = p->kind == PLAN_DOWN || p->kind == PLAN_RESTORE ? TIER_T4 : ec->tier;
 

@@ -168,18 +168,41 @@ static long log_size(const char *path)
 	return n;
 }
 
-/* The last line that a command wrote, for the sentence on screen. */
-static void last_line(const char *path, long from, char *dst, size_t cap)
+/* Our own lines stand in the same file: "2026-11-26T05:43:49.540Z waits 4.2s ...". */
+static bool is_ours(const char *line)
 {
-	char buf[TAIL_BYTES + 1];
-	size_t n = log_tail(path, from, buf);
-	char *line;
+	static const char form[] = "dddd-dd-ddTdd:dd:dd.dddZ ";
 
-	while (n > 0 && (buf[n - 1] == '\n' || buf[n - 1] == '\r' || buf[n - 1] == ' '))
-		n--;
-	buf[n] = '\0';
-	line = strrchr(buf, '\n');
-	text_cleanz(dst, cap, line != NULL ? line + 1 : buf);
+	for (size_t i = 0; form[i] != '\0'; i++)
+		if (form[i] == 'd' ? line[i] < '0' || line[i] > '9' : line[i] != form[i])
+			return false;
+	return true;
+}
+
+/*
+ * What a command said at its end, for the sentence on screen: the last line with an error in it, else its last line.
+ */
+static void last_words(const char *path, long from, char *dst, size_t cap)
+{
+	char buf[TAIL_BYTES + 1], *rest = buf;
+	const char *said = "";
+	bool error = false;
+
+	log_tail(path, from, buf);
+	while (rest[0] != '\0') {
+		char *line = rest;
+		const size_t n = strcspn(line, "\r\n");
+
+		rest += n + (line[n] != '\0');
+		line[n] = '\0';
+		if (line[strspn(line, " \t")] == '\0' || is_ours(line))
+			continue;
+		if (strstr(line, "rror") != NULL || !error) {
+			error = strstr(line, "rror") != NULL;
+			said = line;
+		}
+	}
+	text_cleanz(dst, cap, said);
 }
 
 /* Its number is in the journal while it lives. */
@@ -214,7 +237,7 @@ static struct outcome run_command(struct run *x, const struct migrate_command *c
 	}
 	x->r->child[0] = '\0';
 	if (c.o.kind == OUTCOME_FAILED) {
-		last_line(x->log_path, from, tail, sizeof(tail));
+		last_words(x->log_path, from, tail, sizeof(tail));
 		return outcome_make(OUTCOME_FAILED, "migrate", "%.60s ended with %d: %.180s", cmd->argv[0],
 		                    c.exit_code, tail);
 	}
@@ -284,6 +307,7 @@ static struct outcome aftermath(struct run *x, const struct database_health *bef
 	struct migration_set *set = NULL;
 	struct outcome o = why;
 	const char *failed = NULL;
+	char applied[48] = "";
 	int n = 0;
 
 	if (x->lost) {
@@ -296,6 +320,9 @@ static struct outcome aftermath(struct run *x, const struct database_health *bef
 			failed = set->items[i].name;
 	if (before != NULL && after != NULL)
 		n = database_changes(before, after, notes, CHANGES_SHOWN);
+	if (set != NULL && action_of(x) == MIGRATE_UP && set->n_pending < x->plan->n_migrations)
+		snprintf(applied, sizeof(applied), "; %d of %d were applied",
+		         x->plan->n_migrations - set->n_pending, x->plan->n_migrations);
 	for (int i = 0; i < MIN(n, CHANGES_SHOWN); i++)
 		run_say(x, "since it began: %s", notes[i].text);
 	for (int i = 0; after != NULL && i < after->n_leftovers; i++)
@@ -308,8 +335,8 @@ static struct outcome aftermath(struct run *x, const struct database_health *bef
 		o = outcome_make(why.kind, why.source, "%.180s; what it has changed could not be seen",
 		                 why.text);
 	else if (n > 0)
-		o = outcome_make(why.kind, why.source, "%.150s; it has changed: %.120s%s", why.text,
-		                 notes[0].text, n > 1 ? ", and more (in the log)" : "");
+		o = outcome_make(why.kind, why.source, "%.150s%s; it has changed: %.120s%s", why.text,
+		                 applied, notes[0].text, n > 1 ? ", and more (in the log)" : "");
 	else
 		o = outcome_make(why.kind, why.source, "%.250s; the schema is as it was", why.text);
 	if (failed != NULL)
