@@ -27,6 +27,7 @@ struct pgserver {
 	char dir[128], bin[256], url[512], cell[4096];
 	char databases[DATABASES_MAX][32];
 	int n_databases, port, slot;
+	bool replicates; /* writes what a standby needs */
 	uid_t uid;
 	gid_t gid;
 	pid_t pid, owner;
@@ -224,15 +225,15 @@ static bool server_run(struct pgserver *s, int port, char *why, size_t cap)
 	                      "-c",
 	                      "dynamic_shared_memory_type=mmap",
 	                      "-c",
-	                      "max_connections=30",
+	                      "max_connections=100",
 	                      "-c",
 	                      "autovacuum=off",
 	                      "-c",
 	                      "logging_collector=off",
 	                      "-c",
-	                      "max_wal_senders=0",
+	                      s->replicates ? "max_wal_senders=4" : "max_wal_senders=0",
 	                      "-c",
-	                      "wal_level=minimal",
+	                      s->replicates ? "wal_level=replica" : "wal_level=minimal",
 	                      NULL};
 	int64_t end = now_ms() + START_MS;
 
@@ -285,7 +286,8 @@ static bool user_choose(struct pgserver *s, char *why, size_t cap)
 	return chown(s->dir, s->uid, s->gid) == 0;
 }
 
-struct pgserver *pgserver_start(char *why, size_t cap)
+/* A folder and a place among the servers; NULL where there is none. */
+static struct pgserver *server_new(char *why, size_t cap)
 {
 	static bool registered;
 	struct pgserver *s = calloc(1, sizeof(*s));
@@ -305,12 +307,64 @@ struct pgserver *pgserver_start(char *why, size_t cap)
 	if (!registered)
 		atexit(servers_end);
 	registered = true;
-	if (user_choose(s, why, cap) && data_make(s, why, cap))
-		for (int i = 0; i < 3; i++) /* another program may take the port first */
-			if (server_run(s, free_port(), why, cap))
-				return s;
+	if (user_choose(s, why, cap))
+		return s;
 	pgserver_free(s);
 	return NULL;
+}
+
+/* Another program may take the port first. */
+static struct pgserver *server_up(struct pgserver *s, char *why, size_t cap)
+{
+	for (int i = 0; i < 3; i++)
+		if (server_run(s, free_port(), why, cap))
+			return s;
+	pgserver_free(s);
+	return NULL;
+}
+
+static struct pgserver *cluster_start(bool replicates, char *why, size_t cap)
+{
+	struct pgserver *s = server_new(why, cap);
+
+	if (s == NULL)
+		return NULL;
+	s->replicates = replicates;
+	if (data_make(s, why, cap))
+		return server_up(s, why, cap);
+	pgserver_free(s);
+	return NULL;
+}
+
+struct pgserver *pgserver_start(char *why, size_t cap) { return cluster_start(false, why, cap); }
+struct pgserver *pgserver_primary(char *why, size_t cap) { return cluster_start(true, why, cap); }
+
+struct pgserver *pgserver_standby(struct pgserver *primary, char *why, size_t cap)
+{
+	struct pgserver *s = server_new(why, cap);
+	char program[300], data[192], info[512];
+	const char *argv[] = {program, "-D",     data, "-d",   info,        "-R",
+	                      "-X",    "stream", "-c", "fast", "--no-sync", NULL};
+	int rc;
+
+	if (s == NULL)
+		return NULL;
+	s->replicates = true;
+	snprintf(program, sizeof(program), "%s/pg_basebackup", s->bin);
+	snprintf(data, sizeof(data), "%s/data", s->dir);
+	conninfo(primary, NULL, info, sizeof(info));
+	rc = child_wait(child_start(s, argv));
+	if (rc == 0)
+		return server_up(s, why, cap);
+	snprintf(why, cap, "pg_basebackup ended with %d: ", rc);
+	log_tail(s, why + strlen(why), cap - strlen(why));
+	pgserver_free(s);
+	return NULL;
+}
+
+bool pgserver_promote(struct pgserver *s)
+{
+	return strcmp(pgserver_ask(s, NULL, "SELECT pg_promote(true, 60)"), "t") == 0;
 }
 
 struct pgserver *pgserver_shared(void)

@@ -14,6 +14,10 @@ struct pgserver;
 
 /* NULL with the reason in why. Several per program are fine (at most 4). */
 struct pgserver *pgserver_start(char *why, size_t cap);
+/* One that standbys can follow, and a standby that follows it; pgserver_promote() makes it take writes. */
+struct pgserver *pgserver_primary(char *why, size_t cap);
+struct pgserver *pgserver_standby(struct pgserver *primary, char *why, size_t cap);
+bool pgserver_promote(struct pgserver *s);
 /* One server for the whole program, started at first use, ended at exit. Fails the test when there is none. */
 struct pgserver *pgserver_shared(void);
 /* Ends it and removes its data. Accepts NULL. */

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PASSWORD "pass word/2"
-
 const char *storepg_secret(const struct pgserver *s, int port, const char *user, const char *database)
 {
 	static char names[8][96];
@@ -16,7 +14,7 @@ const char *storepg_secret(const struct pgserver *s, int port, const char *user,
 	char *name = names[next++ % 8], url[512], *colon;
 	bool super = strcmp(user, PGSERVER_USER) == 0;
 
-	pgserver_url_of(s, user, super ? PGSERVER_PASSWORD : PASSWORD, database, url, sizeof(url));
+	pgserver_url_of(s, user, super ? PGSERVER_PASSWORD : STOREPG_PASSWORD, database, url, sizeof(url));
 	if (port != 0) {
 		char tail[128];
 
@@ -48,7 +46,7 @@ void storepg_user(struct pgserver *s, const char *user, const char *roles)
 	         "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '%s') THEN CREATE ROLE "
 	         "\"%s\" LOGIN "
 	         "PASSWORD '%s'; END IF; END $$",
-	         user, user, PASSWORD);
+	         user, user, STOREPG_PASSWORD);
 	assert_true(pgserver_sql(s, NULL, sql));
 	while (sscanf(roles, " %63s%n", word, &n) == 1) {
 		snprintf(sql, sizeof(sql), "GRANT towpath_%s TO \"%s\"", word, user);
@@ -81,16 +79,16 @@ static const char *store_make(struct pgserver *s)
 const char *storepg_make(struct pgserver *s)
 {
 	static struct {
-		const struct pgserver *server;
+		int port; /* a server's address may be another one's later */
 		const char *database;
-	} made[4];
+	} made[8];
 	size_t i = 0;
 
-	while (i < ARRAY_LEN(made) && made[i].server != NULL && made[i].server != s)
+	while (i < ARRAY_LEN(made) && made[i].port != 0 && made[i].port != pgserver_port(s))
 		i++;
 	assert_true(i < ARRAY_LEN(made));
-	if (made[i].server == NULL) {
-		made[i].server = s;
+	if (made[i].port == 0) {
+		made[i].port = pgserver_port(s);
 		made[i].database = store_make(s);
 	}
 	return pgserver_copy(s, made[i].database);
@@ -103,5 +101,16 @@ void storepg_open(struct opened *o, struct loop *l, struct pgserver *s, int port
 
 	snprintf(options, sizeof(options), "{\"url\": {\"env\": \"%s\"}%s}",
 	         storepg_secret(s, port, user, database), more);
+	driver_open(o, l, &store_postgres.base, options, NULL);
+}
+
+void storepg_open_url(struct opened *o, struct loop *l, const char *url, const char *more)
+{
+	static int n;
+	char name[32], options[1024];
+
+	snprintf(name, sizeof(name), "STORE_URL_%d", n++);
+	assert_int_equal(setenv(name, url, 1), 0);
+	snprintf(options, sizeof(options), "{\"url\": {\"env\": \"%s\"}%s}", name, more);
 	driver_open(o, l, &store_postgres.base, options, NULL);
 }

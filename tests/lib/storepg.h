@@ -6,6 +6,8 @@
 #include "tests/lib/pgserver.h"
 #include "tests/lib/porttest.h"
 
+#define STOREPG_PASSWORD "pass word/2" /* of every user but the superuser */
+
 /* The address of a user as a secret that options can name: sets an environment variable and returns its name. */
 const char *storepg_secret(const struct pgserver *s, int port, const char *user, const char *database);
 
@@ -18,5 +20,8 @@ const char *storepg_make(struct pgserver *s);
 /* Opens the driver as a user, through a port (0: the server's); more is JSON members, beginning with a comma. */
 void storepg_open(struct opened *o, struct loop *l, struct pgserver *s, int port, const char *user,
                   const char *database, const char *more);
+
+/* The same by an address. */
+void storepg_open_url(struct opened *o, struct loop *l, const char *url, const char *more);
 
 #endif
