@@ -332,6 +332,95 @@ static void approval_eval(struct gate *g, const struct plan *p, const struct gat
 	          p->digest[0] != '\0' ? plan_short(p, hex) : "PLAN");
 }
 
+static void claim_lock(struct gate *g, const struct plan *p, const struct decision *d)
+{
+	char since[32];
+
+	if (d->warn_only) {
+		gate_say(g, GATE_OPEN, "! %s asks to wait (warns only): %.200s", d->actor, d->reason);
+		return;
+	}
+	time_iso(since, sizeof(since), d->at_us, false);
+	gate_say(g, GATE_CLOSED, "%s%s is locked by %s since %.10s: %.180s", d->env,
+	         d->service[0] != '\0' ? " for it" : "", d->actor, since, d->reason);
+	g->open_at_us = d->until_us;
+	gate_next(g, "ask %s, or take the lock away: towpath unlock %s%s%s --reason ..", d->actor, p->env,
+	          d->service[0] != '\0' ? " " : "", d->service);
+}
+
+/* What people hold back: everything, this place, or this release. */
+static void claim_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
+{
+	struct decisions all = {f->decisions, f->n_decisions};
+	const struct decision *d = stop_standing(all, f->now_us);
+	char hex[20];
+
+	if (d != NULL) {
+		gate_say(g, GATE_CLOSED, "all rollouts are stopped by %s: %.200s", d->actor, d->reason);
+		g->open_at_us = d->until_us;
+		gate_next(g, "when the cause is gone: towpath resume");
+		return;
+	}
+	d = bad_standing(all, p->service, p->env, p->to.digest);
+	if (d != NULL) {
+		gate_say(g, GATE_CLOSED, "this release is marked bad%s%s by %s: %.200s",
+		         d->env[0] != '\0' ? " in " : " everywhere", d->env, d->actor, d->reason);
+		gate_next(g, "choose another release, or: towpath unmark %s %s%s%s --reason ..", p->service,
+		          short_digest(p->to.digest, hex), d->env[0] != '\0' ? " --env " : "", d->env);
+		return;
+	}
+	d = pin_standing(all, p->service, p->env, f->now_us);
+	if (d != NULL && strcmp(d->release, p->to.digest) != 0) {
+		gate_say(g, GATE_CLOSED, "%s is pinned to %s here by %s: %.180s", p->service,
+		         short_digest(d->release, hex), d->actor, d->reason);
+		g->open_at_us = d->until_us;
+		gate_next(g, "ask %s, or: towpath unpin %s %s", d->actor, p->service, p->env);
+		return;
+	}
+	d = lock_against(all, p->service, p->env, p->requester, f->now_us);
+	if (d != NULL)
+		claim_lock(g, p, d);
+	else
+		gate_say(g, GATE_OPEN, "nobody stops, locks or pins it");
+}
+
+/* Gates that an emergency may open, with a reason and a second person. */
+static bool gives_way(const struct plan *p, const struct gate_facts *f, const struct gate *g)
+{
+	struct decisions all = {f->decisions, f->n_decisions};
+
+	if (g->kind == GATE_CLAIM)
+		return stop_standing(all, f->now_us) == NULL &&
+		       bad_standing(all, p->service, p->env, p->to.digest) == NULL;
+	return g->kind == GATE_FREEZE || g->kind == GATE_SOAK || g->kind == GATE_SMOKE ||
+	       g->kind == GATE_APPROVAL;
+}
+
+static void glass_eval(struct plan *p, const struct gate_facts *f)
+{
+	const struct decision *second,
+	    *glass = glass_standing((struct decisions){f->decisions, f->n_decisions}, p->service, p->env,
+	                            f->now_us, &second);
+	char until[32];
+
+	p->glass[0] = '\0';
+	if (glass == NULL || second == NULL)
+		return;
+	time_iso(until, sizeof(until), glass->until_us, false);
+	for (int i = 0; i < p->n_gates; i++) {
+		struct gate *g = &p->gates[i];
+
+		if (g->verdict == GATE_OPEN || g->verdict == GATE_EXEMPT || !gives_way(p, f, g))
+			continue;
+		g->verdict = GATE_EXEMPT;
+		gate_next(g, "the glass is broken until %s, and audited", until);
+		snprintf(p->glass, sizeof(p->glass), "the glass is broken by %s and %s until %s: %.200s",
+		         glass->actor, second->actor, until, glass->reason);
+	}
+	if (p->glass[0] != '\0')
+		plan_add_risk(p, true, "%s", p->glass);
+}
+
 void gates_eval(struct plan *p, const struct gate_facts *f)
 {
 	static void (*const eval[GATE_KIND_COUNT])(struct gate *, const struct plan *,
@@ -339,7 +428,7 @@ void gates_eval(struct plan *p, const struct gate_facts *f)
 	    [GATE_IMAGE] = image_eval,       [GATE_MIGRATIONS] = migrations_eval,
 	    [GATE_CONFIG] = config_eval,     [GATE_SMOKE] = smoke_eval,
 	    [GATE_SOAK] = soak_eval,         [GATE_FREEZE] = freeze_eval,
-	    [GATE_APPROVAL] = approval_eval,
+	    [GATE_APPROVAL] = approval_eval, [GATE_CLAIM] = claim_eval,
 	};
 	bool exempt = p->kind == PLAN_ROLLBACK && p->policy.rollback_exempt;
 
@@ -348,7 +437,8 @@ void gates_eval(struct plan *p, const struct gate_facts *f)
 		enum gate_kind kind = (enum gate_kind)i;
 		struct gate *g = gate_add(p, kind);
 
-		if (kind == GATE_APPROVAL ? p->policy.approvals <= 0 : !p->policy.gate_on[i]) {
+		if (kind == GATE_APPROVAL ? p->policy.approvals <= 0
+		                          : i < GATE_CHOICES && !p->policy.gate_on[i]) {
 			gate_say(g, GATE_OPEN, "off for %s", p->env);
 			continue;
 		}
@@ -365,4 +455,5 @@ void gates_eval(struct plan *p, const struct gate_facts *f)
 			snprintf(g->next, sizeof(g->next), "a rollback is exempt here, and audited");
 		}
 	}
+	glass_eval(p, f);
 }

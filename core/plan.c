@@ -37,6 +37,8 @@ const char *step_kind_name(enum step_kind k) { return NAME_OF(step_names, k); }
 const char *gate_verdict_name(enum gate_verdict v) { return NAME_OF(verdict_names, v); }
 const char *on_failure_name(enum on_failure f) { return NAME_OF(failure_names, f); }
 
+enum tier plan_tier(const struct plan *p) { return p->glass[0] != '\0' ? TIER_T4 : p->tier; }
+
 bool step_required(enum step_kind k) { return k != STEP_SMOKE; }
 
 /* Index of a word in a table of names, -1 where it is none of them. */
@@ -171,7 +173,7 @@ static struct jv *policy_to_jv(struct arena *a, const struct policy *p)
 {
 	struct jv *o = jv_obj(a), *gates = jv_obj(a);
 
-	for (int i = 0; i < GATE_KIND_COUNT; i++)
+	for (int i = 0; i < GATE_CHOICES; i++)
 		jv_set_bool(a, gates, gate_kind_name((enum gate_kind)i), p->gate_on[i]);
 	jv_set(a, o, "gates", gates);
 	jv_set_int(a, o, "soak_us", p->soak_us);
@@ -198,7 +200,7 @@ static void policy_from_jv(const struct jv *v, struct policy *ret)
 	    .verify_us = jv_get_num(v, "verify_us", 0),
 	    .rollback_exempt = jv_get_true(v, "rollback_exempt", false),
 	};
-	for (int i = 0; i < GATE_KIND_COUNT; i++)
+	for (int i = 0; i < GATE_CHOICES; i++)
 		ret->gate_on[i] = jv_get_true(gates, gate_kind_name((enum gate_kind)i), true);
 }
 
@@ -500,6 +502,7 @@ static struct jv *plan_evidence(struct arena *a, const struct plan *p)
 		jv_push(a, arr, jv_int(a, p->steps[i].expect_us));
 	jv_set(a, o, "steps_expect_us", arr);
 	jv_set_int(a, o, "expect_us", p->expect_us);
+	jv_set_str(a, o, "glass", p->glass);
 	return o;
 }
 
@@ -662,6 +665,7 @@ static bool evidence_from_jv(const struct jv *e, struct plan *p)
 	CLEAN(p->commits_text, e, "commits_text");
 	CLEAN(p->migrations_text, e, "migrations_text");
 	p->expect_us = jv_get_num(e, "expect_us", 0);
+	CLEAN(p->glass, e, "glass");
 	gates_from_jv(jv_get(e, "gates"), p);
 	plan_notes_from_jv(e, p);
 	for (size_t i = 0; i < MIN(jv_len(jv_get(e, "risks")), (size_t)100); i++) {

@@ -121,7 +121,11 @@ struct plan {
 	struct db_note *database; /* what the database is busy with, worst first; without migrations none */
 	int n_database;
 	int64_t expect_us; /* sum of the steps' medians, 0 unknown */
+	char glass[TEXT_LEN]; /* who broke the glass for a gate of it; "" when none gave way */
 };
+
+/* The friction that it asks for now: broken glass makes it the highest. */
+enum tier plan_tier(const struct plan *p);
 
 struct plan *plan_new(void);
 void plan_free(struct plan *p);

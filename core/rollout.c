@@ -117,6 +117,7 @@ struct jv *rollout_to_jv(struct arena *a, const struct rollout *r)
 	jv_set_bool(a, o, "hold_wanted", r->hold_wanted);
 	jv_set_bool(a, o, "abort_wanted", r->abort_wanted);
 	jv_set_bool(a, o, "skip_wanted", r->skip_wanted);
+	jv_set_bool(a, o, "glass", r->glass);
 	jv_set_str(a, o, "want_why", r->want_why);
 	jv_set_int(a, o, "seen_seq", r->seen_seq);
 	jv_set_str(a, o, "child", r->child);
@@ -229,6 +230,7 @@ int rollout_from_jv(const struct jv *v, struct rollout *r, struct error *e)
 	r->hold_wanted = jv_get_true(v, "hold_wanted", false);
 	r->abort_wanted = jv_get_true(v, "abort_wanted", false);
 	r->skip_wanted = jv_get_true(v, "skip_wanted", false);
+	r->glass = jv_get_true(v, "glass", false);
 	CLEAN(r->want_why, v, "want_why");
 	r->seen_seq = jv_get_num(v, "seen_seq", 0);
 	CLEAN(r->child, v, "child");

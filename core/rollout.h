@@ -85,6 +85,7 @@ struct rollout {
 	enum outcome_kind outcome;      /* only when ended */
 	bool rolled_back;               /* ended after its policy put from back */
 	bool hold_wanted, abort_wanted; /* decisions not yet acted upon */
+	bool glass;                     /* its gates were opened by broken glass: approvals are not asked for */
 	bool skip_wanted;               /* the step that runs counts as skipped unless it is ok */
 	char want_why[TEXT_LEN / 2];    /* who asked for the hold or abort, and why; "" not known */
 	int64_t seen_seq;               /* the newest decision that was acted upon */

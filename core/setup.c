@@ -9,7 +9,7 @@ const char *gate_kind_name(enum gate_kind k)
 	    [GATE_IMAGE] = "image",       [GATE_MIGRATIONS] = "migrations",
 	    [GATE_CONFIG] = "config",     [GATE_SMOKE] = "smoke",
 	    [GATE_SOAK] = "soak",         [GATE_FREEZE] = "freeze",
-	    [GATE_APPROVAL] = "approval",
+	    [GATE_APPROVAL] = "approval", [GATE_CLAIM] = "claim",
 	};
 	return (unsigned)k < GATE_KIND_COUNT ? names[k] : "?";
 }

@@ -43,13 +43,15 @@ enum gate_kind {
 	GATE_SOAK,       /* the release has run on the previous environment for long enough */
 	GATE_FREEZE,     /* no freeze holds */
 	GATE_APPROVAL,   /* enough approvals of this plan digest */
-	GATE_KIND_COUNT
+	GATE_CLAIM,      /* no global stop, no lock of somebody else, no pin to another release, no bad mark */
+	GATE_KIND_COUNT,
+	GATE_CHOICES = GATE_CLAIM /* the config can turn those before it off */
 };
 const char *gate_kind_name(enum gate_kind k);
 
 /* What guards an environment. */
 struct policy {
-	bool gate_on[GATE_KIND_COUNT];
+	bool gate_on[GATE_CHOICES];
 	int64_t soak_us;
 	int64_t smoke_max_age_us;  /* 0: any age */
 	int approvals;             /* how many people other than the requester */

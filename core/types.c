@@ -95,6 +95,22 @@ const char *smoke_state_name(enum smoke_state s)
 			                        sizeof(max_align_t) * sizeof(max_align_t));                  \
 	} while (0)
 
+bool release_named(const struct release *r, const char *want)
+{
+	enum { PREFIX_MIN = 6 };
+	size_t n = strlen(want);
+	const char *hex = strchr(r->digest, ':');
+
+	if (n == 0)
+		return false;
+	if (strcmp(r->digest, want) == 0 || strcmp(r->tag, want) == 0 || strcmp(r->revision, want) == 0)
+		return true;
+	if (n < PREFIX_MIN)
+		return false;
+	return strncmp(r->digest, want, n) == 0 || (hex != NULL && strncmp(hex + 1, want, n) == 0) ||
+	       strncmp(r->revision, want, n) == 0;
+}
+
 struct deployed *deployed_new(int n_instances)
 {
 	struct deployed *d;

@@ -32,6 +32,9 @@ struct release {
 	int64_t built_us;
 };
 
+/* True when a person means this release: its tag, digest or revision, or six and more first digits of the last two. */
+bool release_named(const struct release *r, const char *want);
+
 /* One running (or not running) process of a deployment, as it says itself. */
 struct instance {
 	char name[NAME_LEN];

@@ -1,4 +1,4 @@
-/* approve and reject: decisions about a plan digest. */
+/* approve, reject and withdraw: decisions about a plan digest. */
 #include "engine/report.h"
 #include "engine/request.h"
 
@@ -44,6 +44,21 @@ static const struct plan_row *plan_by_prefix(const struct store_snapshot *s, con
 	return *ret_n == 1 ? found : NULL;
 }
 
+/* True when this person's word on the plan stands. */
+static bool spoke(const struct model *m, const char *digest)
+{
+	bool stands = false;
+
+	for (int i = 0; i < m->store->n_decisions; i++) {
+		const struct decision *d = &m->store->decisions[i];
+
+		if (decision_rule(d->kind)->family == FAMILY_VERDICT && strcmp(d->plan, digest) == 0 &&
+		    strcmp(d->actor, m->actor) == 0)
+			stands = d->kind != DECISION_WITHDRAW;
+	}
+	return stands;
+}
+
 static void decide(struct app *a, struct command_run *run, enum decision_kind kind)
 {
 	const struct model *m = app_model(a);
@@ -68,6 +83,10 @@ static void decide(struct app *a, struct command_run *run, enum decision_kind ki
 		             m->actor);
 		return;
 	}
+	if (kind == DECISION_WITHDRAW && !spoke(m, row->digest)) {
+		command_done(run, EXIT_NO, "%s has not approved or rejected this plan", m->actor);
+		return;
+	}
 	*p = (struct approve){.run = run, .kind = kind};
 	str_copy(p->plan, sizeof(p->plan), row->digest);
 	str_copy(d.plan, sizeof(d.plan), row->digest);
@@ -80,6 +99,7 @@ static void decide(struct app *a, struct command_run *run, enum decision_kind ki
 
 static void exec_approve(struct app *a, struct command_run *run) { decide(a, run, DECISION_APPROVE); }
 static void exec_reject(struct app *a, struct command_run *run) { decide(a, run, DECISION_REJECT); }
+static void exec_withdraw(struct app *a, struct command_run *run) { decide(a, run, DECISION_WITHDRAW); }
 
 static const struct arg_desc approve_args[] = {
     {.name = "plan",
@@ -121,4 +141,16 @@ const struct command command_reject = {
     .details = "One rejection closes the plan's approval gate, however many have approved.",
     .json = "plan, decision",
     .example = "towpath reject 3fa9c1d20b77 --reason \"wait for the index\"",
+};
+const struct command command_withdraw = {
+    .name = "withdraw",
+    .summary = "take your approval or rejection of a plan back",
+    .args = approve_args,
+    .flags = COMMAND_MUTATES,
+    .tier = TIER_T1,
+    .exec = exec_withdraw,
+    .details = "Where too few approvals are left, its rollout ends if nothing was changed yet, and holds if "
+               "something was; it goes on only once enough approve again.",
+    .json = "plan, decision",
+    .example = "towpath withdraw 3fa9c1d20b77 --reason \"I looked at the wrong migration\"",
 };

@@ -1,5 +1,5 @@
-/* hold, continue, abort, take-over: decisions about a rollout. Stopping is cheap and asks for no token. */
-#include "engine/report.h"
+/* hold, continue, abort, retry, skip, full, take-over: decisions about a rollout. Stopping is cheap. */
+#include "engine/decide.h"
 #include "engine/request.h"
 
 #include <string.h>
@@ -62,7 +62,7 @@ const struct rollout *rollout_by_prefix(const struct store_snapshot *s, const ch
 static void steer(struct app *a, struct command_run *run, enum decision_kind kind)
 {
 	const struct rollout *r = rollout_by_prefix(app_model(a)->store, args_text(run, "rollout"));
-	const char *reason = args_text(run, "reason"), *confirm = args_text(run, "confirm");
+	const char *reason = args_text(run, "reason");
 	struct steer *s = command_state(run, sizeof(*s));
 	struct decision d = {.kind = kind};
 	int env;
@@ -73,19 +73,14 @@ static void steer(struct app *a, struct command_run *run, enum decision_kind kin
 		return;
 	}
 	env = setup_env(app_setup(a), r->env);
-	if ((kind == DECISION_CONTINUE || kind == DECISION_TAKE_OVER) && env >= 0 &&
-	    app_setup(a)->envs[env].tier >= TIER_T3 &&
-	    (confirm == NULL ||
-	     (strcmp(confirm, r->env) != 0 && strcmp(confirm, app_setup(a)->envs[env].short_name) != 0))) {
-		command_done(run, EXIT_USAGE, "%s changes %s: repeat the command with --confirm %s",
-		             decision_kind_name(kind), r->env, app_setup(a)->envs[env].short_name);
+	if (env >= 0 && !decide_confirmed(run, kind, env))
 		return;
-	}
 	*s = (struct steer){.run = run, .app = a, .kind = kind};
 	str_copy(s->id, sizeof(s->id), r->id);
 	str_copy(d.rollout, sizeof(d.rollout), r->id);
 	str_copy(d.service, sizeof(d.service), r->service);
 	str_copy(d.env, sizeof(d.env), r->env);
+	d.step = (int)CLAMP(args_num(run, "step", 0), 0, STEPS_MAX);
 	if (reason != NULL)
 		str_copy(d.reason, sizeof(d.reason), reason);
 	request_decide(a, &d, on_decided, s);
@@ -94,6 +89,9 @@ static void steer(struct app *a, struct command_run *run, enum decision_kind kin
 static void exec_hold(struct app *a, struct command_run *run) { steer(a, run, DECISION_HOLD); }
 static void exec_continue(struct app *a, struct command_run *run) { steer(a, run, DECISION_CONTINUE); }
 static void exec_abort(struct app *a, struct command_run *run) { steer(a, run, DECISION_ABORT); }
+static void exec_retry(struct app *a, struct command_run *run) { steer(a, run, DECISION_RETRY); }
+static void exec_skip(struct app *a, struct command_run *run) { steer(a, run, DECISION_SKIP); }
+static void exec_full(struct app *a, struct command_run *run) { steer(a, run, DECISION_FULL); }
 static void exec_take_over(struct app *a, struct command_run *run) { steer(a, run, DECISION_TAKE_OVER); }
 
 static const struct arg_desc stop_args[] = {
@@ -108,6 +106,16 @@ static const struct arg_desc go_args[] = {
      .type = ARG_CONFIRM,
      .option = true,
      .text = "ENV, where the environment asks for it"},
+    {.name = NULL},
+};
+
+static const struct arg_desc skip_args[] = {
+    {.name = "rollout", .type = ARG_ROLLOUT, .required = true, .text = "its id, or the beginning of it"},
+    {.name = "step",
+     .type = ARG_INT,
+     .text = "which step, counted from 1 as the rollout shows them; without it the one that it is at"},
+    DECIDE_REASON(true, "why; kept in the audit"),
+    DECIDE_CONFIRM,
     {.name = NULL},
 };
 
@@ -145,6 +153,40 @@ const struct command command_abort = {
     .json = STEER_JSON,
     .example = "towpath abort 91ac --reason \"wrong build\"",
     .details = "Valid in every state. What was done stays; roll back separately where that is wanted.",
+};
+const struct command command_retry = {
+    .name = "retry",
+    .summary = "try the failed step of a rollout again",
+    .args = go_args,
+    .flags = COMMAND_MUTATES,
+    .tier = TIER_T2,
+    .exec = exec_retry,
+    .json = STEER_JSON,
+    .example = "towpath retry 91ac --confirm prod",
+    .details = "Only where the step failed or its effect is unknown; that one is asked first where it can be.",
+};
+const struct command command_skip = {
+    .name = "skip",
+    .summary = "leave out a step that is not required",
+    .args = skip_args,
+    .flags = COMMAND_MUTATES,
+    .tier = TIER_T2,
+    .exec = exec_skip,
+    .json = STEER_JSON,
+    .example = "towpath skip 91ac 8 --reason \"the suite is broken, see 311\" --confirm prod",
+    .details = "A step that runs is finished and counts as left out unless it succeeds. Required steps are never "
+               "left out.",
+};
+const struct command command_full = {
+    .name = "full",
+    .summary = "bring a rollout to its end, leaving out what is not required",
+    .args = go_args,
+    .flags = COMMAND_MUTATES,
+    .tier = TIER_T2,
+    .exec = exec_full,
+    .json = STEER_JSON,
+    .example = "towpath full 91ac --confirm prod",
+    .details = "Every step that is not required is left out; a held rollout goes on.",
 };
 const struct command command_take_over = {
     .name = "take-over",

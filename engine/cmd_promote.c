@@ -64,7 +64,7 @@ static bool confirmed(const struct promote *p, char *want, size_t cap)
 	int n = 0;
 
 	snprintf(want, cap, "%s/%s", e->short_name, service);
-	if (p->plan->tier < TIER_T3)
+	if (plan_tier(p->plan) < TIER_T3)
 		return true;
 	snprintf(names[n++], sizeof(names[0]), "%s/%s", e->short_name, service);
 	snprintf(names[n++], sizeof(names[0]), "%s/%s", e->name, service);
@@ -114,9 +114,9 @@ static void on_plan(void *ctx, struct plan *plan, const struct outcome *why)
 		plan_free(plan);
 		return;
 	}
-	if (plan->tier >= TIER_T4 && (reason == NULL || strlen(reason) < 10)) {
-		command_done(p->run, EXIT_USAGE,
-		             "this plan cannot be taken back: it needs --reason with at least 10 characters");
+	if (plan_tier(plan) >= TIER_T4 && (reason == NULL || strlen(reason) < 10)) {
+		command_done(p->run, EXIT_USAGE, "%s: it needs --reason with at least 10 characters",
+		             plan->glass[0] != '\0' ? plan->glass : "this plan cannot be taken back");
 		plan_free(plan);
 		return;
 	}

@@ -7,6 +7,7 @@
 #include "engine/planner_private.h"
 
 #include "core/gate.h"
+#include "core/standing.h"
 #include "core/text.h"
 
 #include <stdio.h>
@@ -14,7 +15,7 @@
 #include <string.h>
 
 #define VERIFY_US (60 * US_PER_S) /* reads every byte of an image */
-enum { MEDIAN_OF_MAX = 16, PREFIX_MIN = 6 };
+enum { MEDIAN_OF_MAX = 16 };
 
 struct ask {
 	struct gather *g;
@@ -239,6 +240,13 @@ static void add_risks(struct gather *g)
 			plan_add_risk(p, true, "this release is marked bad in %s", s->deploys[i].env);
 			break;
 		}
+	if (s != NULL) {
+		const struct decision *lock = lock_against((struct decisions){s->decisions, s->n_decisions},
+		                                           p->service, p->env, p->requester, s->now_us);
+
+		if (lock != NULL && lock->warn_only)
+			plan_add_risk(p, false, "%s asks to wait: %.200s", lock->actor, lock->reason);
+	}
 }
 
 static int compare_span(const void *a, const void *b)
@@ -408,19 +416,6 @@ static void build(struct gather *g)
 
 /* --- first wave: which release ---------------------------------------------------------------- */
 
-static bool names_release(const struct release *r, const char *want)
-{
-	size_t n = strlen(want);
-	const char *hex = strchr(r->digest, ':');
-
-	if (strcmp(r->digest, want) == 0 || strcmp(r->tag, want) == 0 || strcmp(r->revision, want) == 0)
-		return true;
-	if (n < PREFIX_MIN)
-		return false;
-	return strncmp(r->digest, want, n) == 0 || (hex != NULL && strncmp(hex + 1, want, n) == 0) ||
-	       strncmp(r->revision, want, n) == 0;
-}
-
 /* Looks a name up in all that is known; two different images by one name are refused. */
 static struct outcome find_release(const struct gather *g, const char *want, struct release *ret)
 {
@@ -430,7 +425,7 @@ static struct outcome find_release(const struct gather *g, const char *want, str
 	const struct release *found = NULL;
 
 	for (int i = 0; list != NULL && i < list->n_items; i++) {
-		if (!names_release(&list->items[i], want))
+		if (!release_named(&list->items[i], want))
 			continue;
 		if (found != NULL && strcmp(found->digest, list->items[i].digest) != 0)
 			return outcome_make(OUTCOME_FAILED, "planner",
@@ -439,11 +434,11 @@ static struct outcome find_release(const struct gather *g, const char *want, str
 	}
 	for (int i = 0; i < 2 && found == NULL; i++)
 		if (seen[i] != NULL && seen[i]->release.digest[0] != '\0' &&
-		    names_release(&seen[i]->release, want))
+		    release_named(&seen[i]->release, want))
 			found = &seen[i]->release;
 	for (int i = 0; s != NULL && found == NULL && i < s->n_deploys; i++)
 		if (strcmp(s->deploys[i].service, service_name(g)) == 0 &&
-		    names_release(&s->deploys[i].release, want))
+		    release_named(&s->deploys[i].release, want))
 			found = &s->deploys[i].release;
 	if (found == NULL && list == NULL && g->answers[Q_RELEASES].asked)
 		return g->answers[Q_RELEASES].o;

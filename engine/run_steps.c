@@ -25,7 +25,7 @@ const struct step *step_now(const struct run *x) { return &x->r->steps[x->r->at_
 /* --- preflight -------------------------------------------------------------------------------- */
 
 struct recheck {
-	bool done;
+	bool done, glass;
 	struct outcome o;
 };
 
@@ -42,8 +42,9 @@ static void on_recheck(void *ctx, struct plan *plan, const struct outcome *why)
 		                 "gate", "gate %s: %.300s", g != NULL ? gate_kind_name(g->kind) : "?",
 		                 g != NULL ? g->evidence : "");
 	} else if (plan != NULL) {
-		c->o = outcome_make(OUTCOME_OK, "gate", "%d gates are open, the plan is the same",
-		                    plan->n_gates);
+		c->glass = plan->glass[0] != '\0';
+		c->o = outcome_make(OUTCOME_OK, "gate", "%d gates are open, the plan is the same%s%.250s",
+		                    plan->n_gates, c->glass ? "; " : "", plan->glass);
 	}
 	plan_free(plan);
 	c->done = true;
@@ -56,6 +57,7 @@ static struct outcome do_preflight(struct run *x)
 	planner_recheck(x->app, x->plan, on_recheck, &c);
 	while (!c.done)
 		loop_until(x->loop, &c.done, loop_mono_us() + US_PER_S);
+	x->r->glass = c.glass;
 	return c.o;
 }
 

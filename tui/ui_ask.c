@@ -118,7 +118,7 @@ static void ask_execute(struct ui *u, const struct model *m, const char *reason)
 	const struct plan *p = m->plan;
 	char from[TAG_LEN], to[TAG_LEN], id[16];
 	struct ask *a =
-	    ui_ask_open(u, m, ASK_EXECUTE, p->tier == TIER_T2 ? FRICTION_TWO_KEYS : FRICTION_TOKEN);
+	    ui_ask_open(u, m, ASK_EXECUTE, plan_tier(p) == TIER_T2 ? FRICTION_TWO_KEYS : FRICTION_TOKEN);
 	static const char *const heads[PLAN_KIND_COUNT] = {
 	    [PLAN_PROMOTE] = "PROMOTE",
 	    [PLAN_ROLLBACK] = "ROLL BACK",
@@ -135,7 +135,7 @@ static void ask_execute(struct ui *u, const struct model *m, const char *reason)
 	plan_command_line(p, ui_env_short(m, p->env), a->command, sizeof a->command);
 	str_copy(a->plan, sizeof a->plan, p->digest);
 	str_copy(a->decision.reason, sizeof a->decision.reason, reason);
-	if (p->tier == TIER_T2) {
+	if (plan_tier(p) == TIER_T2) {
 		a->first_key = true;
 		a->first_us = u->mono_us;
 		a->armed_us = u->mono_us + SECOND_KEY_US;
@@ -167,14 +167,14 @@ void ui_ask_execute(struct ui *u, const struct model *m)
 		          gate->next[0] ? gate->next : gate->evidence);
 		return;
 	}
-	if (ui_selected(u, m, &service, &env) && m->plan->tier >= TIER_T3 &&
+	if (ui_selected(u, m, &service, &env) && plan_tier(m->plan) >= TIER_T3 &&
 	    source_is_stale(m, &model_deployment(m, service, env)->sources[PORT_DEPLOY])) {
 		ui_notice(u, MESSAGE_WARN, "what runs there was not read lately; r reads it again");
 		return;
 	}
-	if (m->plan->tier <= TIER_T1)
+	if (plan_tier(m->plan) <= TIER_T1)
 		execute_effect(u, m, "", "");
-	else if (m->plan->tier < TIER_T4)
+	else if (plan_tier(m->plan) < TIER_T4)
 		ask_execute(u, m, "");
 	else {
 		ui_type(u, TYPE_REASON, "");

@@ -70,6 +70,37 @@ want 0 'no longer frozen' "$bin" -c good.yaml unfreeze dev
 want 2 'repeat the command with --confirm prd' "$bin" -c good.yaml unfreeze prod
 want 1 'no freeze by hand holds' "$bin" -c good.yaml unfreeze prod --confirm prd
 want 0 'noted' "$bin" -c good.yaml note web dev "from the test"
+want 2 'lock needs --reason' "$bin" -c good.yaml lock prod
+want 0 'prod: locked.* until 20' "$bin" -c good.yaml lock prod --for 2h --reason "load test"
+want 2 'repeat the command with --confirm prd' "$bin" -c good.yaml unlock prod
+want 1 'the lock is on all of prod' "$bin" -c good.yaml unlock prod web
+want 0 'prod: no longer locked' "$bin" -c good.yaml unlock prod --confirm prd
+want 1 'no lock stands for prod' "$bin" -c good.yaml unlock prod --confirm prd
+want 0 'others are asked to wait' "$bin" -c good.yaml lock dev web --warn --reason "watching"
+digest=sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+want 1 'no release of web is called 2.9' "$bin" -c good.yaml pin web prod --release 2.9 --reason "audit"
+want 0 'prod/web: pinned to' "$bin" -c good.yaml pin web prod --release $digest --reason "audit"
+want 0 'no longer pinned' "$bin" -c good.yaml unpin web prod --confirm prd
+want 1 'is not pinned' "$bin" -c good.yaml unpin web prod --confirm prd
+want 0 'marked bad everywhere' "$bin" -c good.yaml mark-bad web $digest --reason "leaks"
+want 1 'but everywhere' "$bin" -c good.yaml unmark web $digest --env prod --reason "no" --confirm prd
+want 2 'repeat the command with --confirm all' "$bin" -c good.yaml unmark web $digest --reason "it was the database"
+want 0 'may be chosen again everywhere' "$bin" -c good.yaml unmark web $digest --reason "it was the database" --confirm all
+want 1 'nothing is stopped' "$bin" -c good.yaml resume --confirm all
+want 0 'stopped: no rollout begins' "$bin" -c good.yaml stop --reason "provider down"
+want 2 'resume changes everything: repeat the command with --confirm all' "$bin" -c good.yaml resume
+want 0 'may begin again' "$bin" -c good.yaml resume --confirm all
+want 2 'at least 10 characters' "$bin" -c good.yaml break-glass open prod --reason "fire" --confirm prd
+want 2 '--confirm prd' "$bin" -c good.yaml break-glass open prod --reason "the shop is down"
+want 0 'somebody else agrees with: towpath break-glass confirm prod' "$bin" -c good.yaml break-glass open prod --reason "the shop is down" --confirm prd
+want 1 'somebody else must agree' "$bin" -c good.yaml break-glass confirm prod --confirm prd
+want 0 'all gates hold again' "$bin" -c good.yaml break-glass close prod
+want 1 'nobody asks to break' "$bin" -c good.yaml break-glass confirm prod --confirm prd
+want 1 'no rollout is called zzzz' "$bin" -c good.yaml skip zzzz 3 --reason "red"
+want 1 'no rollout is called zzzz' "$bin" -c good.yaml retry zzzz
+want 1 'no rollout is called zzzz' "$bin" -c good.yaml full zzzz
+want 1 'no stored plan' "$bin" -c good.yaml withdraw 0123456789ab
+want 0 'break-glass' "$bin" -c good.yaml history
 want 0 'freeze' "$bin" -c good.yaml history
 want 0 'the audit is whole' "$bin" -c good.yaml audit verify
 want 2 'bash, zsh or fish\|no shell' "$bin" completion tcsh

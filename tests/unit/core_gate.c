@@ -41,7 +41,7 @@ static int setup(void **state)
 	str_copy(w->plan->to.digest, sizeof(w->plan->to.digest), "sha256:new");
 	str_copy(w->plan->requester, sizeof(w->plan->requester), "anna");
 	str_copy(w->plan->digest, sizeof(w->plan->digest), "sha256:plan");
-	for (int i = 0; i < GATE_KIND_COUNT; i++)
+	for (int i = 0; i < GATE_CHOICES; i++)
 		w->plan->policy.gate_on[i] = true;
 	w->migrations = migration_set_new(1);
 	w->migrations->items[0].state = MIGRATION_PENDING;

@@ -79,7 +79,7 @@ static void every_intent_field_counts(void **state)
 
 	UNUSED(state);
 	seal(base);
-	for (int i = 0; i < 29 + GATE_KIND_COUNT; i++) {
+	for (int i = 0; i < 29 + GATE_CHOICES; i++) {
 		struct plan *p = make();
 
 		intent_change(p, i);

@@ -223,7 +223,7 @@ static int verdict(const struct model *m, struct area a, int row, const struct p
 		static const char *const friction[TIER_COUNT] = {"x executes", "x executes", "x, then y",
 		                                                 "x, then type its name",
 		                                                 "x, a reason, then type its name"};
-		area_printf(a, row++, 1, ROLE_OK, "READY: %s", friction[p->tier]);
+		area_printf(a, row++, 1, ROLE_OK, "READY: %s", friction[plan_tier(p)]);
 	}
 	char line[URL_LEN];
 	plan_command_line(p, place, line, sizeof line);
