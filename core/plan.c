@@ -769,10 +769,10 @@ void plan_command_line(const struct plan *p, const char *env_short, char *dst, s
 		snprintf(dst, cap, "towpath migrations %s %s %s%s%s", plan_kind_name(p->kind), p->service, p->env,
 		         p->argument[0] != '\0' ? " --name " : "", p->argument);
 	n = strlen(dst);
-	if (p->tier >= TIER_T3)
+	if (plan_tier(p) >= TIER_T3)
 		snprintf(dst + n, cap - n, p->kind == PLAN_ROLLBACK ? " --confirm %s" : " --confirm %s/%s", env_short,
 		         p->service);
 	n = strlen(dst);
-	if (p->tier >= TIER_T4)
+	if (plan_tier(p) >= TIER_T4)
 		snprintf(dst + n, cap - n, " --reason ...");
 }

@@ -34,7 +34,7 @@ static const struct screen_case cases[] = {
     {"plan-confirm", "P plan wait x wait p r o d"},
     {"rollback", "R rollback"},
     {"help", "?"},
-    {"palette", ": f r e"},
+    {"palette", ": u n f r e e"},
     {"reason", "F q u a r"},
     {"hold", "4 H wait"},
 };

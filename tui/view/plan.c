@@ -102,7 +102,8 @@ static int migrations(const struct ui *u, struct area a, int row, const struct p
 	for (int i = 0; i < p->n_database; i++) {
 		if (i == 0)
 			area_text(a, row++, 1, ROLE_TITLE, "DATABASE NOW");
-		area_text(a, row, 3, state_role(p->database[i].state), u->glyphs->state[p->database[i].state]);
+		area_text(a, row, 3, state_role(p->database[i].state),
+		          u->glyphs->state[p->database[i].state]);
 		row = paragraph(a, row, 5, ROLE_TEXT, p->database[i].text);
 	}
 	return row;
