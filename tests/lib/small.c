@@ -131,6 +131,13 @@ static void fake_health(void *priv, bool with_catalog, struct op *op)
 	op_done(op, outcome_make(OUTCOME_UNSUPPORTED, "fake", "no database"), NULL, NULL);
 }
 
+static void fake_preview(void *priv, const struct preview_ask *ask, struct op *op)
+{
+	UNUSED(priv);
+	UNUSED(ask);
+	op_done(op, outcome_make(OUTCOME_UNSUPPORTED, "fake", "nothing to show"), NULL, NULL);
+}
+
 static const struct migrate_driver fake_migrate = {
     .base = {.port = PORT_MIGRATE,
              .name = "fake",
@@ -142,6 +149,7 @@ static const struct migrate_driver fake_migrate = {
     .inspect = fake_inspect,
     .command = fake_command,
     .health = fake_health,
+    .preview = fake_preview,
 };
 
 static const struct driver *const test_drivers[] = {&store_sqlite.base, &deploy_command.base,
