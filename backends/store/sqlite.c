@@ -98,7 +98,7 @@ static struct outcome history_work(struct db *d, struct job *j)
 	return read_history(d, j->n, j->step, &j->result);
 }
 static struct outcome verify_work(struct db *d, struct job *j) { return read_verify(d, &j->result); }
-static struct outcome seen_get_work(struct db *d, struct job *j) { return read_seen(d, &j->result); }
+static struct outcome seen_get_work(struct db *d, struct job *j) { return seen_get(&d->seen, &j->result); }
 
 static struct outcome check_work(struct db *d, struct job *j)
 {
@@ -144,22 +144,7 @@ static void store_check(void *priv, struct op *op) { read_start(priv, op, check_
 
 static struct outcome seen_put_work(struct db *d, struct job *j)
 {
-	sqlite3 *seen = db_seen(d);
-	sqlite3_stmt *st = NULL;
-	int rc = SQLITE_CANTOPEN;
-
-	if (seen != NULL)
-		rc = sqlite3_prepare_v2(seen, "INSERT OR REPLACE INTO seen VALUES(?,?,?)", -1, &st, NULL);
-	if (rc == SQLITE_OK) {
-		sqlite3_bind_text(st, 1, j->key, -1, SQLITE_TRANSIENT);
-		sqlite3_bind_int64(st, 2, j->n);
-		sqlite3_bind_text(st, 3, j->json, -1, SQLITE_TRANSIENT);
-		rc = sqlite3_step(st);
-	}
-	sqlite3_finalize(st);
-	return rc == SQLITE_DONE
-	           ? outcome_ok()
-	           : answer_make(OUTCOME_ERRORED, source, "not remembered: %s", sqlite3_errstr(rc));
+	return seen_put(&d->seen, j->key, j->n, j->json);
 }
 
 static void store_observe_put(void *priv, const char *key, int64_t at_us, const char *json, struct op *op)
@@ -436,6 +421,7 @@ static int store_open(void *priv, const struct driver_ctx *ctx, struct error *e)
 	} else if (path[0] != '/' || !str_copy(s->db.path, sizeof(s->db.path) - 16, path)) {
 		return error_set(e, ERR_INVALID, "the path of the store must be absolute and short");
 	}
+	snprintf(s->db.seen.path, sizeof(s->db.seen.path), "%s-seen", s->db.path);
 	t->ttl_us = jv_get_num(ctx->options, "lease_ttl", 30 * US_PER_S);
 	t->renew_us = jv_get_num(ctx->options, "lease_renew", 5 * US_PER_S);
 	t->safe_us = jv_get_num(ctx->options, "lease_safe", 14 * US_PER_S);

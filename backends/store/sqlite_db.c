@@ -391,43 +391,8 @@ void db_close(struct db *d)
 		sqlite3_finalize(d->cache[i].st);
 	d->n_cache = 0;
 	sqlite3_close(d->main);
-	sqlite3_close(d->seen);
-	d->main = d->seen = NULL;
-}
-
-sqlite3 *db_seen(struct db *d)
-{
-	static const char sql[] =
-	    "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
-	    "CREATE TABLE IF NOT EXISTS seen(key TEXT PRIMARY KEY, at_us INTEGER NOT NULL,"
-	    " json TEXT NOT NULL) WITHOUT ROWID";
-	char path[PATH_LEN + 16];
-
-	if (d->seen != NULL)
-		return d->seen;
-	snprintf(path, sizeof(path), "%s-seen", d->path);
-	/* Twice: a damaged file is thrown away, it holds nothing that the sources do not say again. */
-	for (int i = 0; i < 2; i++) {
-		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-		int rc;
-
-		if (fd < 0)
-			return NULL;
-		close(fd);
-		rc = sqlite3_open_v2(path, &d->seen, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-		if (rc == SQLITE_OK) {
-			sqlite3_busy_timeout(d->seen, 200);
-			rc = sqlite3_exec(d->seen, sql, NULL, NULL, NULL);
-		}
-		if (rc == SQLITE_OK)
-			return d->seen;
-		sqlite3_close(d->seen);
-		d->seen = NULL;
-		if ((rc & 0xff) != SQLITE_NOTADB && (rc & 0xff) != SQLITE_CORRUPT)
-			return NULL;
-		unlink(path);
-	}
-	return NULL;
+	seen_close(&d->seen);
+	d->main = NULL;
 }
 
 bool db_changed(struct db *d)
@@ -526,12 +491,4 @@ bool lease_is_held(const struct db *d, const struct lease *l)
 	proc_boot_id(boot);
 	/* Another boot's clock says nothing now, and nobody of that boot lives. */
 	return l->holder[0] != '\0' && strcmp(l->boot_id, boot) == 0 && l->until_us > l->now_us;
-}
-
-bool lease_is_dead(const struct db *d, const struct lease *l)
-{
-	const char *host = strchr(l->holder, '@');
-
-	return host != NULL && strcmp(host + 1, d->host) == 0 && l->pid > 0 &&
-	       !proc_is((int)l->pid, l->pid_start, l->boot_id);
 }

@@ -5,6 +5,7 @@
 #ifndef BACKENDS_STORE_SQLITE_DB_H
 #define BACKENDS_STORE_SQLITE_DB_H
 
+#include "backends/store/seen.h"
 #include "core/port/store.h"
 
 struct sqlite3;
@@ -22,7 +23,8 @@ struct db {
 	char host[NAME_LEN];
 	struct lease_times times;
 	int busy_ms;
-	struct sqlite3 *main, *seen; /* seen: the disposable file of observations */
+	struct sqlite3 *main;
+	struct seen seen;
 	struct statement cache[STATEMENTS_MAX];
 	int n_cache;
 	/* what db_changed() saw last */
@@ -59,16 +61,12 @@ struct audit_row audit_make(const struct db *d, const char *actor, const char *v
 /* True when anybody changed the store since the last call. */
 bool db_changed(struct db *d);
 
-/* The file of observations; NULL where it cannot be had (it is only a convenience). */
-struct sqlite3 *db_seen(struct db *d);
-
 /* Clocks of the store: of leases (with the boot it belongs to) and of everything that people read. */
 int64_t db_lease_clock_us(void);
 int64_t db_wall_us(void);
 
-/* True while a lease that was read is held and has not run out; true when its holder is provably gone. */
+/* True while a lease that was read is held and has not run out. */
 bool lease_is_held(const struct db *d, const struct lease *l);
-bool lease_is_dead(const struct db *d, const struct lease *l);
 /* Reads a lease; *ret_found false when there is no row. SQLITE_OK or an error. */
 int lease_read(struct db *d, const char *key, struct lease *ret, bool *ret_found);
 
@@ -78,6 +76,5 @@ struct outcome read_plan(struct db *d, const char *digest, void **ret);
 struct outcome read_rollout(struct db *d, const char *id, void **ret);
 struct outcome read_history(struct db *d, int64_t before_seq, int limit, void **ret);
 struct outcome read_verify(struct db *d, void **ret);
-struct outcome read_seen(struct db *d, void **ret);
 
 #endif

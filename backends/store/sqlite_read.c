@@ -1,5 +1,6 @@
 /* What the store answers: snapshot, one plan, one rollout, history, the chain's verdict. */
 #include "backends/answer.h"
+#include "backends/store/common.h"
 #include "backends/store/sqlite_db.h"
 #include "core/smoke.h"
 #include "core/text.h"
@@ -9,32 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	PLANS_MAX = 100,
-	DECISIONS_MAX = 2000,
-	SMOKES_MAX = 500,
-	DEPLOYS_PER_PLACE = 50,
-	DEPLOYS_MAX = 5000,
-	SEEN_MAX = 20000
-};
-static const int64_t plan_listed_us = 7 * US_PER_DAY; /* a plan nobody used is listed this long */
-static const int64_t start_grace_us = 15 * US_PER_S; /* a new rollout's process may take this long to claim */
-
-/* A list that grows by doubling; *items is NULL at first. False: no memory. */
-static bool grow(void **items, int n, int *cap, size_t size)
-{
-	void *p;
-
-	if (n < *cap)
-		return true;
-	p = realloc(*items, (size_t)MAX(16, *cap * 2) * size);
-	if (p == NULL)
-		return false;
-	*items = p;
-	*cap = MAX(16, *cap * 2);
-	return true;
-}
-
 /* --- rollouts --------------------------------------------------------------------------------- */
 
 /* What the row cannot know: who holds the lease now, and what people decided since the executor last looked. */
@@ -43,28 +18,20 @@ static int rollout_overlay(struct db *d, struct rollout *r)
 	char key[NAME_LEN * 2 + 2], kind[NAME_LEN];
 	enum decision_kind k;
 	struct lease l;
-	bool found;
+	bool found, held;
 	int rc;
 	sqlite3_stmt *st;
 
-	r->holder[0] = '\0';
-	r->lease_until_us = 0;
-	r->orphaned = r->holder_dead = false;
-	if (!rollout_is_live(r))
-		return SQLITE_OK;
 	snprintf(key, sizeof(key), "%s/%s", r->service, r->env);
 	rc = lease_read(d, key, &l, &found);
 	if (rc != SQLITE_OK)
 		return rc;
-	if (found && strcmp(l.rollout, r->id) == 0 && l.holder[0] != '\0') {
-		str_copy(r->holder, sizeof(r->holder), l.holder);
-		r->epoch = l.epoch;
-		r->lease_until_us = db_wall_us() + (l.until_us - l.now_us);
-		r->holder_dead = lease_is_dead(d, &l);
-		r->orphaned = r->holder_dead || !lease_is_held(d, &l);
-	} else {
-		r->orphaned = r->state != ROLLOUT_PLANNED || db_wall_us() - r->created_us > start_grace_us;
-	}
+	held = found && lease_is_held(d, &l);
+	/* From the clock of leases to the one that people read. */
+	l.until_us += db_wall_us() - l.now_us;
+	rollout_overlay_lease(r, found ? &l : NULL, held, d->host, db_wall_us());
+	if (!rollout_is_live(r))
+		return SQLITE_OK;
 	st = db_query(d, &rc, "SELECT kind FROM decisions WHERE rollout = ? AND seq > ? ORDER BY seq", "si",
 	              r->id, r->seen_seq);
 	while (st != NULL && rc == SQLITE_ROW) {
@@ -127,7 +94,7 @@ static int read_rollouts(struct db *d, struct store_snapshot *s)
 	             (int64_t)ROLLOUTS_MAX);
 
 	while (st != NULL && rc == SQLITE_ROW) {
-		if (!grow((void **)&s->rollouts, s->n_rollouts, &cap, sizeof(*s->rollouts))) {
+		if (!list_grow((void **)&s->rollouts, s->n_rollouts, &cap, sizeof(*s->rollouts))) {
 			db_done(st);
 			return SQLITE_NOMEM;
 		}
@@ -217,11 +184,11 @@ static int read_decisions(struct db *d, struct store_snapshot *s)
 
 	str_init(&rules, JSON_BYTES_MAX);
 	if (rules_text(&rules))
-		st = db_query(d, &rc, sql, "sii", str_text(&rules), db_wall_us() - plan_listed_us,
+		st = db_query(d, &rc, sql, "sii", str_text(&rules), db_wall_us() - PLAN_LISTED_US,
 		              (int64_t)DECISIONS_MAX);
 	str_release(&rules);
 	while (st != NULL && rc == SQLITE_ROW) {
-		if (!grow((void **)&s->decisions, s->n_decisions, &cap, sizeof(*s->decisions))) {
+		if (!list_grow((void **)&s->decisions, s->n_decisions, &cap, sizeof(*s->decisions))) {
 			db_done(st);
 			return SQLITE_NOMEM;
 		}
@@ -240,7 +207,7 @@ static int read_plans(struct db *d, struct store_snapshot *s)
 	    " WHERE at_us > ? OR digest IN (SELECT plan FROM rollouts WHERE live = 1) ORDER BY at_us DESC "
 	    "LIMIT ?";
 	int cap = 0, rc;
-	sqlite3_stmt *st = db_query(d, &rc, sql, "ii", db_wall_us() - plan_listed_us, (int64_t)PLANS_MAX);
+	sqlite3_stmt *st = db_query(d, &rc, sql, "ii", db_wall_us() - PLAN_LISTED_US, (int64_t)PLANS_MAX);
 
 	while (st != NULL && rc == SQLITE_ROW) {
 		struct plan_row *p;
@@ -249,7 +216,7 @@ static int read_plans(struct db *d, struct store_snapshot *s)
 		struct arena a;
 		struct jv *v;
 
-		if (!grow((void **)&s->plans, s->n_plans, &cap, sizeof(*s->plans))) {
+		if (!list_grow((void **)&s->plans, s->n_plans, &cap, sizeof(*s->plans))) {
 			db_done(st);
 			return SQLITE_NOMEM;
 		}
@@ -290,7 +257,7 @@ static int read_smokes(struct db *d, struct store_snapshot *s)
 		struct arena a;
 		struct jv *v;
 
-		if (!grow((void **)&s->smokes, s->n_smokes, &cap, sizeof(*s->smokes))) {
+		if (!list_grow((void **)&s->smokes, s->n_smokes, &cap, sizeof(*s->smokes))) {
 			db_done(st);
 			return SQLITE_NOMEM;
 		}
@@ -318,7 +285,7 @@ static int read_deploys(struct db *d, struct store_snapshot *s)
 	while (st != NULL && rc == SQLITE_ROW) {
 		struct deploy_row *x;
 
-		if (!grow((void **)&s->deploys, s->n_deploys, &cap, sizeof(*s->deploys))) {
+		if (!list_grow((void **)&s->deploys, s->n_deploys, &cap, sizeof(*s->deploys))) {
 			db_done(st);
 			return SQLITE_NOMEM;
 		}
@@ -441,7 +408,7 @@ struct outcome read_history(struct db *d, int64_t before_seq, int limit, void **
 	st = db_query(d, &rc, "SELECT * FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?", "ii",
 	              before_seq > 0 ? before_seq : INT64_MAX, (int64_t)CLAMP(limit, 1, HISTORY_MAX));
 	while (st != NULL && rc == SQLITE_ROW &&
-	       grow((void **)&page->rows, page->n_rows, &cap, sizeof(*page->rows))) {
+	       list_grow((void **)&page->rows, page->n_rows, &cap, sizeof(*page->rows))) {
 		audit_from_row(st, &page->rows[page->n_rows++], db_text);
 		rc = sqlite3_step(st);
 	}
@@ -454,33 +421,25 @@ struct outcome read_history(struct db *d, int64_t before_seq, int limit, void **
 	return outcome_ok();
 }
 
-static bool chain_broken(struct audit_verdict *v, int64_t seq, const char *why)
+/* The head that was written beside the chain: "seq hash", or nothing. */
+static void head_read(struct db *d, int64_t *ret_seq, char ret_hash[DIGEST_LEN])
 {
-	v->bad_seq = seq > 0 ? seq : 1;
-	snprintf(v->text, sizeof(v->text), "row %lld %s", (long long)v->bad_seq, why);
-	return true;
-}
-
-/* Compares the head that was written with the last row: rows cut off at the end leave a whole chain behind. */
-static bool head_broken(struct db *d, struct audit_verdict *v)
-{
-	char head[DIGEST_LEN + 32] = "", want[DIGEST_LEN + 32] = "";
+	char head[DIGEST_LEN + 32] = "", *hash = head;
 	int rc;
 	sqlite3_stmt *st = db_query(d, &rc, "SELECT value FROM meta WHERE key = 'audit_head'", "");
 
 	if (st != NULL)
 		raw_text(st, 0, head, sizeof(head));
 	db_done(st);
-	if (v->n_rows > 0)
-		snprintf(want, sizeof(want), "%lld %s", (long long)v->n_rows, v->head);
-	return strcmp(head, want) != 0 &&
-	       chain_broken(v, v->n_rows + 1, "is missing: rows were cut off at the end");
+	*ret_seq = strtoll(head, &hash, 10);
+	str_copy(ret_hash, DIGEST_LEN, hash[0] == ' ' ? hash + 1 : hash);
 }
 
 struct outcome read_verify(struct db *d, void **ret)
 {
 	struct audit_verdict *v = calloc(1, sizeof(*v));
-	bool bad = false;
+	char head[DIGEST_LEN];
+	int64_t head_seq;
 	int rc;
 	sqlite3_stmt *st;
 
@@ -492,64 +451,22 @@ struct outcome read_verify(struct db *d, void **ret)
 		return db_failed(d, rc);
 	}
 	st = db_query(d, &rc, "SELECT * FROM audit ORDER BY seq", "");
-	while (st != NULL && rc == SQLITE_ROW && !bad) {
+	while (st != NULL && rc == SQLITE_ROW) {
 		struct audit_row row;
-		char hash[DIGEST_LEN];
 
 		audit_from_row(st, &row, raw_text);
-		audit_hash(&row, hash);
-		if (row.seq != v->n_rows + 1)
-			bad = chain_broken(v, v->n_rows + 1, "is missing");
-		else if (strcmp(row.prev, v->head) != 0)
-			bad = chain_broken(v, row.seq, "does not follow the row before it");
-		else if (strcmp(row.hash, hash) != 0)
-			bad = chain_broken(v, row.seq, "was changed after it was written");
-		if (bad)
+		if (!audit_follow(v, &row))
 			break;
-		v->n_rows++;
-		str_copy(v->head, sizeof(v->head), row.hash);
 		rc = sqlite3_step(st);
 	}
 	db_done(st);
-	if (!bad && rc == SQLITE_DONE)
-		bad = head_broken(d, v);
+	head_read(d, &head_seq, head);
+	audit_follow_end(v, head_seq, head);
 	db_rollback(d);
-	if (!bad && rc != SQLITE_DONE) {
+	if (rc != SQLITE_DONE && rc != SQLITE_ROW) {
 		free(v);
 		return db_failed(d, rc);
 	}
-	if (!bad)
-		snprintf(v->text, sizeof(v->text), "%lld rows, the chain is whole", (long long)v->n_rows);
 	*ret = v;
-	return outcome_ok();
-}
-
-/* --- observations ----------------------------------------------------------------------------- */
-
-struct outcome read_seen(struct db *d, void **ret)
-{
-	struct observation_list *list = calloc(1, sizeof(*list));
-	sqlite3 *seen = db_seen(d);
-	sqlite3_stmt *st = NULL;
-	int cap = 0;
-
-	if (list == NULL)
-		return answer_make(OUTCOME_ERRORED, "store", "out of memory");
-	if (seen != NULL && sqlite3_prepare_v2(seen, "SELECT key, at_us, json FROM seen ORDER BY key", -1,
-	                                       &st, NULL) == SQLITE_OK)
-		while (sqlite3_step(st) == SQLITE_ROW && list->n_items < SEEN_MAX &&
-		       grow((void **)&list->items, list->n_items, &cap, sizeof(*list->items))) {
-			struct observation *o = &list->items[list->n_items];
-			const char *json = (const char *)sqlite3_column_text(st, 2);
-
-			memset(o, 0, sizeof(*o));
-			db_text(st, 0, o->key, sizeof(o->key));
-			o->at_us = sqlite3_column_int64(st, 1);
-			o->json = strdup(json != NULL ? json : "");
-			if (o->json != NULL)
-				list->n_items++;
-		}
-	sqlite3_finalize(st);
-	*ret = list;
 	return outcome_ok();
 }

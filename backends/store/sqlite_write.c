@@ -1,5 +1,6 @@
 /* What is written into the store: plans, rollouts, leases, the journal, decisions, results. */
 #include "backends/answer.h"
+#include "backends/store/common.h"
 #include "backends/store/sqlite_job.h"
 #include "core/smoke.h"
 #include "core/text.h"
@@ -237,7 +238,7 @@ static struct outcome claim_work(struct db *d, struct job *j)
 	proc_boot_id(boot);
 	mine = found && l.pid == want->pid && l.pid_start == want->pid_start &&
 	       strcmp(l.holder, want->holder) == 0 && strcmp(l.boot_id, boot) == 0;
-	if (found && !mine && lease_is_held(d, &l) && !(j->force && lease_is_dead(d, &l))) {
+	if (found && !mine && lease_is_held(d, &l) && !(j->force && lease_holder_gone(&l, d->host))) {
 		struct outcome o = answer_make(OUTCOME_FAILED, source, "%s is held by %s for rollout %s",
 		                               l.key, l.holder, l.rollout);
 
