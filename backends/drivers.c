@@ -27,6 +27,7 @@ const struct driver *const drivers[] = {
     &migrate_knex.base,
     &migrate_sequelize.base,
     &migrate_typeorm.base,
+    &migrate_rails.base,
     &metrics_probe.base,
     &metrics_text.base,
     &logs_file.base,

@@ -11,6 +11,7 @@ extern const struct driver *const drivers[];
 extern const struct deploy_driver deploy_host, deploy_command, deploy_null;
 extern const struct migrate_driver migrate_prisma, migrate_django, migrate_golang_migrate, migrate_goose,
     migrate_dbmate, migrate_flyway, migrate_null;
+extern const struct migrate_driver migrate_rails;
 extern const struct migrate_driver migrate_alembic;
 extern const struct migrate_driver migrate_knex, migrate_sequelize, migrate_typeorm;
 extern const struct registry_driver registry_oci_layout, registry_null;

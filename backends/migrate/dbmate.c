@@ -131,13 +131,14 @@ static int collect(struct migrate_job *j, struct dbmate_code *code, const char *
 static int dbmate_read(struct migrate_job *j, struct error *e)
 {
 	struct dbmate_code *code = arena_alloc(&j->arena, sizeof(*code));
+	const size_t room = (size_t)MIN(j->tree.n_files, MIGRATIONS_MAX) + 1;
 	char(*folders)[PATH_LEN] = arena_alloc(&j->arena, DIRS_MAX * PATH_LEN);
 	const char *table = numbered_env(j, "DBMATE_MIGRATIONS_TABLE");
 	int rc, n;
 
 	if (code != NULL) {
-		code->sources = arena_alloc(&j->arena, sizeof(*code->sources) * MIGRATIONS_MAX);
-		code->files = arena_alloc(&j->arena, sizeof(*code->files) * MIGRATIONS_MAX);
+		code->sources = arena_alloc(&j->arena, sizeof(*code->sources) * room);
+		code->files = arena_alloc(&j->arena, sizeof(*code->files) * room);
 	}
 	if (arena_failed(&j->arena))
 		return error_set(e, ERR_NOMEM, "out of memory");

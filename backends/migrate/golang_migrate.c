@@ -277,7 +277,12 @@ static void judge_blocks(struct migrate_job *j, const struct golang_code *code, 
 		                    "duplicate migration file: %.120s; nothing runs until one of the two has "
 		                    "another version",
 		                    code->duplicate);
-	if (s->dirty && set->n_failed > 0)
+	if (s->dirty && set->n_failed > 0 && s->version < 0)
+		migration_set_block(
+		    set, "dirty",
+		    "Dirty database version -1: the down of the first migration began and did not "
+		    "end; mend the schema, then `migrate force` -1 or the first version");
+	else if (s->dirty && set->n_failed > 0)
 		migration_set_block(
 		    set, "dirty",
 		    "Dirty database version %" PRId64

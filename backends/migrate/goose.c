@@ -183,6 +183,20 @@ static int collect(struct migrate_job *j, struct goose_code *code, const char *f
 	return 0;
 }
 
+/* goose refuses two files of one version; the first stays. */
+static void drop_twice(struct migrate_job *j, struct goose_code *code)
+{
+	int n = 0;
+
+	for (int i = 0; i < code->n; i++) {
+		if (n > 0 && code->sources[n - 1].version == code->sources[i].version)
+			code->duplicate = arena_printf(&j->arena, "%" PRIu64, code->sources[i].version);
+		else
+			code->sources[n++] = code->sources[i];
+	}
+	code->n = n;
+}
+
 static void read_one(struct migrate_job *j, struct goose_code *code, int i)
 {
 	struct goose_file *s = &code->sources[i];
@@ -197,27 +211,27 @@ static void read_one(struct migrate_job *j, struct goose_code *code, int i)
 	numbered_lint(j, f, s->file, LINT_TOOL_GOOSE);
 	if (!s->is_go)
 		s->trouble = goose_script_trouble(s->file->bytes, s->file->n, &s->line);
-	if (i > 0 && code->sources[i - 1].version == s->version && code->duplicate == NULL)
-		code->duplicate = f->name;
 }
 
 static int goose_read(struct migrate_job *j, struct error *e)
 {
 	struct goose_code *code = arena_alloc(&j->arena, sizeof(*code));
+	const size_t room = (size_t)MIN(j->tree.n_files, MIGRATIONS_MAX) + 1;
 	char folder[PATH_LEN];
 	int rc = numbered_folder(j, &form, numbered_env(j, "GOOSE_MIGRATION_DIR"), folder, e);
 
 	if (rc != 0)
 		return rc;
 	if (code != NULL) {
-		code->sources = arena_alloc(&j->arena, sizeof(*code->sources) * MIGRATIONS_MAX);
-		code->files = arena_alloc(&j->arena, sizeof(*code->files) * MIGRATIONS_MAX);
+		code->sources = arena_alloc(&j->arena, sizeof(*code->sources) * room);
+		code->files = arena_alloc(&j->arena, sizeof(*code->files) * room);
 	}
 	if (arena_failed(&j->arena))
 		return error_set(e, ERR_NOMEM, "out of memory");
 	j->code = code;
 	rc = collect(j, code, folder, e);
 	qsort(code->sources, (size_t)code->n, sizeof(*code->sources), by_version);
+	drop_twice(j, code);
 	for (int i = 0; i < code->n && rc == 0; i++)
 		read_one(j, code, i);
 	read_table(j);

@@ -599,6 +599,7 @@ CALLS(golang_migrate)
 CALLS(goose)
 CALLS(dbmate)
 CALLS(flyway)
+CALLS(rails)
 static void start_inspect_null(void *priv, struct op *op) { migrate_null.inspect(priv, "HEAD", op); }
 static void start_command_null(void *priv, struct op *op)
 {
@@ -624,6 +625,7 @@ static void laws(void **state)
 	    TOOL(goose, "goose/pending"),
 	    TOOL(dbmate, "dbmate/pending"),
 	    TOOL(flyway, "flyway/pending"),
+	    TOOL(rails, "rails/pending"),
 	};
 	struct loop *l = loop_new(NULL);
 	const struct slot_call null_calls[] = {{"null inspect", start_inspect_null},
