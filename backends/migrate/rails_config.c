@@ -3,6 +3,7 @@
  * files are searched for assignments of plain strings; comments do not count.
  */
 #include "backends/migrate/rails_config.h"
+#include "backends/migrate/numbered.h"
 #include "backends/migrate/yaml_tree.h"
 #include "core/str.h"
 #include "core/text.h"
@@ -167,15 +168,16 @@ static void take_paths(struct rails_config *c, struct arena *a, const char *text
 static void take_defaults(struct rails_config *c, const char *text)
 {
 	const char *p = strstr(text, "load_defaults");
-	int major = 0, minor = 0;
+	uint64_t major = 0, minor = 0;
+	size_t n;
 
 	if (p == NULL)
 		return;
 	p += strlen("load_defaults");
 	p += strspn(p, " \t(\"'");
-	major = (int)MIN(strtol(p, (char **)(uintptr_t)&p, 10), 99);
-	if (*p == '.')
-		minor = (int)MIN(strtol(p + 1, NULL, 10), 99);
+	n = numbered_version(p, UINT32_MAX, &major);
+	if (p[n] == '.')
+		(void)numbered_version(p + n + 1, UINT32_MAX, &minor);
 	c->checks_timestamps = major > 7 || (major == 7 && minor >= 2);
 }
 

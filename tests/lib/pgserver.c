@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SERVERS_MAX = 4, START_MS = 60000, STOP_MS = 15000, DATABASES_MAX = 64 };
+enum { SERVERS_MAX = 4, START_MS = 60000, STOP_MS = 15000, DATABASES_MAX = 512 };
 
 struct pgserver {
 	char dir[128], bin[256], url[512], cell[4096];
