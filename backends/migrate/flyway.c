@@ -126,13 +126,24 @@ static const struct option_desc options[] = {
     {.name = NULL},
 };
 
+/* Other suffixes than .sql, by the place or by a version at the start: M2_1-add_name.ddl. */
+static bool may_be_script(const char *path)
+{
+	const char *base = migrate_base(path);
+	const size_t letters = strspn(base, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+
+	return strstr(path, "migration") != NULL ||
+	       (letters <= 4 && base[letters] >= '0' && base[letters] <= '9' && strchr(base, '_') != NULL);
+}
+
 static enum tree_want flyway_want(const char *path, bool is_dir)
 {
 	const char *base = migrate_base(path);
 
 	if (is_dir)
 		return migrate_is_noise(path) ? TREE_SKIP : TREE_LIST;
-	if (migrate_ends_with(base, ".sql") || flyway_is_config(path) || flyway_is_code(path))
+	if (migrate_ends_with(base, ".sql") || flyway_is_config(path) || flyway_is_code(path) ||
+	    may_be_script(path))
 		return TREE_READ;
 	return TREE_LIST;
 }
@@ -266,8 +277,11 @@ static void read_rows(struct fw *f)
 	}
 }
 
+/* Of several of one version, which Flyway refuses, the one that the row names. */
 static struct flyway_file *file_of(const struct fw *f, const struct fw_row *row)
 {
+	struct flyway_file *found = NULL;
+
 	for (int i = 0; i < f->code->files.n; i++) {
 		struct flyway_file *x = &f->code->files.items[i];
 
@@ -276,9 +290,9 @@ static struct flyway_file *file_of(const struct fw *f, const struct fw_row *row)
 		if (row->version == NULL ? strcmp(x->name.description, row->description) == 0
 		                         : strcmp(x->type, row->type) == 0 &&
 		                               flyway_version_cmp(x->name.version, row->version) == 0)
-			return x;
+			found = found == NULL || strcmp(x->script, row->script) == 0 ? x : found;
 	}
-	return NULL;
+	return found;
 }
 
 /* --- checksums of repeatables -------------------------------------------------------------------------------- */
@@ -692,6 +706,24 @@ static struct fw_row *row_for(struct fw *f, const struct flyway_file *x)
 	return best;
 }
 
+/* A script that waits for a value which the project does not give: only the run's own parameters may. */
+static void tell_placeholder(struct fw *f, const struct flyway_file *x, struct ladder_file *to)
+{
+	struct lookup l = {f, x};
+	const char *unknown = NULL;
+	size_t n;
+
+	if (!f->c->placeholder_replacement || x->file->bytes == NULL)
+		return;
+	f->by = "user";
+	(void)flyway_replace(f->c, &f->j->arena, x->file->bytes, x->file->n, look_up, &l, &n, &unknown);
+	if (unknown != NULL && strncmp(unknown, "flyway", 6) != 0)
+		lint_add(
+		    &to->lint, 0, false, false,
+		    "needs placeholder %.100s, which is not in the project: it fails unless the run gives it",
+		    unknown);
+}
+
 static void fill_file(struct fw *f, struct flyway_file *x, struct ladder_file *to)
 {
 	struct fw_row *row = row_for(f, x);
@@ -710,8 +742,10 @@ static void fill_file(struct fw *f, struct flyway_file *x, struct ladder_file *t
 	else if (x->file->bytes != NULL)
 		lint_sql(&to->lint, x->file->bytes, x->file->n);
 	for (int i = 0; i < f->n_pending; i++)
-		if (f->pending[i].file == x)
+		if (f->pending[i].file == x) {
 			to->skipped = why_skipped(f, &f->pending[i]);
+			tell_placeholder(f, x, to);
+		}
 	if (x->name.kind == FLYWAY_BASELINE)
 		to->skipped = "a baseline script: only paid editions run it, on an empty database";
 }

@@ -253,9 +253,15 @@ const char *flyway_replace(const struct flyway_config *c, struct arena *a, const
 	while (bytes < end) {
 		const char *stop, *value;
 		char name[PLACEHOLDER_MAX];
+		size_t same = 0;
 
-		if ((size_t)(end - bytes) < open || memcmp(bytes, c->placeholder_prefix, open) != 0) {
-			str_addc(&out, *bytes++);
+		while (same < open && (size_t)(end - bytes) > same &&
+		       bytes[same] == c->placeholder_prefix[same])
+			same++;
+		if (same < open) {
+			/* What was looked at ahead is not looked at again: $${x} stays as it is. */
+			for (size_t i = 0; i <= same && bytes < end; i++)
+				str_addc(&out, *bytes++);
 			continue;
 		}
 		stop = bytes + open;
