@@ -9,7 +9,7 @@ VARIANT ?= release
 B := build/$(VARIANT)
 VERSION := 0.1.0
 
-LIBS := libuv libcurl jansson libpq libgit2 libpcre2-8 ncursesw sqlite3 libfyaml libutf8proc libcrypto libmicrohttpd zlib
+LIBS := libuv libcurl jansson libpq libgit2 libpcre2-8 ncursesw sqlite3 libfyaml libutf8proc libcrypto libmicrohttpd zlib expat
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wwrite-strings -Wformat=2 -Wundef -Wvla -Wswitch-enum -Wno-sign-conversion -fno-common
 WERROR ?=

@@ -28,6 +28,7 @@ const struct driver *const drivers[] = {
     &migrate_sequelize.base,
     &migrate_typeorm.base,
     &migrate_rails.base,
+    &migrate_liquibase.base,
     &metrics_probe.base,
     &metrics_text.base,
     &logs_file.base,

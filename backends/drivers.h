@@ -10,7 +10,7 @@ extern const struct driver *const drivers[];
 /* Each driver's one external symbol: PORT_NAME. */
 extern const struct deploy_driver deploy_host, deploy_command, deploy_null;
 extern const struct migrate_driver migrate_prisma, migrate_django, migrate_golang_migrate, migrate_goose,
-    migrate_dbmate, migrate_flyway, migrate_null;
+    migrate_dbmate, migrate_flyway, migrate_liquibase, migrate_null;
 extern const struct migrate_driver migrate_rails;
 extern const struct migrate_driver migrate_alembic;
 extern const struct migrate_driver migrate_knex, migrate_sequelize, migrate_typeorm;

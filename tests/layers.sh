@@ -63,7 +63,7 @@ found=$(sources core io engine config themes backends tui cli | grep -v '^cli/ma
 check "only cli/main.c sees drivers.h and demo/" "$found"
 
 # Library headers stay inside .c files.
-libs='uv|curl|jansson|libpq|postgres|git2|pcre2|ncurses|curses|term|sqlite3|libfyaml|utf8proc|openssl|microhttpd|vterm'
+libs='uv|curl|jansson|libpq|postgres|git2|pcre2|ncurses|curses|term|sqlite3|libfyaml|expat|utf8proc|openssl|microhttpd|vterm'
 found=$(sources core io engine config themes backends tui demo cli | grep '\.h$' |
 	xargs grep -nE "#[[:space:]]*include[[:space:]]*<($libs)[^>]*>" 2>/dev/null | grep -v '^io/loop\.h:.*<uv\.h>')
 check "no project header includes a library's header" "$found"

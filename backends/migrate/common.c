@@ -264,6 +264,8 @@ static void table_name(const struct migrate_run *r, int i, char dst[NAME_LEN * 2
 
 	if (i == 0)
 		str_copy(dst, (size_t)NAME_LEN * 2, r->table);
+	else if (r->job.tables_said[i] != NULL)
+		str_copy(dst, (size_t)NAME_LEN * 2, r->job.tables_said[i]);
 	else if (name[0] == '+')
 		snprintf(dst, (size_t)NAME_LEN * 2, "%s%s", r->table[0] != '\0' ? r->table : wanted_table(r),
 		         name + 1);

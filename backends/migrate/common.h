@@ -46,6 +46,7 @@ struct migrate_job {
 	void *code; /* what read() made, in arena */
 	/* Where the project's own configuration puts the table, as read() found; NULL: the default. In arena. */
 	const char *schema_said, *table_said;
+	const char *tables_said[MIGRATE_TABLES_MAX]; /* the same of the further ones; [0] is not used */
 	/* what the database says */
 	const char *database, *schema, *table;          /* where the first table is; "" where it is not */
 	bool has_table;                                 /* tables[0].exists */

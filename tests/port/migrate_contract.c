@@ -600,6 +600,7 @@ CALLS(goose)
 CALLS(dbmate)
 CALLS(flyway)
 CALLS(rails)
+CALLS(liquibase)
 static void start_inspect_null(void *priv, struct op *op) { migrate_null.inspect(priv, "HEAD", op); }
 static void start_command_null(void *priv, struct op *op)
 {
@@ -626,6 +627,7 @@ static void laws(void **state)
 	    TOOL(dbmate, "dbmate/pending"),
 	    TOOL(flyway, "flyway/pending"),
 	    TOOL(rails, "rails/pending"),
+	    TOOL(liquibase, "liquibase/pending"),
 	};
 	struct loop *l = loop_new(NULL);
 	const struct slot_call null_calls[] = {{"null inspect", start_inspect_null},
