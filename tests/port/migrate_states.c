@@ -4,7 +4,8 @@
  * plain project folder and on a commit of it, against a real PostgreSQL with the state's tables restored. Each list of
  * state.json must be there, name for name, in its order.
  *
- * One test for each folder of tests/fixtures/migrations/TOOL/STATE. What state.json calls otherwise than --json is in
+ * One test for each folder of tests/fixtures/migrations/TOOL/STATE; STATES=flyway in the environment takes those of
+ * one tool. What state.json calls otherwise than --json is in
  * the table below.
  */
 #include "core/jv.h"
@@ -182,6 +183,7 @@ static int not_hidden(const struct dirent *d) { return d->d_name[0] != '.' && d-
 int main(void)
 {
 	static struct CMUnitTest tests[STATES_MAX];
+	const char *only = getenv("STATES");
 	char root[PATH_LEN];
 	struct dirent **tools, **states;
 	int n_tools, n_states;
@@ -192,6 +194,8 @@ int main(void)
 	for (int i = 0; i < n_tools; i++) {
 		char below[PATH_LEN * 2];
 
+		if (only != NULL && strcmp(only, tools[i]->d_name) != 0)
+			continue;
 		snprintf(below, sizeof(below), "%s/%s", root, tools[i]->d_name);
 		n_states = scandir(below, &states, not_hidden, alphasort);
 		for (int k = 0; k < n_states && n < STATES_MAX; k++) {
