@@ -257,7 +257,8 @@ static void one_statement(struct act_list *out, const struct sql_parser *parser,
 
 void sql_read(struct act_list *out, const struct sql_text *text, const struct sql_parser *parser)
 {
-	struct sql_token *t = calloc(SQL_TOKENS_MAX, sizeof(*t));
+	struct sql_token *t =
+	    malloc(SQL_TOKENS_MAX * sizeof(*t)); /* not cleared: it is large and seldom filled */
 	struct line_count lines = {.text = text, .at = text->s, .line = text->line};
 	struct sql_scan scan;
 	int count;

@@ -60,8 +60,15 @@ static enum tree_want django_want(const char *path, bool is_dir)
 	return TREE_SKIP;
 }
 
+/* Whether the folder asked about last is a package: its files come one after the other. */
+struct package_memo {
+	char init[PATH_LEN];
+	bool there;
+};
+
 /* "shop/migrations/0001_initial.py" of a package with __init__.py? Fills the app's folder. */
-static bool is_migration(const struct tree *t, const struct tree_file *f, char dir[PATH_LEN])
+static bool is_migration(const struct tree *t, const struct tree_file *f, char dir[PATH_LEN],
+                         struct package_memo *memo)
 {
 	const char *base = migrate_base(f->path);
 	char init[PATH_LEN];
@@ -77,7 +84,11 @@ static bool is_migration(const struct tree *t, const struct tree_file *f, char d
 	snprintf(init, sizeof(init), "%.*s__init__.py", (int)n, f->path);
 	n -= strlen("/migrations/");
 	snprintf(dir, PATH_LEN, "%.*s", (int)n, f->path);
-	return tree_file_at(t, init) != NULL;
+	if (strcmp(memo->init, init) != 0) {
+		str_copy(memo->init, sizeof(memo->init), init);
+		memo->there = tree_file_at(t, init) != NULL;
+	}
+	return memo->there;
 }
 
 static const char *app_label(struct migrate_job *j, const char *dir)
@@ -138,11 +149,12 @@ static int django_read(struct migrate_job *j, struct error *e)
 	const struct jv *apps = jv_get(j->options, "apps");
 	const char *user = user_app(j);
 	char dir[PATH_LEN], last[PATH_LEN] = "";
+	struct package_memo memo = {.there = false};
 	const char *label = "";
 	int n = 0;
 
 	for (int i = 0; i < j->tree.n_files; i++)
-		n += is_migration(&j->tree, &j->tree.files[i], dir);
+		n += is_migration(&j->tree, &j->tree.files[i], dir, &memo);
 	if (n > MIGRATIONS_MAX)
 		return error_set(e, ERR_NOMEM, "more than %d migrations", MIGRATIONS_MAX);
 	if (n == 0) {
@@ -157,7 +169,7 @@ static int django_read(struct migrate_job *j, struct error *e)
 	if (arena_failed(&j->arena))
 		return error_set(e, ERR_NOMEM, "out of memory");
 	for (int i = 0; i < j->tree.n_files; i++) {
-		if (!is_migration(&j->tree, &j->tree.files[i], dir))
+		if (!is_migration(&j->tree, &j->tree.files[i], dir, &memo))
 			continue;
 		if (strcmp(dir, last) != 0)
 			label = app_label(j, dir);
@@ -183,10 +195,10 @@ static bool app_in_tree(const struct django_tree *code, const char *app)
 static bool is_known(const struct django_tree *code, const struct django_key *key)
 {
 	for (int i = 0; i < code->n; i++) {
-		if (django_key_cmp(&code->files[i].key, key) == 0)
+		if (django_key_same(&code->files[i].key, key))
 			return true;
 		for (int k = 0; k < code->files[i].replaces.n; k++)
-			if (django_key_cmp(&code->files[i].replaces.items[k], key) == 0)
+			if (django_key_same(&code->files[i].replaces.items[k], key))
 				return true;
 	}
 	return false;
@@ -236,10 +248,10 @@ static int64_t applied_at(const struct migrate_rows *rows, const struct django_f
 		const struct django_key key = {migrate_cell(rows, i, COL_APP),
 		                               migrate_cell(rows, i, COL_NAME)};
 
-		if (django_key_cmp(&key, &f->key) == 0)
+		if (django_key_same(&key, &f->key))
 			return migrate_cell_num(rows, i, COL_APPLIED);
 		for (int k = 0; k < f->replaces.n; k++)
-			if (django_key_cmp(&key, &f->replaces.items[k]) == 0)
+			if (django_key_same(&key, &f->replaces.items[k]))
 				newest = MAX(newest, migrate_cell_num(rows, i, COL_APPLIED));
 	}
 	return newest;

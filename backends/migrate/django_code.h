@@ -8,6 +8,8 @@
 #include "core/arena.h"
 #include "core/lint.h"
 
+#include <string.h>
+
 /* (app label, migration name); the name may be __first__ or __latest__. */
 struct django_key {
 	const char *app, *name;
@@ -67,5 +69,10 @@ bool django_plan(struct arena *a, const struct django_file *files, int n, const 
                  int n_applied, struct django_plan *ret);
 
 int django_key_cmp(const struct django_key *a, const struct django_key *b);
+/* The same as comparing to 0, faster: names differ sooner than apps. */
+static inline bool django_key_same(const struct django_key *a, const struct django_key *b)
+{
+	return strcmp(a->name, b->name) == 0 && strcmp(a->app, b->app) == 0;
+}
 
 #endif

@@ -93,7 +93,7 @@ static void depend(struct graph *g, int child, int parent)
 static int node_find(const struct graph *g, const struct django_key *key)
 {
 	for (int i = 0; i < g->n; i++)
-		if (!g->nodes[i].gone && django_key_cmp(&g->nodes[i].key, key) == 0)
+		if (!g->nodes[i].gone && django_key_same(&g->nodes[i].key, key))
 			return i;
 	return -1;
 }
@@ -194,7 +194,7 @@ static void add_edges(struct graph *g, bool internal)
 static bool has_key(const struct django_keys *keys, const struct django_key *key)
 {
 	for (int i = 0; i < keys->n; i++)
-		if (django_key_cmp(&keys->items[i], key) == 0)
+		if (django_key_same(&keys->items[i], key))
 			return true;
 	return false;
 }
