@@ -2,6 +2,8 @@
 #include "engine/planner.h"
 #include "engine/report.h"
 
+#include <string.h>
+
 static void on_plan(void *ctx, struct plan *p, const struct outcome *why)
 {
 	struct command_run *run = ctx;
@@ -42,13 +44,33 @@ static void on_plan(void *ctx, struct plan *p, const struct outcome *why)
 	plan_free(p);
 }
 
+/* An instant with its zone, or a span from now on. */
+static bool time_to_come(const char *text, int64_t *ret_us)
+{
+	int64_t span, at;
+
+	if (time_parse_iso(text, strlen(text), &at) != 0) {
+		if (time_parse_duration(text, &span) != 0 || span > 3650 * US_PER_DAY)
+			return false;
+		at = loop_wall_us() + span;
+	}
+	*ret_us = at;
+	return at >= loop_wall_us();
+}
+
 static void exec(struct app *a, struct command_run *run)
 {
+	const char *at = args_text(run, "at");
 	struct plan_want want = {.kind = PLAN_PROMOTE,
 	                         .service = setup_service(app_setup(a), args_text(run, "service")),
 	                         .env = setup_env(app_setup(a), args_text(run, "env")),
 	                         .release = args_text(run, "release")};
 
+	if (at != NULL && !time_to_come(at, &want.at_us)) {
+		command_done(run, EXIT_USAGE,
+		             "--at takes a time to come: 2026-10-27T16:00:00Z, or 90m for in 90 minutes");
+		return;
+	}
 	planner_start(a, &want, on_plan, run);
 }
 
@@ -59,6 +81,11 @@ static const struct arg_desc args[] = {
      .type = ARG_RELEASE,
      .option = true,
      .text = "digest, revision or tag; without it what the environment before runs"},
+    {.name = "at",
+     .type = ARG_WORD,
+     .option = true,
+     .text =
+         "judge freezes, soak, locks and approvals as of then: an instant with its zone, or a span from now"},
     {.name = NULL},
 };
 
@@ -68,7 +95,7 @@ const struct command command_why = {
     .args = args,
     .exec = exec,
     .details = "Every gate of the environment with its evidence and what would open it. Ends with 3 when one "
-               "is closed.",
+               "is closed. With --at the clock is moved, the world stays as it is now.",
     .json = "service, env, plan, may_run, gates[] (gate, verdict, evidence, next, open_at_us)",
     .example = "towpath why web prod",
 };

@@ -332,7 +332,9 @@ static void judge(struct gather *g)
 {
 	const struct store_snapshot *s = planner_got(g, Q_STORE);
 	struct gate_facts f = {
-	    .now_us = s != NULL ? s->now_us : loop_wall_us(),
+	    .now_us = g->want.at_us > 0 ? g->want.at_us
+	              : s != NULL       ? s->now_us
+	                                : loop_wall_us(),
 	    .setup = app_setup(g->app),
 	    .service = g->want.service,
 	    .env = g->want.env,
@@ -616,7 +618,8 @@ static void gather_start(struct app *a, const struct plan_want *want, const stru
 	g->previous = -1;
 	str_copy(g->release, sizeof(g->release), want->release != NULL ? want->release : "");
 	g->plan->kind = want->kind;
-	text_cleanz(g->plan->argument, sizeof(g->plan->argument), want->argument != NULL ? want->argument : "");
+	text_cleanz(g->plan->argument, sizeof(g->plan->argument),
+	            want->argument != NULL ? want->argument : "");
 	g->plan->made_us = loop_wall_us();
 	str_copy(g->plan->requester, sizeof(g->plan->requester), app_model(a)->actor);
 	text_cleanz(g->plan->reason, sizeof(g->plan->reason), want->reason != NULL ? want->reason : "");

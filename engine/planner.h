@@ -14,6 +14,7 @@ struct plan_want {
 	const char *release;
 	const char *reason;
 	const char *argument; /* of a plan of the database, see struct plan; NULL none */
+	int64_t at_us;        /* its gates are judged as of then, 0 now: to look at, never to execute */
 };
 
 /* plan is owned by the callee's caller (free with plan_free), NULL with why when it could not be built. */

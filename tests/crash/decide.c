@@ -405,6 +405,34 @@ static void claims(void **state)
 	small_end(&w);
 }
 
+/* The clock moved: a lock that ends is over then, and the plan of now still waits for it. */
+static void what_if(void **state)
+{
+	struct plan_want want = {.kind = PLAN_PROMOTE, .release = "1.2.0"};
+	struct small w;
+
+	UNUSED(state);
+	small_make(&w, "pause", "");
+	{
+		struct decision d = about(&w, DECISION_LOCK, "olga");
+
+		str_copy(d.env, sizeof(d.env), "dev");
+		d.until_us = loop_wall_us() + US_PER_H;
+		write_down(&w, &d);
+	}
+	for (int later = 0; later < 2; later++) {
+		struct small_planned p = {.done = false};
+
+		want.at_us = later ? loop_wall_us() + 2 * US_PER_H : 0;
+		planner_start(w.app, &want, small_on_plan, &p);
+		assert_true(loop_until(app_loop(w.app), &p.done, loop_mono_us() + 20 * US_PER_S));
+		assert_non_null(p.plan);
+		assert_int_equal(gate_of(p.plan, GATE_CLAIM), later ? GATE_OPEN : GATE_CLOSED);
+		plan_free(p.plan);
+	}
+	small_end(&w);
+}
+
 /* Broken glass: two people and an end, approvals give way, the rollout remembers it, and the audit says so. */
 static void broken_glass(void **state)
 {
@@ -476,6 +504,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(retry_and_skip),
 	    cmocka_unit_test(full_without_a_process),
 	    cmocka_unit_test(claims),
+	    cmocka_unit_test(what_if),
 	    cmocka_unit_test(broken_glass),
 	};
 	int rc = small_begin(argc, argv);

@@ -96,6 +96,8 @@ want 0 'somebody else agrees with: towpath break-glass confirm prod' "$bin" -c g
 want 1 'somebody else must agree' "$bin" -c good.yaml break-glass confirm prod --confirm prd
 want 0 'all gates hold again' "$bin" -c good.yaml break-glass close prod
 want 1 'nobody asks to break' "$bin" -c good.yaml break-glass confirm prod --confirm prd
+want 2 'takes a time to come' "$bin" -c good.yaml why web prod --at yesterday
+want 2 'takes a time to come' "$bin" -c good.yaml why web prod --at 2001-01-01T00:00:00Z
 want 1 'no rollout is called zzzz' "$bin" -c good.yaml skip zzzz 3 --reason "red"
 want 1 'no rollout is called zzzz' "$bin" -c good.yaml retry zzzz
 want 1 'no rollout is called zzzz' "$bin" -c good.yaml full zzzz

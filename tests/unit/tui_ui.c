@@ -322,6 +322,40 @@ static void test_colour_strip(void **state)
 	}
 }
 
+/* Who locks, pins or stops, and why, stands beside the deployment. */
+static void test_claims_are_shown(void **state)
+{
+	static const struct {
+		enum decision_kind kind;
+		const char *service, *env, *shows;
+	} rows[] = {{DECISION_LOCK, "", "prod", "locked by olga: load test"},
+	            {DECISION_PIN, "checkout", "prod", "by olga: load test"},
+	            {DECISION_STOP, "", "", "all rollouts are stopped by olga: load test"}};
+	UNUSED(state);
+	struct world *w = world_new(60, 200, GLYPHS_ASCII, 0);
+	struct store_snapshot *s = w->model->store;
+	str_copy(w->ui->service, sizeof w->ui->service, "checkout");
+	str_copy(w->ui->env, sizeof w->ui->env, "prod");
+	str_copy(w->ui->lists[SCREEN_BOARD].cursor, sizeof w->ui->lists[SCREEN_BOARD].cursor, "checkout");
+	w->ui->touched = true;
+	s->decisions = realloc(s->decisions, ((size_t)s->n_decisions + 3) * sizeof *s->decisions);
+	assert_non_null(s->decisions);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct decision *d = &s->decisions[s->n_decisions++];
+		*d = (struct decision){.kind = rows[i].kind, .seq = s->n_decisions};
+		str_copy(d->actor, sizeof d->actor, "olga");
+		str_copy(d->reason, sizeof d->reason, "load test");
+		str_copy(d->service, sizeof d->service, rows[i].service);
+		str_copy(d->env, sizeof d->env, rows[i].env);
+		str_copy(d->release, sizeof d->release, "sha256:0123456789abcdef");
+		char *text = world_draw(w);
+		if (!strstr(text, rows[i].shows))
+			fail_msg("%s is not on screen:\n%s", rows[i].shows, text);
+		free(text);
+	}
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -331,6 +365,7 @@ int main(void)
 	    cmocka_unit_test(test_starts_at_the_worst),  cmocka_unit_test(test_filter_keeps_last_good),
 	    cmocka_unit_test(test_hostile_log),          cmocka_unit_test(test_log_follow_and_marks),
 	    cmocka_unit_test(test_opens_on_own_rollout), cmocka_unit_test(test_colour_strip),
+	    cmocka_unit_test(test_claims_are_shown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
