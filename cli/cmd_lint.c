@@ -33,7 +33,7 @@ struct linting {
 	bool full;
 };
 
-/* --- text for people --------------------------------------------------------------------------------------- */
+/* --- text for people ------------------------------------------------------------------------------------- */
 
 /* Prints text in lines of WIDTH columns, those after the first indented. */
 static void print_wrapped(struct command_run *run, const char *first, const char *indent, const char *text)
@@ -102,7 +102,7 @@ static void print_finding(struct linting *l, const char *path, const struct lint
 		print_wrapped(l->run, "    safer: ", "    ", f->safer);
 }
 
-/* --- values ------------------------------------------------------------------------------------------------- */
+/* --- values ---------------------------------------------------------------------------------------------- */
 
 static void set_tri(struct arena *a, struct jv *v, const char *key, enum tri t)
 {
@@ -170,7 +170,7 @@ static void add_values(struct linting *l, const char *path, const struct lint_re
 	jv_push(a, l->files, file);
 }
 
-/* --- files ---------------------------------------------------------------------------------------------------- */
+/* --- files ----------------------------------------------------------------------------------------------- */
 
 static void judge(struct linting *l, const char *path, const struct str *bytes, bool asked_for)
 {
@@ -297,7 +297,7 @@ static void lint_folder(struct linting *l, const char *dir, int depth)
 	free(names);
 }
 
-/* --- the command -------------------------------------------------------------------------------------------------- */
+/* --- the command ----------------------------------------------------------------------------------------- */
 
 static const struct sql_parser *find_parser(void)
 {

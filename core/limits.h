@@ -82,6 +82,9 @@
 #define FILTER_DEPTH_MAX 32             /* brackets and ! inside each other */
 #define SQL_TOKENS_MAX 16384            /* of one statement that the lint judges */
 #define ACTS_MAX 20000                  /* of one migration that the lint judges */
+#define CODE_TEXT_MAX (1024 * 1024)     /* of one text literal in a program that the lint reads */
+#define CODE_TOKENS_MAX 1000000         /* of one JavaScript or Ruby file */
+#define CODE_DEPTH_MAX 100              /* calls in each other */
 #define LINT_FINDINGS_MAX 2000          /* of one migration */
 #define LINT_TABLES_MAX 4096            /* whose columns the lint remembers */
 #define LINT_FILES_MAX 20000            /* of one run of migrations lint */

@@ -88,7 +88,7 @@ int lint_policy_set(struct lint_policy *p, const char *rule, const char *severit
 	return 0;
 }
 
-/* --- summary ------------------------------------------------------------------------------------------------- */
+/* --- summary --------------------------------------------------------------------------------------------- */
 
 enum migration_kind lint_kind(const struct lint *l)
 {
@@ -135,7 +135,7 @@ void lint_sql(struct lint *l, const char *sql, size_t n)
 	arena_release(&a);
 }
 
-/* --- names that go away ---------------------------------------------------------------------------------------- */
+/* --- names that go away ---------------------------------------------------------------------------------- */
 
 static bool name_of(const struct act *x, struct lint_name *n)
 {
@@ -179,7 +179,7 @@ int lint_dropped_names(const struct act_list *acts, struct lint_name *names, int
 	return n;
 }
 
-/* --- expand and contract ------------------------------------------------------------------------------------------ */
+/* --- expand and contract --------------------------------------------------------------------------------- */
 
 /* The migration before end that does kind to table.column (or to any column from it), -1: none. */
 static int find_act(const struct act_list *const *m, int end, enum act_kind kind, const char *table,

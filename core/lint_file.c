@@ -10,7 +10,7 @@
 
 enum language { LANG_SQL, LANG_PYTHON, LANG_JS, LANG_RUBY, LANG_CHANGELOG, LANG_OTHER };
 
-/* --- texts --------------------------------------------------------------------------------------------------- */
+/* --- texts ----------------------------------------------------------------------------------------------- */
 
 static const char *find_text(const char *s, size_t n, const char *word)
 {
@@ -58,7 +58,7 @@ static bool has_folder(const char *path, const char *folder)
 
 static size_t digits(const char *s) { return strspn(s, "0123456789"); }
 
-/* --- language -------------------------------------------------------------------------------------------------- */
+/* --- language -------------------------------------------------------------------------------------------- */
 
 static enum language language_by_content(const struct lint_source *src)
 {
@@ -72,6 +72,20 @@ static enum language language_by_content(const struct lint_source *src)
 	    has(src, "queryInterface") || has(src, "export async function up") || has(src, "export const up"))
 		return LANG_JS;
 	return LANG_SQL;
+}
+
+/* Where neither name nor content tells, the tool does. */
+static enum language language_by_tool(const struct lint_source *src)
+{
+	switch ((int)src->tool) {
+	case LINT_TOOL_DJANGO:
+	case LINT_TOOL_ALEMBIC: return LANG_PYTHON;
+	case LINT_TOOL_RAILS: return LANG_RUBY;
+	case LINT_TOOL_KNEX:
+	case LINT_TOOL_SEQUELIZE:
+	case LINT_TOOL_TYPEORM: return LANG_JS;
+	default: return language_by_content(src);
+	}
 }
 
 static enum language language_of(const struct lint_source *src)
@@ -90,10 +104,10 @@ static enum language language_of(const struct lint_source *src)
 	for (size_t i = 0; i < ARRAY_LEN(ends_of); i++)
 		if (ends(src->path, ends_of[i].end))
 			return ends_of[i].language;
-	return language_by_content(src);
+	return language_by_tool(src);
 }
 
-/* --- tool ------------------------------------------------------------------------------------------------------ */
+/* --- tool ------------------------------------------------------------------------------------------------ */
 
 static bool is_flyway_name(const char *base)
 {
@@ -191,26 +205,22 @@ static bool is_way_back(const struct lint_source *src)
 	}
 }
 
-/* --- sources ---------------------------------------------------------------------------------------------------- */
-
-void source_statement(struct lint_source *src, int line)
-{
-	src->out->statement++;
-	src->out->line = line;
-}
-
-void source_opaque(struct lint_source *src, int line, const char *what)
-{
-	const char *copy = arena_strdup(src->a, what);
-
-	source_statement(src, line);
-	act_add(src->out, ACT_OPAQUE)->text = copy != NULL ? copy : "";
-}
+/* --- readers --------------------------------------------------------------------------------------------- */
 
 static void read_source(struct lint_source *src, enum language language)
 {
 	if (language == LANG_SQL)
 		lint_read_sql(src);
+	else if (language == LANG_PYTHON && src->tool == LINT_TOOL_DJANGO)
+		lint_read_django(src);
+	else if (language == LANG_PYTHON && src->tool == LINT_TOOL_ALEMBIC)
+		lint_read_alembic(src);
+	else if (language == LANG_JS && src->tool != LINT_TOOL_SQL)
+		lint_read_js(src);
+	else if (language == LANG_RUBY)
+		lint_read_rails(src);
+	else if (language == LANG_CHANGELOG)
+		lint_read_liquibase(src);
 	else
 		source_opaque(src, 1, "a program");
 }

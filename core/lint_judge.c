@@ -38,7 +38,7 @@ struct judge {
 
 static enum lock_mode strongest(const struct claim *c) { return MAX(c->lock, c->other); }
 
-/* --- words --------------------------------------------------------------------------------------------------- */
+/* --- words ----------------------------------------------------------------------------------------------- */
 
 static void table_name(const struct act *x, char *dst, size_t cap)
 {
@@ -109,7 +109,7 @@ static const char *keep(struct judge *j, const char *raw)
 	return c != NULL ? c : "";
 }
 
-/* --- findings ------------------------------------------------------------------------------------------------- */
+/* --- findings -------------------------------------------------------------------------------------------- */
 
 static const struct lint_size *size_of(const struct judge *j)
 {
@@ -222,7 +222,7 @@ static void find(struct judge *j, enum lint_rule rule)
 	f->safer = keep(j, message);
 }
 
-/* --- second tables ------------------------------------------------------------------------------------------ */
+/* --- second tables --------------------------------------------------------------------------------------- */
 
 /* What a statement does to a second table, also when its own is new. */
 static void judge_second_table(struct judge *j)
@@ -241,7 +241,7 @@ static void judge_second_table(struct judge *j)
 		find(j, RULE_DROP_WITH_FK);
 }
 
-/* --- transactions ------------------------------------------------------------------------------------------------ */
+/* --- transactions ---------------------------------------------------------------------------------------- */
 
 static bool in_transaction(const struct judge *j)
 {
@@ -363,7 +363,7 @@ static void judge_begin(struct judge *j)
 	j->tx = (struct transaction){0};
 }
 
-/* --- class T and S ------------------------------------------------------------------------------------------------ */
+/* --- class T and S --------------------------------------------------------------------------------------- */
 
 static void judge_set(struct judge *j)
 {
@@ -476,7 +476,7 @@ static void judge_running(struct judge *j)
 		find(j, RULE_SECURITY);
 }
 
-/* --- one act ------------------------------------------------------------------------------------------------------ */
+/* --- one act --------------------------------------------------------------------------------------------- */
 
 static void add_phase(struct judge *j)
 {
@@ -563,7 +563,7 @@ static void judge_act(struct judge *j, struct act *x)
 	known_learn(j->known, x);
 }
 
-/* --- the file ----------------------------------------------------------------------------------------------------- */
+/* --- the file -------------------------------------------------------------------------------------------- */
 
 static void list_statements(struct lint_report *r)
 {

@@ -9,7 +9,8 @@ enum { BUCKETS = 512 };
 
 struct known_column {
 	const char *name, *type;
-	bool not_null;
+	unsigned flags;          /* as it was declared */
+	bool not_null, declared; /* declared: all of it is known, not only the type */
 	struct known_column *next;
 };
 
@@ -158,6 +159,26 @@ static bool has_second_table(const struct act *x)
 	       (x->kind == ACT_ADD_COLUMN && (x->flags & ACT_IS_REFERENCE));
 }
 
+static const unsigned field_flags = ACT_IS_UNIQUE | ACT_IS_PRIMARY | ACT_IS_REFERENCE | ACT_CHECKED;
+
+/* A framework's "alter field": what it really does can be told from how the field was declared before. */
+static void tell_field(const struct known_column *c, struct act *x)
+{
+	const bool same_type = strcmp(c->type, x->type) == 0,
+	           not_null = (x->flags & (ACT_NOT_NULL | ACT_IS_PRIMARY)) != 0;
+
+	if (x->type[0] == '\0' || (x->flags & field_flags) != (c->flags & field_flags))
+		return;
+	if (same_type && not_null == c->not_null) {
+		x->kind = ACT_QUIET;
+	} else if (same_type) {
+		x->kind = not_null ? ACT_SET_NOT_NULL : ACT_DROP_NOT_NULL;
+	} else if (not_null == c->not_null) {
+		x->kind = ACT_ALTER_TYPE;
+		x->to = c->type;
+	}
+}
+
 void known_tell(struct lint_known *k, struct act *x)
 {
 	const struct known_index *index =
@@ -178,6 +199,10 @@ void known_tell(struct lint_known *k, struct act *x)
 	if (to != NULL && to->run == k->run)
 		x->flags |= ACT_TO_NEW;
 	c = column_of(t, x->column);
+	if (x->kind == ACT_ALTER_FIELD && c != NULL && c->declared)
+		tell_field(c, x);
+	if (x->kind == ACT_DROP_NOT_NULL && c != NULL && c->declared && !c->not_null)
+		x->kind = ACT_QUIET;
 	if (x->kind == ACT_ALTER_TYPE && c != NULL && x->to[0] == '\0')
 		x->to = c->type;
 	if (x->kind == ACT_SET_NOT_NULL && proves_not_null(t, x->column))
@@ -199,6 +224,8 @@ static void learn_column(struct lint_known *k, struct known_table *t, const stru
 		t->columns = c;
 	}
 	c->type = keep(k, x->type);
+	c->flags = x->flags & field_flags;
+	c->declared = x->kind != ACT_ALTER_TYPE;
 	c->not_null = (x->flags & (ACT_NOT_NULL | ACT_IS_PRIMARY)) != 0;
 }
 

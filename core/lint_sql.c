@@ -6,57 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EMBEDDED_MAX = 1024 * 1024 };
-
-/* --- SQL inside programs ------------------------------------------------------------------------------------- */
-
-void embedded_init(struct lint_embedded *e) { *e = (struct lint_embedded){0}; }
-
-static bool embedded_grow(struct lint_source *src, struct lint_embedded *e)
-{
-	if (e->n == e->cap) {
-		const size_t cap = MAX((size_t)256, e->cap * 2);
-
-		e->s = cap <= EMBEDDED_MAX ? arena_grow(src->a, e->s, e->n, cap, 1) : NULL;
-		e->cap = e->s != NULL ? cap : 0;
-		e->failed |= e->s == NULL;
-	}
-	return !e->failed;
-}
-
-static bool mark(struct lint_source *src, struct lint_embedded *e, int line)
-{
-	if (e->n_marks > 0 && e->marks[e->n_marks - 1].line == line)
-		return true;
-	if (e->n_marks == e->cap_marks) {
-		const int cap = MAX(8, e->cap_marks * 2);
-
-		e->marks = arena_grow(src->a, e->marks, (size_t)e->n_marks, (size_t)cap, sizeof(*e->marks));
-		e->cap_marks = e->marks != NULL ? cap : 0;
-		e->failed |= e->marks == NULL;
-	}
-	if (!e->failed)
-		e->marks[e->n_marks++] = (struct line_mark){e->n, line};
-	return !e->failed;
-}
-
-void embedded_add(struct lint_source *src, struct lint_embedded *e, char c, int line)
-{
-	if (!e->failed && embedded_grow(src, e) && mark(src, e, line))
-		e->s[e->n++] = c;
-}
-
-void embedded_read(struct lint_source *src, const struct lint_embedded *e, int line)
-{
-	const struct sql_text text = {e->s, e->n, line, e->marks, e->n_marks};
-
-	if (e->failed)
-		source_opaque(src, line, "SQL that is computed");
-	else if (e->n > 0)
-		sql_read(src->out, &text, src->parser);
-}
-
-/* --- directives in comments -------------------------------------------------------------------------------------- */
+/* --- directives in comments ------------------------------------------------------------------------------ */
 
 /* A line, its comment's words: "-- +goose Up" gives "+goose Up". */
 struct comment {
@@ -172,7 +122,7 @@ static void cut(struct lint_source *src, char *s)
 	}
 }
 
-/* --- Liquibase formatted SQL --------------------------------------------------------------------------------- */
+/* --- Liquibase formatted SQL ----------------------------------------------------------------------------- */
 
 static bool is_for_postgres(const struct comment *c)
 {

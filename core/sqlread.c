@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- cursor -------------------------------------------------------------------------------------------- */
+/* --- cursor ---------------------------------------------------------------------------------------------- */
 
 bool cur_is(const struct cur *c, int ahead, const char *keyword)
 {
@@ -161,7 +161,7 @@ void read_columns(struct cur *c, char dst[LIST_LEN])
 	c->i++;
 }
 
-/* --- statements --------------------------------------------------------------------------------------------- */
+/* --- statements ------------------------------------------------------------------------------------------ */
 
 static void read_quiet(struct cur *c) { cur_act(c, ACT_QUIET, NULL, NULL); }
 
@@ -207,7 +207,7 @@ void sql_read_tokens(struct act_list *out, const struct sql_token *t, int n)
 	read_opaque(&c);
 }
 
-/* --- texts ------------------------------------------------------------------------------------------------- */
+/* --- texts ----------------------------------------------------------------------------------------------- */
 
 /* Lines of positions that only go forward. */
 struct line_count {
@@ -255,31 +255,49 @@ static void one_statement(struct act_list *out, const struct sql_parser *parser,
 		sql_read_tokens(out, t, n);
 }
 
+/* Most statements are short: room for the longest is only made where one comes. */
+static int next_statement(struct sql_scan *scan, struct sql_token **t, int *cap)
+{
+	const struct sql_scan before = *scan;
+	const int count = sql_statement(scan, *t, *cap);
+	struct sql_token *more;
+
+	if (count <= *cap || *cap == SQL_TOKENS_MAX)
+		return count;
+	more = realloc(*t, SQL_TOKENS_MAX * sizeof(*more));
+	if (more == NULL)
+		return count;
+	*t = more;
+	*cap = SQL_TOKENS_MAX;
+	*scan = before;
+	return sql_statement(scan, *t, *cap);
+}
+
 void sql_read(struct act_list *out, const struct sql_text *text, const struct sql_parser *parser)
 {
-	struct sql_token *t =
-	    malloc(SQL_TOKENS_MAX * sizeof(*t)); /* not cleared: it is large and seldom filled */
+	enum { FIRST_TOKENS = 512 };
+	struct sql_token *t = malloc(FIRST_TOKENS * sizeof(*t));
 	struct line_count lines = {.text = text, .at = text->s, .line = text->line};
 	struct sql_scan scan;
-	int count;
+	int count, cap = FIRST_TOKENS;
 
 	if (t == NULL) {
 		out->full = true;
 		return;
 	}
 	sql_scan_init(&scan, text->s, text->n);
-	while ((count = sql_statement(&scan, t, SQL_TOKENS_MAX)) >= 0 && !out->full) {
-		const int n = MIN(count, SQL_TOKENS_MAX);
+	while ((count = next_statement(&scan, &t, &cap)) >= 0 && !out->full) {
+		const int n = MIN(count, cap);
 
 		for (int i = 0; i < n; i++)
 			t[i].line = line_of(&lines, t[i].s);
 		out->statement++;
 		out->line = out->start = t[0].line;
 		/* Rows to insert may be many; the head of such a statement says all. */
-		if (count <= SQL_TOKENS_MAX)
-			one_statement(out, parser, t, count);
+		if (count <= cap)
+			one_statement(out, parser, t, n);
 		else if (sql_is(&t[0], "INSERT"))
-			sql_read_tokens(out, t, SQL_TOKENS_MAX);
+			sql_read_tokens(out, t, n);
 		else
 			act_add(out, ACT_OPAQUE)->text = "a statement that is too long";
 	}

@@ -44,6 +44,11 @@ void sql_read_tokens(struct act_list *out, const struct sql_token *t, int n);
 /* How dear a default's function is: NO not computed by row, YES by row, MAYBE not known. Name in lower case. */
 enum tri sql_function_is_volatile(const char *name);
 
+/* ACT_DEFAULT, ACT_VOLATILE, ACT_UNSURE for the expression of a default; 0 for NULL. */
+unsigned sql_default_flags(const char *s, size_t n);
+/* ACT_SERIAL for the serial types. */
+unsigned sql_type_flags(const char *canonical);
+
 /* Functions that SELECT may call in a migration without changing rows or rules. */
 bool sql_function_is_quiet(const char *name);
 

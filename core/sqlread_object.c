@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- ALTER, CREATE, DROP of anything but tables ------------------------------------------------------------ */
+/* --- ALTER, CREATE, DROP of anything but tables ---------------------------------------------------------- */
 
 static void alter_type(struct cur *c, const struct cur *whole)
 {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- columns ----------------------------------------------------------------------------------------------- */
+/* --- columns --------------------------------------------------------------------------------------------- */
 
 static bool ends_type(const struct sql_token *t)
 {
@@ -69,6 +69,24 @@ static unsigned default_flags(const struct cur *c, int from, int to)
 	}
 	return flags;
 }
+
+unsigned sql_default_flags(const char *s, size_t n)
+{
+	enum { TOKENS = 128 };
+	struct sql_token t[TOKENS];
+	struct sql_scan scan;
+	int count;
+
+	sql_scan_init(&scan, s, n);
+	count = sql_statement(&scan, t, TOKENS);
+	if (count <= 0)
+		return 0;
+	if (count > TOKENS)
+		return ACT_DEFAULT | ACT_UNSURE;
+	return default_flags(&(struct cur){.t = t, .n = count}, 0, count);
+}
+
+unsigned sql_type_flags(const char *type) { return serial_flag(type); }
 
 static bool starts_column_constraint(const struct cur *c, int i)
 {
@@ -149,7 +167,7 @@ static struct act *read_column(struct cur *c, enum act_kind kind, const struct s
 	return x;
 }
 
-/* --- constraints ------------------------------------------------------------------------------------------- */
+/* --- constraints ----------------------------------------------------------------------------------------- */
 
 static bool is_constraint_start(const struct cur *c)
 {
@@ -236,7 +254,7 @@ static void add_constraint(struct cur *c, const struct sql_ident *table)
 		add_keyed(c, table, name.name, flags);
 }
 
-/* --- CREATE TABLE ------------------------------------------------------------------------------------------ */
+/* --- CREATE TABLE ---------------------------------------------------------------------------------------- */
 
 static void new_element(struct cur *c, const struct sql_ident *table, unsigned flags)
 {
@@ -320,7 +338,7 @@ void read_create_table(struct cur *c, unsigned flags)
 	}
 }
 
-/* --- ALTER TABLE ------------------------------------------------------------------------------------------- */
+/* --- ALTER TABLE ----------------------------------------------------------------------------------------- */
 
 static void alter_type(struct cur *c, const struct sql_ident *table, const char *column)
 {

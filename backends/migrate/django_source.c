@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_MAX_LEN = 256, RUN_SQL_MAX = 256 * 1024 };
+enum { NAME_MAX_LEN = 256 };
 
 /* Reading of one source. */
 struct source {
@@ -147,8 +147,6 @@ static bool read_flag(struct source *s, int i, bool *ret)
 	return s->t[i + 1].kind == PY_NEWLINE || py_op(&s->t[i + 1], ';');
 }
 
-static void read_operations(struct source *s, int i);
-
 static void read_attribute(struct source *s, int i)
 {
 	struct django_file *f = s->f;
@@ -174,11 +172,6 @@ static void read_attribute(struct source *s, int i)
 	} else if (py_is(name, "atomic")) {
 		if (value >= 0 && read_flag(s, value, &atomic))
 			f->not_atomic = !atomic;
-	} else if (py_is(name, "operations")) {
-		if (value < 0)
-			lint_add(&f->lint, LINT_OPAQUE, false, false, "operations are computed");
-		else
-			read_operations(s, value);
 	}
 }
 
@@ -198,6 +191,16 @@ static bool is_compound(const struct py_token *t)
 	return false;
 }
 
+static void lint(struct arena *a, const char *src, size_t n, struct django_file *f)
+{
+	static const struct lint_context how = {.tool = LINT_TOOL_DJANGO};
+	const char *path = arena_printf(a, "%s/migrations/%s.py", f->key.app, f->key.name);
+	struct lint_report report;
+
+	lint_file(a, path != NULL ? path : "", src, n, &how, &report);
+	f->lint = report.summary;
+}
+
 void django_read_migration(struct arena *a, const char *src, size_t n, const char *user_app,
                            struct django_file *f)
 {
@@ -206,17 +209,16 @@ void django_read_migration(struct arena *a, const char *src, size_t n, const cha
 	bool computed = false;
 	int i, indent;
 
+	lint(a, src, n, f);
 	s.n = py_scan(src, n, &tokens);
 	s.t = tokens;
 	if (s.n < 0) {
 		trouble(&s, "this file (not valid Python)");
-		lint_add(&f->lint, LINT_OPAQUE, false, false, "cannot be read");
 		return;
 	}
 	i = find_class(s.t, s.n, "Migration", NULL, 0);
 	if (i < 0) {
 		trouble(&s, "this file (no class Migration)");
-		lint_add(&f->lint, LINT_OPAQUE, false, false, "cannot be read");
 		free(tokens);
 		return;
 	}
@@ -290,260 +292,4 @@ const char *django_read_user_app(struct arena *a, const char *src, size_t n)
 	}
 	free(t);
 	return found;
-}
-
-/* --- operations --------------------------------------------------------------------------------------------- */
-
-/* One call inside the list: its name and its arguments. */
-struct call {
-	struct source *s;
-	const struct py_token *name;
-	int open; /* of its '(' */
-};
-
-/* The value of a keyword argument, or of the place-th positional one; -1 where it is not given. */
-static int argument(const struct call *c, const char *keyword, int place)
-{
-	const struct py_token *t = c->s->t;
-	int i = c->open + 1, at = 0;
-
-	while (t[i].kind != PY_END && !py_op(&t[i], ')')) {
-		const bool named = t[i].kind == PY_NAME && py_op(&t[i + 1], '=') && !py_op(&t[i + 2], '=');
-
-		if (named && py_is(&t[i], keyword))
-			return i + 2;
-		if (!named && at == place)
-			return i;
-		at++;
-		i = py_value_end(t, i);
-		if (py_op(&t[i], ','))
-			i++;
-		else if (!py_op(&t[i], ')'))
-			return -1;
-	}
-	return -1;
-}
-
-static void text_argument(const struct call *c, const char *keyword, int place, char *dst, size_t cap)
-{
-	int i = argument(c, keyword, place);
-
-	if (i < 0 || !py_string(&c->s->t[i], dst, cap))
-		snprintf(dst, cap, "?");
-}
-
-static bool argument_is(const struct call *c, const char *keyword, const char *value)
-{
-	int i = argument(c, keyword, -1);
-
-	return i >= 0 && py_is(&c->s->t[i], value);
-}
-
-static bool call_is(const struct call *c, const char *name) { return py_is(c->name, name); }
-
-static bool call_ends(const struct call *c, const char *end)
-{
-	const size_t n = strlen(end);
-
-	return c->name->n >= n && memcmp(c->name->s + c->name->n - n, end, n) == 0;
-}
-
-static bool call_is_one_of(const struct call *c, const char *const *names)
-{
-	for (; *names != NULL; names++)
-		if (call_is(c, *names))
-			return true;
-	return false;
-}
-
-/* The call that starts at i, perhaps with a dotted name; false when there is none. */
-static bool read_call(struct source *s, int i, struct call *ret)
-{
-	const struct py_token *t = s->t;
-
-	while (t[i].kind == PY_NAME && py_op(&t[i + 1], '.'))
-		i += 2;
-	if (t[i].kind != PY_NAME || !py_op(&t[i + 1], '('))
-		return false;
-	*ret = (struct call){s, &t[i], i + 1};
-	return true;
-}
-
-/*
- * Django drops its own default in the database after ADD COLUMN, so rows that old code inserts would lack the
- * value: only a nullable column, or one with db_default, is additive.
- */
-static void add_field(const struct call *c)
-{
-	struct lint *l = &c->s->f->lint;
-	char model[NAME_MAX_LEN], name[NAME_MAX_LEN];
-	int at = argument(c, "field", 2);
-	struct call field;
-
-	text_argument(c, "model_name", 0, model, sizeof(model));
-	text_argument(c, "name", 1, name, sizeof(name));
-	if (at < 0 || !read_call(c->s, at, &field))
-		lint_add(l, LINT_OPAQUE, false, false, "adds field %s.%s of a kind that cannot be read",
-		         model, name);
-	else if (call_is(&field, "ManyToManyField") || call_is(&field, "GenericForeignKey") ||
-	         call_is(&field, "GeneratedField") || argument_is(&field, "null", "True") ||
-	         argument(&field, "db_default", -1) >= 0 || call_ends(&field, "AutoField"))
-		lint_add(l, LINT_EXPAND, false, false, "%s", "");
-	else
-		lint_add(l, LINT_CONTRACT, false, true,
-		         "adds required field %s.%s: rows that older code inserts will lack it", model, name);
-}
-
-static bool is_empty_literal(const struct py_token *t, int i)
-{
-	if (py_is(&t[i], "set") && py_op(&t[i + 1], '('))
-		return py_op(&t[i + 2], ')');
-	return (is_open(&t[i]) && is_close(&t[i + 1])) || (py_op(&t[i], '{') && py_op(&t[i + 1], '}'));
-}
-
-/* A string, or a list of strings; adjacent literals join. */
-static bool run_sql_text(struct source *s, int i, char *dst, size_t cap)
-{
-	const struct py_token *t = s->t;
-	const bool list = is_open(&t[i]);
-	size_t have = 0;
-
-	i += list;
-	while (t[i].kind == PY_STRING) {
-		if (!py_string(&t[i], dst + have, cap - have))
-			return false;
-		have += strlen(dst + have);
-		i++;
-		if (list && py_op(&t[i], ',')) {
-			if (have + 3 >= cap)
-				return false;
-			memcpy(dst + have, ";\n", 3);
-			have += 2;
-			i++;
-		}
-	}
-	return have > 0 && (list ? is_close(&t[i]) : py_op(&t[i], ',') || py_op(&t[i], ')'));
-}
-
-static void run_sql(const struct call *c)
-{
-	struct lint *l = &c->s->f->lint;
-	int at = argument(c, "sql", 0);
-	char *text = malloc(RUN_SQL_MAX);
-
-	if (text != NULL && at >= 0 && run_sql_text(c->s, at, text, RUN_SQL_MAX))
-		lint_sql(l, text, strlen(text));
-	else if (at < 0 || !py_is(&c->s->t[at], "migrations"))
-		lint_add(l, LINT_OPAQUE, false, false, "runs SQL that is computed");
-	free(text);
-}
-
-static void field_operation(const struct call *c)
-{
-	struct lint *l = &c->s->f->lint;
-	char model[NAME_MAX_LEN], name[NAME_MAX_LEN];
-
-	text_argument(c, "model_name", 0, model, sizeof(model));
-	text_argument(c, call_is(c, "RenameField") ? "old_name" : "name", 1, name, sizeof(name));
-	if (call_is(c, "RemoveField"))
-		lint_add(l, LINT_CONTRACT, true, true, "removes field %s.%s with its data", model, name);
-	else if (call_is(c, "RenameField"))
-		lint_add(l, LINT_CONTRACT, false, true, "renames field %s.%s", model, name);
-	else
-		lint_add(l, LINT_OPAQUE, false, false,
-		         "alters field %s.%s: cannot tell whether older code still fits", model, name);
-}
-
-static void model_operation(const struct call *c)
-{
-	struct lint *l = &c->s->f->lint;
-	char name[NAME_MAX_LEN];
-	int at;
-
-	text_argument(c, call_is(c, "RenameModel") ? "old_name" : "name", 0, name, sizeof(name));
-	if (call_is(c, "DeleteModel")) {
-		lint_add(l, LINT_CONTRACT, true, true, "deletes model %s with its rows", name);
-	} else if (call_is(c, "RenameModel") || call_is(c, "AlterModelTable")) {
-		lint_add(l, LINT_CONTRACT, false, true, "renames model %s", name);
-	} else {
-		at = argument(c, "unique_together", 1);
-		if (at >= 0 && is_empty_literal(c->s->t, at))
-			lint_add(l, LINT_EXPAND, false, false, "%s", "");
-		else
-			lint_add(l, LINT_CONTRACT, false, true, "makes fields of %s unique together", name);
-	}
-}
-
-static void operation(const struct call *c)
-{
-	static const char *const additive[] = {"CreateModel",
-	                                       "AddIndex",
-	                                       "AddIndexConcurrently",
-	                                       "RemoveIndex",
-	                                       "RemoveIndexConcurrently",
-	                                       "RenameIndex",
-	                                       "RemoveConstraint",
-	                                       "ValidateConstraint",
-	                                       "AddConstraintNotValid",
-	                                       "AlterIndexTogether",
-	                                       "AlterModelOptions",
-	                                       "AlterModelManagers",
-	                                       "AlterModelTableComment",
-	                                       "CreateCollation",
-	                                       "CreateExtension",
-	                                       NULL};
-	static const char *const of_field[] = {"RemoveField", "RenameField", "AlterField", NULL};
-	static const char *const of_model[] = {"DeleteModel", "RenameModel", "AlterModelTable",
-	                                       "AlterUniqueTogether", NULL};
-	struct lint *l = &c->s->f->lint;
-
-	if (call_is_one_of(c, additive) || call_ends(c, "Extension")) {
-		lint_add(l, LINT_EXPAND, false, false, "%s", "");
-	} else if (call_is(c, "AddField")) {
-		add_field(c);
-	} else if (call_is_one_of(c, of_field)) {
-		field_operation(c);
-	} else if (call_is_one_of(c, of_model)) {
-		model_operation(c);
-	} else if (call_is(c, "AddConstraint")) {
-		lint_add(l, LINT_CONTRACT, false, true, "adds a constraint that older code may break");
-	} else if (call_is(c, "RunPython")) {
-		lint_add(l, LINT_DATA, false, false, "runs Python on the data");
-	} else if (call_is(c, "RunSQL")) {
-		run_sql(c);
-	} else if (call_is(c, "SeparateDatabaseAndState")) {
-		int at = argument(c, "database_operations", 0);
-
-		if (at >= 0)
-			read_operations(c->s, at);
-	} else {
-		lint_add(l, LINT_OPAQUE, false, false, "cannot judge operation %.*s",
-		         (int)MIN(c->name->n, (size_t)80), c->name->s);
-	}
-}
-
-/* The list of calls at i. */
-static void read_operations(struct source *s, int i)
-{
-	const struct py_token *t = s->t;
-	struct call c;
-
-	if (!is_open(&t[i])) {
-		lint_add(&s->f->lint, LINT_OPAQUE, false, false, "operations are computed");
-		return;
-	}
-	i++;
-	while (!is_close(&t[i]) && t[i].kind != PY_END) {
-		if (read_call(s, i, &c))
-			operation(&c);
-		else
-			lint_add(&s->f->lint, LINT_OPAQUE, false, false, "an operation is computed");
-		i = py_value_end(t, i);
-		if (py_op(&t[i], ','))
-			i++;
-		else if (!is_close(&t[i]))
-			return;
-	}
-	if (t[i].kind != PY_END && (py_op(&t[i + 1], '+') || py_op(&t[i + 1], '*')))
-		lint_add(&s->f->lint, LINT_OPAQUE, false, false, "operations are computed");
 }

@@ -107,7 +107,8 @@ static void breaking(void **state)
 	expect("", "ALTER TABLE t ADD a varchar(20);\nALTER TABLE t ALTER a TYPE text", "");
 	expect("", "ALTER TABLE t ADD a text;\nALTER TABLE t ALTER a TYPE int USING a::int",
 	       "M1:1 B6:2 L8:2");
-	expect("", "ALTER TABLE t ALTER a DROP DEFAULT;\nALTER TABLE t ALTER a DROP NOT NULL", "B7:1 M1:1 B7:2");
+	expect("", "ALTER TABLE t ALTER a DROP DEFAULT;\nALTER TABLE t ALTER a DROP NOT NULL",
+	       "B7:1 M1:1 B7:2");
 	expect("", "TRUNCATE a, b;\nDELETE FROM c;\nUPDATE d SET x = 1;\nDELETE FROM e WHERE x = 1",
 	       "B8:1 B8:1 B8:2 T4:2 B8:3 T4:3 B8:4");
 	expect("",
@@ -220,7 +221,8 @@ static void tools(void **state)
 		char sql[512];
 
 		assert_non_null(at);
-		snprintf(sql, sizeof(sql), "%.*s%s%s", (int)(at - cases[i].form), cases[i].form, index, at + 2);
+		snprintf(sql, sizeof(sql), "%.*s%s%s", (int)(at - cases[i].form), cases[i].form, index,
+		         at + 2);
 		expect(cases[i].path, sql, cases[i].want);
 	}
 }
@@ -232,9 +234,10 @@ static void marks(void **state)
 	expect("", "-- squawk-ignore\n\n-- why\nALTER TABLE t DROP a;\nALTER TABLE t DROP b;", "B1:5");
 	expect("", "ALTER TABLE t DROP a; -- towpath:ignore B1\nALTER TABLE t DROP b;", "B1:2");
 	expect("", "-- towpath:ignore drop-table\nALTER TABLE t DROP a;", "B1:2");
-	expect("",
-	       "-- towpath:ignore-file B1, L1, M1\nSELECT 1;\nALTER TABLE t DROP b;\nCREATE INDEX i ON t (a);",
-	       "");
+	expect(
+	    "",
+	    "-- towpath:ignore-file B1, L1, M1\nSELECT 1;\nALTER TABLE t DROP b;\nCREATE INDEX i ON t (a);",
+	    "");
 	expect("", "-- squawk-ignore-file\nALTER TABLE t DROP b;\nCREATE INDEX i ON t (a);", "");
 	expect("", "-- atlas:nolint destructive\nALTER TABLE t DROP b;\nDROP TABLE t", "B2:3");
 	expect("", "-- atlas:nolint DS103\n\nALTER TABLE t DROP b;\nALTER TABLE t DROP c;\nDROP TABLE t",
@@ -365,7 +368,7 @@ static void claims_in_findings(void **state)
 	assert_int_equal(r->statements[1].kind, ACT_DROP_TABLE);
 }
 
-/* --- squawk ------------------------------------------------------------------------------------------------- */
+/* --- squawk ---------------------------------------------------------------------------------------------- */
 
 enum who { ONLY_SQUAWK, ONLY_WE };
 
