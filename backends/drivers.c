@@ -29,6 +29,8 @@ const struct driver *const drivers[] = {
     &migrate_typeorm.base,
     &migrate_rails.base,
     &migrate_liquibase.base,
+    &migrate_drizzle.base,
+    &migrate_node_pg_migrate.base,
     &metrics_probe.base,
     &metrics_text.base,
     &logs_file.base,

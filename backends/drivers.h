@@ -13,7 +13,8 @@ extern const struct migrate_driver migrate_prisma, migrate_django, migrate_golan
     migrate_dbmate, migrate_flyway, migrate_liquibase, migrate_null;
 extern const struct migrate_driver migrate_rails;
 extern const struct migrate_driver migrate_alembic;
-extern const struct migrate_driver migrate_knex, migrate_sequelize, migrate_typeorm;
+extern const struct migrate_driver migrate_knex, migrate_sequelize, migrate_typeorm, migrate_drizzle,
+    migrate_node_pg_migrate;
 extern const struct registry_driver registry_oci_layout, registry_null;
 extern const struct forge_driver forge_git, forge_null;
 extern const struct metrics_driver metrics_probe, metrics_text, metrics_null;

@@ -540,7 +540,7 @@ const struct jv *jsconf_file(struct jsconf *c, const char *path)
 	return jsconf_said(v, &whole) == JS_ABSENT ? NULL : whole;
 }
 
-const struct jv *jsconf_argument(struct jsconf *c, const char *path, const char *name)
+const struct jv *jsconf_argument(struct jsconf *c, const char *path, const char *name, int index)
 {
 	struct js_module *m = js_module(c, path);
 	const struct jv *v = NULL;
@@ -548,7 +548,13 @@ const struct jv *jsconf_argument(struct jsconf *c, const char *path, const char 
 	for (int i = 0; m != NULL && i + 2 < m->n; i++) {
 		int at = i + 2;
 
-		if (!js_is(&m->t[i], name) || !js_op(&m->t[i + 1], "(") || js_op(&m->t[at], ")"))
+		if (!js_is(&m->t[i], name) || !js_op(&m->t[i + 1], "("))
+			continue;
+		for (int k = 0; k < index && !js_op(&m->t[at], ")"); k++) {
+			at = js_value_end(m->t, at);
+			at += js_op(&m->t[at], ",");
+		}
+		if (js_op(&m->t[at], ")"))
 			continue;
 		return jsconf_said(js_eval(c, m, &at), &v) == JS_ABSENT ? NULL : v;
 	}

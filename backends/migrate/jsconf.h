@@ -21,8 +21,8 @@ struct jsconf *jsconf_new(struct migrate_job *j);
  */
 const struct jv *jsconf_file(struct jsconf *c, const char *path);
 
-/* The first argument of the first `NAME(` of a file, as of `new DataSource({...})`; NULL: there is none. */
-const struct jv *jsconf_argument(struct jsconf *c, const char *path, const char *name);
+/* An argument (from 0) of the first `NAME(` of a file, as of `new DataSource({...})`; NULL: there is none. */
+const struct jv *jsconf_argument(struct jsconf *c, const char *path, const char *name, int index);
 
 enum js_said {
 	JS_ABSENT,

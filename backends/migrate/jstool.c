@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORD_MAX = 512 };
+enum { WORD_MAX = 512, PROGRAMS_MAX = 200 };
+
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 static const char *below(struct arena *a, const char *folder, const char *name)
 {
@@ -103,6 +105,73 @@ const char *jstool_flag(struct migrate_job *j, const struct jv *package, const c
 	return NULL;
 }
 
+bool jstool_has_flag(const struct jv *package, const char *program, const char *flag)
+{
+	const struct jv *scripts = jv_get(package, "scripts");
+
+	for (size_t i = 0; i < jv_len(scripts); i++) {
+		const char *script = jv_text(jv_at(scripts, i), "");
+		char word[WORD_MAX];
+
+		if (!runs(script, program))
+			continue;
+		while (next_word(&script, word))
+			if (strcmp(word, flag) == 0)
+				return true;
+	}
+	return false;
+}
+
+/* Source files that may call a tool by a program of their own; numbers in front are migrations. */
+static bool may_embed(const char *path)
+{
+	static const char *const words[] = {"umzug", "migrat",  "database", "sequelize", "index",
+	                                    "db.",   "drizzle", "main",     "server",    "app."};
+	static const char *const ends[] = {".js", ".mjs", ".cjs", ".ts", ".mts", ".cts"};
+	const char *base = migrate_base(path);
+	bool is_source = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+		is_source |= migrate_ends_with(base, ends[i]);
+	if (!is_source || migrate_ends_with(base, ".d.ts") || is_digit(base[0]))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strstr(base, words[i]) != NULL)
+			return true;
+	return false;
+}
+
+static bool embeds(void *ctx, const char *path)
+{
+	int *n = ctx;
+
+	return may_embed(path) && ++*n <= PROGRAMS_MAX;
+}
+
+const struct jv *jstool_embedded(struct migrate_job *j, struct jsconf *c, const char *word, const char *key,
+                                 const char *const *calls, int index)
+{
+	struct error e;
+	int n = 0;
+
+	if (tree_load(&j->tree, &j->arena, embeds, &n, &e) != 0)
+		return NULL;
+	for (int i = 0; i < j->tree.n_files; i++) {
+		const struct tree_file *f = &j->tree.files[i];
+
+		if (f->bytes == NULL || !may_embed(f->path) || strstr(f->bytes, word) == NULL ||
+		    strstr(f->bytes, key) == NULL)
+			continue;
+		for (int k = 0; calls[k] != NULL; k++) {
+			const struct jv *v = jsconf_argument(c, f->path, calls[k], index);
+
+			if (jv_get(v, key) != NULL)
+				return v;
+		}
+	}
+	return NULL;
+}
+
 const char *jstool_first(struct migrate_job *j, const char *folder, const char *const *names)
 {
 	for (size_t i = 0; names[i] != NULL; i++) {
@@ -157,8 +226,6 @@ static const char order[] =
     " _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$0123456789aAbBcCdDeEfFgGhHiIjJkKlLmMnNoOpPqQrRsStTuUvV"
     "wWxXyYzZ";
 enum { PUNCTUATION = 24 }; /* of it, what can be ignored */
-
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /* What a byte weighs, cases alike. */
 static int weight(char c)

@@ -22,6 +22,17 @@ bool jstool_depends(const struct jv *package, const char *name);
 const char *jstool_flag(struct migrate_job *j, const struct jv *package, const char *program,
                         const char *const *flags);
 
+/* Is a flag without a value in a script that runs a program? */
+bool jstool_has_flag(const struct jv *package, const char *program, const char *flag);
+
+/*
+ * The program of a project that embeds a tool: the first argument (of this index) of a call by one of these names, in
+ * a source file whose name looks like it and which mentions both words. NULL: none. Such files are loaded.
+ */
+struct jsconf;
+const struct jv *jstool_embedded(struct migrate_job *j, struct jsconf *c, const char *word, const char *key,
+                                 const char *const *calls, int index);
+
 /* For detection: the folder of the first package.json that depends on a package; "." for the root. */
 bool jstool_detect_package(const struct tree *t, const char *name, char where[PATH_LEN]);
 

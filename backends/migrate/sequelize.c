@@ -16,7 +16,6 @@
 #include <string.h>
 
 enum { COL_NAME, COL_TIME };
-enum { PROGRAMS_MAX = 200 };
 
 struct sequelize_code {
 	struct jsconf *conf;
@@ -161,28 +160,7 @@ static void read_cli(struct migrate_job *j, struct sequelize_code *code)
 
 /* --- Umzug in a program ---------------------------------------------------- */
 
-static bool may_embed(const char *path)
-{
-	const char *base = migrate_base(path);
-	static const char *const words[] = {"umzug", "migrat", "database", "sequelize", "index", "db."};
-
-	if (migrate_ends_with(base, ".json") || migrate_ends_with(base, ".sql") ||
-	    migrate_ends_with(base, ".d.ts") || (base[0] >= '0' && base[0] <= '9'))
-		return false;
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (strstr(base, words[i]) != NULL)
-			return true;
-	return false;
-}
-
-static bool embeds(void *ctx, const char *path)
-{
-	int *n = ctx;
-
-	return may_embed(path) && ++*n <= PROGRAMS_MAX;
-}
-
-static void read_umzug_migrations(struct sequelize_code *code, const struct jv *m, const char *from)
+static void read_umzug_migrations(struct sequelize_code *code, const struct jv *m)
 {
 	const struct jv *v = NULL, *how = NULL;
 	const char *cwd = "", *text = NULL, *flags = "";
@@ -201,8 +179,7 @@ static void read_umzug_migrations(struct sequelize_code *code, const struct jv *
 			jsconf_note(code->conf, "migrations.glob is computed; migrations/*.js is assumed");
 	}
 	if (jsconf_text(code->conf, m, "path", "migrations.path", &text) == JS_SAID)
-		code->dir =
-		    jsconf_path(code->conf, jv_text(jv_get(m, "path"), "")[0] == '/' ? from : "", text);
+		code->dir = jsconf_path(code->conf, "", text);
 	if (jsconf_get(m, "pattern", &v) == JS_SAID && jsconf_regex(v, &flags) != NULL) {
 		const char *source = jsconf_regex(v, &flags);
 		struct error e;
@@ -214,31 +191,21 @@ static void read_umzug_migrations(struct sequelize_code *code, const struct jv *
 
 static void read_umzug(struct migrate_job *j, struct sequelize_code *code)
 {
-	struct error e;
-	int n = 0;
+	static const char *const programs[] = {"Umzug", NULL}, *const storages[] = {"SequelizeStorage", NULL};
+	const struct jv *v = jstool_embedded(j, code->conf, "Umzug", "migrations", programs, 0), *m = NULL,
+	                *storage;
 
-	if (tree_load(&j->tree, &j->arena, embeds, &n, &e) != 0)
+	if (v == NULL)
 		return;
-	for (int i = 0; i < j->tree.n_files; i++) {
-		const struct tree_file *f = &j->tree.files[i];
-		const struct jv *v, *m = NULL, *storage;
-
-		if (f->bytes == NULL || !may_embed(f->path) || strstr(f->bytes, "Umzug") == NULL)
-			continue;
-		v = jsconf_argument(code->conf, f->path, "Umzug");
-		if (v == NULL)
-			continue;
-		code->found = true;
-		if (jsconf_get(v, "migrations", &m) == JS_SAID)
-			read_umzug_migrations(code, m, jsconf_dir(&j->arena, f->path));
-		storage = jsconf_argument(code->conf, f->path, "SequelizeStorage");
-		if (storage == NULL)
-			jsconf_get(v, "storageOptions", &storage);
-		jsconf_text(code->conf, storage, "modelName", "storage.modelName", &j->table_said);
-		jsconf_text(code->conf, storage, "tableName", "storage.tableName", &j->table_said);
-		jsconf_text(code->conf, storage, "schema", "storage.schema", &j->schema_said);
-		return;
-	}
+	code->found = true;
+	if (jsconf_get(v, "migrations", &m) == JS_SAID)
+		read_umzug_migrations(code, m);
+	storage = jstool_embedded(j, code->conf, "Umzug", "sequelize", storages, 0);
+	if (storage == NULL)
+		jsconf_get(v, "storageOptions", &storage);
+	jsconf_text(code->conf, storage, "modelName", "storage.modelName", &j->table_said);
+	jsconf_text(code->conf, storage, "tableName", "storage.tableName", &j->table_said);
+	jsconf_text(code->conf, storage, "schema", "storage.schema", &j->schema_said);
 }
 
 /* --- files ---------------------------------------------------- */

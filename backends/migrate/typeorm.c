@@ -112,7 +112,7 @@ static const struct jv *options_in(struct typeorm_code *code, const char *path)
 	const struct jv *v = NULL;
 
 	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
-		v = jsconf_argument(code->conf, path, calls[i]);
+		v = jsconf_argument(code->conf, path, calls[i], 0);
 		if (jv_get(v, "migrations") != NULL || jv_get(v, "migrationsTableName") != NULL)
 			return v;
 	}

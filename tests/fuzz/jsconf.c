@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	v = jsconf_file(c, "d/a.js");
 	if (jsconf_get(v, "migrations", &x) != JS_ABSENT)
 		jsconf_text(c, x, "directory", "migrations.directory", &text);
-	jsconf_argument(c, "d/a.js", "DataSource");
+	jsconf_argument(c, "d/a.js", "DataSource", 0);
 	text = jsconf_path(c, "d", text);
 	HOLDS(text == NULL || strncmp(text, "../", 3) != 0);
 	for (size_t i = 0; i < jv_len(jsconf_notes(c)); i++) {

@@ -194,7 +194,7 @@ static void finds_calls_classes_and_patterns(void **state)
 	         "import { D } from 'package'\n"
 	         "export const source = new DataSource({ migrations: [A1, C, D], pattern: "
 	         "/^\\d+[\\w-]+\\.js$/i })");
-	v = jsconf_argument(c, "src/data.ts", "DataSource");
+	v = jsconf_argument(c, "src/data.ts", "DataSource", 0);
 	assert_int_equal(jsconf_get(v, "migrations", &x), JS_SAID);
 	assert_string_equal(jsconf_class(jv_at(x, 0), &text), "A1");
 	assert_string_equal(text, "m/1-A.ts");
@@ -203,7 +203,7 @@ static void finds_calls_classes_and_patterns(void **state)
 	assert_int_equal(jsconf_get(v, "pattern", &x), JS_SAID);
 	assert_string_equal(jsconf_regex(x, &text), "^\\d+[\\w-]+\\.js$");
 	assert_string_equal(text, "i");
-	assert_null(jsconf_argument(c, "src/data.ts", "Nothing"));
+	assert_null(jsconf_argument(c, "src/data.ts", "Nothing", 0));
 	end();
 }
 
