@@ -417,6 +417,23 @@ static int fill_rows(struct migrate_job *j, struct drizzle_code *code, struct la
 	return n;
 }
 
+/* The journal was written anew: the same bytes were applied under another time. */
+static void tell_moved(const struct migrate_job *j, const struct drizzle_code *code,
+                       struct migration_set *set)
+{
+	for (int i = 0; i < code->n && i < set->n_items; i++)
+		for (int k = 0; set->items[i].state == MIGRATION_PENDING && code->entries[i].has_file &&
+		                k < j->rows.n_rows;
+		     k++)
+			if (is_hash(j, k, &code->files[i])) {
+				snprintf(set->items[i].text, sizeof(set->items[i].text),
+				         "the same file was applied under another time (%.20s); with the "
+				         "journal's it would run again",
+				         migrate_cell(&j->rows, k, COL_CREATED));
+				break;
+			}
+}
+
 static void judge_blocks(struct drizzle_code *code, struct migration_set *set)
 {
 	if (code->journal == NULL)
@@ -456,6 +473,7 @@ static struct migration_set *drizzle_judge(struct migrate_job *j)
 	if (set == NULL)
 		return NULL;
 	judge_blocks(code, set);
+	tell_moved(j, code, set);
 	for (int i = 0; i < set->n_items; i++)
 		if (set->items[i].state == MIGRATION_SKIPPED)
 			jv_push(&j->arena, skipped, jv_str(&j->arena, set->items[i].name));

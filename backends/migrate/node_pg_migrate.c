@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define PG_MIGRATE_LOCK INT64_C(7241865325823964)
 enum { COL_NAME, COL_RUN_ON };
@@ -354,17 +355,49 @@ static void judge_order(struct migrate_job *j, const struct pgm_code *code, stru
 	}
 }
 
-static void judge_names(const struct pgm_code *code, struct migration_set *set)
+/* Files that it cannot even load; false: there is one. */
+static bool judge_names(const struct pgm_code *code, struct migration_set *set)
 {
-	for (int i = 0; code->list.n > 1 && i < code->list.n; i++)
-		if (!code->sorted[i].numbered) {
-			migration_set_block(set, "no-prefix",
-			                    "Cannot determine numeric prefix for \"%.100s\"; every file of "
-			                    "the folder needs one, "
-			                    "move it away or set --ignore-pattern",
-			                    migrate_base(code->files[i].path));
-			return;
+	static const char *const known[] = {".sql", ".js", ".ts", ".cjs", ".mjs", ".cts", ".mts", ".json"};
+
+	for (int i = 0; i < code->list.n; i++) {
+		const char *base = migrate_base(code->files[i].path);
+		bool is_known = false;
+
+		if (code->list.n > 1 && !code->sorted[i].numbered) {
+			migration_set_block(
+			    set, "no-prefix",
+			    "Cannot determine numeric prefix for \"%.100s\"; every file of the folder needs "
+			    "one, move it away or set --ignore-pattern",
+			    base);
+			return false;
 		}
+		for (size_t k = 0; k < ARRAY_LEN(known); k++)
+			is_known |= strcasecmp(jstool_ext(base), known[k]) == 0;
+		if (!is_known) {
+			migration_set_block(
+			    set, "no-loader",
+			    "Unknown file extension \"%.20s\" of %.100s; every file of the folder is loaded, "
+			    "move it away or set --ignore-pattern",
+			    jstool_ext(base), base);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* A pending one without an up rolls the whole run back. */
+static void judge_exports(const struct pgm_code *code, struct migration_set *set)
+{
+	for (int i = 0; i < code->list.n && i < set->n_items; i++) {
+		if (set->items[i].state != MIGRATION_PENDING ||
+		    migrate_ends_with(code->files[i].path, ".sql") ||
+		    jstool_mentions(code->list.items[i], "up"))
+			continue;
+		migration_set_block(set, "no-up",
+		                    "%.150s exports no 'up' function: the whole run is rolled back",
+		                    set->items[i].name);
+	}
 }
 
 static struct migration_set *pgm_judge(struct migrate_job *j)
@@ -386,8 +419,10 @@ static struct migration_set *pgm_judge(struct migrate_job *j)
 	if (set == NULL)
 		return NULL;
 	jstool_mark_late(set);
-	judge_names(code, set);
-	judge_order(j, code, set);
+	if (judge_names(code, set)) {
+		judge_order(j, code, set);
+		judge_exports(code, set);
+	}
 	jstool_facts(j, set, jv_obj(&j->arena), jsconf_notes(code->conf));
 	return set;
 }

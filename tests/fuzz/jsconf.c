@@ -1,5 +1,8 @@
 /* Configuration files in JavaScript, of any bytes: read within bounds, and no text that is not clean comes out. */
 #include "backends/migrate/jsconf.h"
+#include "backends/migrate/jsglob.h"
+#include "backends/migrate/jstool.h"
+#include "backends/migrate/typeorm_code.h"
 #include "core/text.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -12,6 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct jv *v, *x;
 	const char *text = "otherwise";
 	char *bytes;
+	bool failed;
 
 	arena_init(&job.arena, ARENA_DEFAULT_MAX);
 	bytes = arena_alloc(&job.arena, size + 1);
@@ -32,6 +36,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		text = jv_text(jv_at(jsconf_notes(c), i), "");
 		HOLDS(text_is_clean(text, strlen(text)));
 	}
+	for (const struct typeorm_class *t = typeorm_classes(&job.arena, bytes, size, &failed); t != NULL;
+	     t = t->next)
+		HOLDS(text_is_clean(t->name, strlen(t->name)) && t->timestamp >= 0);
+	jstool_mentions(f, "down");
+	jsglob_match(bytes, "a/b/c.js", false);
 	HOLDS(!arena_failed(&job.arena));
 	arena_release(&job.arena);
 	return 0;

@@ -591,7 +591,7 @@ static void secrets_stay_out_of_argv(void **state)
 	static void start_command_##tool(void *priv, struct op *op)                                          \
 	{                                                                                                    \
 		migrate_##tool.command(                                                                      \
-		    priv, &(struct migrate_request){.revision = "HEAD", .release_dir = "/srv"}, op);          \
+		    priv, &(struct migrate_request){.revision = "HEAD", .release_dir = "/srv"}, op);         \
 	}
 CALLS(prisma)
 CALLS(django)
@@ -601,6 +601,11 @@ CALLS(dbmate)
 CALLS(flyway)
 CALLS(rails)
 CALLS(liquibase)
+CALLS(knex)
+CALLS(sequelize)
+CALLS(typeorm)
+CALLS(drizzle)
+CALLS(node_pg_migrate)
 static void start_inspect_null(void *priv, struct op *op) { migrate_null.inspect(priv, "HEAD", op); }
 static void start_command_null(void *priv, struct op *op)
 {
@@ -628,6 +633,11 @@ static void laws(void **state)
 	    TOOL(flyway, "flyway/pending"),
 	    TOOL(rails, "rails/pending"),
 	    TOOL(liquibase, "liquibase/pending"),
+	    TOOL(knex, "knex/pending"),
+	    TOOL(sequelize, "sequelize/pending"),
+	    TOOL(typeorm, "typeorm/pending"),
+	    TOOL(drizzle, "drizzle/pending"),
+	    TOOL(node_pg_migrate, "node-pg-migrate/pending"),
 	};
 	struct loop *l = loop_new(NULL);
 	const struct slot_call null_calls[] = {{"null inspect", start_inspect_null},
