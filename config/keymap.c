@@ -14,7 +14,7 @@ enum { KEYMAP_ARENA_MAX = 4 * 1024 * 1024, WORDS_MAX = 8 };
 
 const char *const keymap_contexts[] = {
     "global",  "board",  "detail", "logs",     "metrics", "rollouts", "rollout", "approvals", "migrations",
-    "history", "doctor", "plan",   "rollback", "errors",  "picker",   "help",    NULL};
+    "migration", "commit", "history", "doctor", "plan",   "rollback", "errors",  "picker",   "help",    NULL};
 const char *const keymap_groups[] = {"move", "open", "find", "read", "act", "plan", NULL};
 
 static const char *const key_names[] = {

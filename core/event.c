@@ -22,6 +22,8 @@ void event_free(struct event *e)
 			migration_set_free(e->ladder[i]);
 		free(e->ladder);
 	}
+	migration_history_free(e->migration_history);
+	migration_source_free(e->migration_source);
 	deployed_free(e->deployed);
 	migration_set_free(e->migrations);
 	sample_set_free(e->samples);

@@ -6,6 +6,8 @@
 #ifndef CORE_EVENT_H
 #define CORE_EVENT_H
 
+#include "core/migration_history.h"
+#include "core/migration_source.h"
 #include "core/port/store.h"
 #include "core/verdict.h"
 
@@ -20,11 +22,13 @@ enum event_kind {
 	EV_LOG,      /* lines were added to a deployment's logbuf (no bytes in it) */
 	EV_STORE,    /* a snapshot of the store */
 	EV_HISTORY,
-	EV_PLAN,       /* a plan was computed for somebody who asked */
-	EV_CANDIDATES, /* releases that one could roll back to */
-	EV_LADDER,     /* migrations of a service over all environments, at its newest revision */
-	EV_DOCTOR,     /* one row of the doctor's screen */
-	EV_MESSAGE,    /* a line for the status row */
+	EV_PLAN,              /* a plan was computed for somebody who asked */
+	EV_CANDIDATES,        /* releases that one could roll back to */
+	EV_LADDER,            /* migrations of a service over all environments, at one revision */
+	EV_MIGRATION_HISTORY, /* who brought them, and with which release */
+	EV_MIGRATION_SOURCE,  /* one of them as text */
+	EV_DOCTOR,            /* one row of the doctor's screen */
+	EV_MESSAGE,           /* a line for the status row */
 	EV_KIND_COUNT
 };
 
@@ -71,7 +75,12 @@ struct event {
 	int n_candidates;
 	struct migration_set **ladder; /* [n_ladder] one per environment, entries may be NULL; both freed */
 	int n_ladder;
-	struct doctor_row *doctor; /* free() */
+	struct release ladder_release; /* EV_LADDER: whose files were compared */
+	int ladder_choice;             /* EV_LADDER: the environment that it runs in, -1: it is the newest */
+	struct migration_history *migration_history; /* NULL: outcome says why */
+	struct migration_source *migration_source;   /* NULL: outcome says why */
+	char migration[MIGRATION_LEN];               /* EV_MIGRATION_SOURCE: which */
+	struct doctor_row *doctor;                   /* free() */
 	enum message_kind message_kind;
 	char *message; /* free(); clean */
 };

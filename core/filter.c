@@ -594,6 +594,25 @@ const char *filter_literal(const struct filter *f, bool *ret_ignore_case)
 	return f != NULL ? f->literal : "";
 }
 
+static const char *wants(const struct node *n, const char *key)
+{
+	const char *found;
+
+	if (n->kind == NODE_AND) {
+		found = wants(n->left, key);
+		return found != NULL ? found : wants(n->right, key);
+	}
+	return n->kind == NODE_FIELD && (n->op == OP_HAS || n->op == OP_EQ) && !n->is_regex &&
+	               n->value[0] != '\0' && strcmp(n->key, key) == 0
+	           ? n->value
+	           : NULL;
+}
+
+const char *filter_wants(const struct filter *f, const char *key)
+{
+	return f != NULL ? wants(f->root, key) : NULL;
+}
+
 /* --- asking a row ---------------------------------------------------------------------------- */
 
 static enum match_verdict verdict(bool yes) { return yes ? MATCH_YES : MATCH_NO; }

@@ -42,6 +42,12 @@ bool filter_passes(const struct filter *f, const struct filter_row *row);
  */
 const char *filter_literal(const struct filter *f, bool *ret_ignore_case);
 
+/*
+ * The value that every passing row must have in key: of a key:v or key=v that stands beside all else. NULL where there
+ * is none, or it is a pattern. Valid as long as f.
+ */
+const char *filter_wants(const struct filter *f, const char *key);
+
 /* Fuzzy score for pickers: higher is better, negative is no match. Case-insensitive subsequence. */
 int fuzzy_score(const char *pattern, const char *candidate);
 

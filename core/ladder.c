@@ -218,29 +218,55 @@ struct migration_set *ladder_compare(const struct ladder *in)
 	return set;
 }
 
+static int by_item_name(const void *a, const void *b)
+{
+	const struct migration *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+static const struct migration *item_named(const struct migration *const *sorted, int n, const char *name)
+{
+	int low = 0, high = n;
+
+	while (low < high) {
+		const int mid = low + (high - low) / 2;
+
+		if (strcmp(sorted[mid]->name, name) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < n && strcmp(sorted[low]->name, name) == 0 ? sorted[low] : NULL;
+}
+
 int ladder_mark_modified(struct migration_set *target, const struct migration_set *deployed)
 {
+	const struct migration **sorted;
 	int marked = 0;
 
 	if (target == NULL || deployed == NULL)
 		return 0;
+	sorted = malloc((size_t)MAX(deployed->n_items, 1) * sizeof(*sorted));
+	if (sorted == NULL)
+		return 0;
+	for (int i = 0; i < deployed->n_items; i++)
+		sorted[i] = &deployed->items[i];
+	qsort(sorted, (size_t)deployed->n_items, sizeof(*sorted), by_item_name);
 	for (int i = 0; i < target->n_items; i++) {
 		struct migration *m = &target->items[i];
+		const struct migration *d;
 
 		if (m->state != MIGRATION_APPLIED || m->checksum[0] == '\0')
 			continue;
-		for (int k = 0; k < deployed->n_items; k++) {
-			const struct migration *d = &deployed->items[k];
-
-			if (strcmp(d->name, m->name) != 0 || d->checksum[0] == '\0' ||
-			    strcmp(d->checksum, m->checksum) == 0)
-				continue;
-			m->state = MIGRATION_MODIFIED;
-			set_text(m, "its file has other bytes here than in the revision that runs");
-			marked++;
-			break;
-		}
+		d = item_named(sorted, deployed->n_items, m->name);
+		if (d == NULL || d->checksum[0] == '\0' || strcmp(d->checksum, m->checksum) == 0)
+			continue;
+		m->state = MIGRATION_MODIFIED;
+		set_text(m, "its file has other bytes here than in the revision that runs");
+		marked++;
 	}
+	free(sorted);
 	migration_set_count(target);
 	return marked;
 }

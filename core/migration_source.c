@@ -11,9 +11,9 @@ const char *applied_by_text(enum applied_by by)
 	static const char *const texts[APPLIED_BY_COUNT] = {
 	    [APPLIED_NOT] = "not known",
 	    [APPLIED_SAME] = "nothing says that it was another text",
-	    [APPLIED_CHECKED] = "its checksum is the one in the database",
-	    [APPLIED_DEPLOYED] = "as in the revision that runs there",
-	    [APPLIED_IN_TIME] = "as committed when it was applied there",
+	    [APPLIED_CHECKED] = "its checksum proves it",
+	    [APPLIED_DEPLOYED] = "the revision that runs there has it",
+	    [APPLIED_IN_TIME] = "the newest when it was applied",
 	    [APPLIED_ADDED] = "as it was first committed",
 	};
 

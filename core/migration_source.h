@@ -7,7 +7,7 @@
 
 #include "core/arena.h"
 #include "core/highlight.h"
-#include "core/types.h"
+#include "core/lint.h"
 
 /* How it is known what was applied. */
 enum applied_by {
@@ -19,7 +19,7 @@ enum applied_by {
 	APPLIED_ADDED,    /* as it was first committed */
 	APPLIED_BY_COUNT
 };
-/* "as in the revision that runs there" */
+/* "the revision that runs there has it" */
 const char *applied_by_text(enum applied_by by);
 
 struct source_line {
@@ -32,14 +32,6 @@ struct diff_line {
 	char origin;
 	int old_line, new_line; /* from 1; 0 where there is none */
 	const char *text;
-};
-
-/* What the lint says of a line. */
-struct source_finding {
-	int line;                    /* from 1 */
-	const char *rule, *severity; /* "B1 drop-column", "error" */
-	const char *claim;           /* "ACCESS EXCLUSIVE, rewrites the table, old code breaks"; "" */
-	const char *message, *safer; /* safer "" where there is no other way */
 };
 
 struct commit_file {
@@ -82,8 +74,10 @@ struct migration_source {
 	int n_versions;
 	struct diff_line *diff; /* from what was applied to the text */
 	int n_diff, n_diff_added, n_diff_removed;
-	struct source_finding *findings; /* by line */
+	struct lint_finding *findings; /* by line */
 	int n_findings;
+	int n_ignored; /* findings that a mark in the file takes away */
+	bool way_back; /* a down, undo or revert file: not judged */
 };
 
 struct migration_source *migration_source_new(void); /* NULL without memory */

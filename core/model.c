@@ -71,3 +71,11 @@ bool source_is_stale(const struct model *m, const struct source *s)
 		return true;
 	return s->stale_after_us > 0 && m->now_us - s->ok_us > s->stale_after_us;
 }
+
+bool model_ladder_busy(const struct model *m)
+{
+	for (int i = 0; m->ladder != NULL && m->setup != NULL && i < m->setup->n_envs; i++)
+		if (m->ladder[i] != NULL && (m->ladder[i]->n_running > 0 || m->ladder[i]->lock_text[0] != '\0'))
+			return true;
+	return false;
+}

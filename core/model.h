@@ -7,6 +7,7 @@
 
 #include "core/event.h"
 #include "core/logbuf.h"
+#include "core/rungs.h"
 #include "core/series.h"
 
 /* What changed; views subscribe to some. */
@@ -89,8 +90,19 @@ struct model {
 	struct candidate *candidates;
 	int n_candidates;
 	int candidates_service, candidates_env;
-	struct migration_set **ladder; /* per environment, of ladder_service */
-	int ladder_service;            /* -1: none */
+	struct migration_set **ladder;       /* per environment, of ladder_service; entries may be NULL */
+	int ladder_service;                  /* -1: none */
+	struct rungs *rungs;                 /* all of them as one table; NULL as long as nothing was read */
+	int64_t ladder_us[ENVIRONMENTS_MAX]; /* when each was read, 0 never */
+	struct release ladder_release;       /* whose files are compared; revision "" unknown */
+	int ladder_choice;                   /* the environment that it runs in, -1: the newest release */
+	struct migration_history *ladder_history; /* NULL: not read, ladder_history_text says why not */
+	char ladder_history_text[TEXT_LEN];
+	struct migration_source *migration_source; /* the one that was opened last; NULL: not read */
+	struct outcome migration_source_outcome;   /* why not */
+	char migration_source_name[MIGRATION_LEN];
+	int migration_source_service, migration_source_env;
+	uint32_t migration_source_serial; /* counts what came */
 	struct doctor_row *doctor;
 	int n_doctor;
 	struct problem *problems; /* ring of PROBLEMS_MAX, newest first by problem_at() */
@@ -115,6 +127,9 @@ struct migration_badge {
 	char text[TEXT_LEN];
 };
 struct migration_badge board_migrations(const struct model *m, int service, int env);
+
+/* True while a migration of the ladder runs, or somebody holds the tool's lock or changes a schema. */
+bool model_ladder_busy(const struct model *m);
 
 /* True when the value of a port is older than the setup's stale limit, or was never live. */
 bool source_is_stale(const struct model *m, const struct source *s);

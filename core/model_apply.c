@@ -57,12 +57,28 @@ static void ladder_release(struct model *m)
 			migration_set_free(m->ladder[i]);
 	free(m->ladder);
 	m->ladder = NULL;
-	m->ladder_service = -1;
+	rungs_free(m->rungs);
+	m->rungs = NULL;
+	migration_history_free(m->ladder_history);
+	m->ladder_history = NULL;
+	m->ladder_history_text[0] = '\0';
+	memset(m->ladder_us, 0, sizeof(m->ladder_us));
+	m->ladder_service = m->ladder_choice = -1;
+	memset(&m->ladder_release, 0, sizeof(m->ladder_release));
+}
+
+static void source_text_release(struct model *m)
+{
+	migration_source_free(m->migration_source);
+	m->migration_source = NULL;
+	m->migration_source_name[0] = '\0';
+	m->migration_source_service = m->migration_source_env = -1;
 }
 
 static void world_release(struct model *m)
 {
 	ladder_release(m);
+	source_text_release(m);
 	if (m->setup != NULL) {
 		for (int i = 0; i < m->setup->n_services * m->setup->n_envs; i++)
 			deployment_release(&m->deployments[i]);
@@ -347,11 +363,78 @@ static unsigned apply_candidates(struct model *m, struct event *e)
 	return TOPIC_PLAN;
 }
 
+/* What could not be read this time stays as it was, with its age, while the files compared are the same. */
+static void keep_read(struct model *m, struct event *e)
+{
+	const bool same = m->ladder_service == e->service &&
+	                  strcmp(m->ladder_release.revision, e->ladder_release.revision) == 0;
+
+	for (int i = 0; i < m->setup->n_envs && i < ENVIRONMENTS_MAX; i++) {
+		if (e->ladder[i] != NULL) {
+			m->ladder_us[i] = e->at_us;
+		} else if (same && m->ladder != NULL && m->ladder[i] != NULL) {
+			e->ladder[i] = m->ladder[i];
+			m->ladder[i] = NULL;
+		} else {
+			m->ladder_us[i] = 0;
+		}
+	}
+}
+
 static unsigned apply_ladder(struct model *m, struct event *e)
 {
+	const bool same_service = m->ladder_service == e->service;
+	struct migration_history *history = m->ladder_history;
+	char history_text[TEXT_LEN];
+	int64_t read_us[ENVIRONMENTS_MAX];
+
+	if (e->ladder == NULL)
+		return 0;
+	keep_read(m, e);
+	memcpy(read_us, m->ladder_us, sizeof(read_us));
+	str_copy(history_text, sizeof(history_text), m->ladder_history_text);
+	m->ladder_history = NULL;
 	ladder_release(m);
 	m->ladder = TAKE(e->ladder);
 	m->ladder_service = e->service;
+	m->ladder_release = e->ladder_release;
+	m->ladder_choice = e->ladder_choice;
+	memcpy(m->ladder_us, read_us, sizeof(read_us));
+	m->rungs = rungs_new(m->ladder, m->setup->n_envs);
+	/* Until the next one comes: paths mean the same files in any revision. */
+	if (same_service) {
+		m->ladder_history = history;
+		str_copy(m->ladder_history_text, sizeof(m->ladder_history_text), history_text);
+	} else {
+		migration_history_free(history);
+	}
+	return TOPIC_MIGRATIONS;
+}
+
+static unsigned apply_migration_history(struct model *m, struct event *e)
+{
+	const bool same = m->ladder_history != NULL && m->ladder_history == e->migration_history;
+
+	if (m->ladder_service != e->service)
+		return 0;
+	if (e->migration_history != NULL || m->ladder_history == NULL)
+		str_copy(m->ladder_history_text, sizeof(m->ladder_history_text), e->outcome.text);
+	if (e->migration_history != NULL) {
+		migration_history_free(m->ladder_history);
+		m->ladder_history = TAKE(e->migration_history);
+	}
+	return same ? 0 : TOPIC_MIGRATIONS;
+}
+
+static unsigned apply_migration_source(struct model *m, struct event *e)
+{
+	source_text_release(m);
+	m->migration_source = TAKE(e->migration_source);
+	m->migration_source_outcome = e->outcome;
+	str_copy(m->migration_source_name, sizeof(m->migration_source_name), e->migration);
+	m->migration_source_service = e->service;
+	m->migration_source_env = e->env;
+	m->migration_source_serial++;
 	return TOPIC_MIGRATIONS;
 }
 
@@ -382,6 +465,7 @@ static unsigned apply_to_deployment(struct model *m, struct event *e)
 	case EV_SAMPLES: return apply_samples(m, d, e);
 	case EV_LOG: return TOPIC_LOGS;
 	case EV_CANDIDATES: return apply_candidates(m, e);
+	case EV_MIGRATION_SOURCE: return apply_migration_source(m, e);
 	case EV_TICK:
 	case EV_SETUP:
 	case EV_RELEASES:
@@ -389,6 +473,7 @@ static unsigned apply_to_deployment(struct model *m, struct event *e)
 	case EV_HISTORY:
 	case EV_PLAN:
 	case EV_LADDER:
+	case EV_MIGRATION_HISTORY:
 	case EV_DOCTOR:
 	case EV_MESSAGE:
 	case EV_KIND_COUNT: break;
@@ -409,6 +494,7 @@ unsigned model_apply(struct model *m, struct event *e)
 	case EV_MIGRATIONS:
 	case EV_SAMPLES:
 	case EV_LOG:
+	case EV_MIGRATION_SOURCE:
 	case EV_CANDIDATES: return has_deployment(m, e) ? apply_to_deployment(m, e) : 0;
 	case EV_RELEASES:
 		if (!has_service(m, e))
@@ -426,6 +512,7 @@ unsigned model_apply(struct model *m, struct event *e)
 		m->plan = TAKE(e->plan);
 		return TOPIC_PLAN;
 	case EV_LADDER: return has_service(m, e) ? apply_ladder(m, e) : 0;
+	case EV_MIGRATION_HISTORY: return has_service(m, e) ? apply_migration_history(m, e) : 0;
 	case EV_DOCTOR: return e->doctor != NULL ? apply_doctor(m, e) : 0;
 	case EV_MESSAGE:
 		m->message_kind = e->message_kind;

@@ -495,6 +495,7 @@ void app_free(struct app *a)
 	/* It counts by the setup that the last generation owns. */
 	model_free(a->model);
 	free(a->adoptions);
+	ladder_forget(a);
 	a->model = NULL;
 	for (int i = 0; i < a->n_generations; i++)
 		generation_free(a->generations[i]);

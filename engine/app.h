@@ -68,8 +68,19 @@ void app_refresh_store(struct app *a, void (*done)(void *ctx), void *ctx);
  */
 void app_follow_logs(struct app *a, int service, int env);
 
-/* Migrations of a service at its newest known revision in every environment; posted as EV_LADDER. done may be NULL. */
-void app_ladder(struct app *a, int service, void (*done)(void *ctx), void *ctx);
+/*
+ * Migrations of a service in every environment, compared with the files of its newest known release, or with those of
+ * the release that runs in an environment (choice -1: the newest). Posted as EV_LADDER, and then who brought them as
+ * EV_MIGRATION_HISTORY; done (may be NULL) after both. The same question asked again while it is under way waits for
+ * its answer.
+ */
+void app_ladder(struct app *a, int service, int choice, void (*done)(void *ctx), void *ctx);
+
+/*
+ * The text of one migration of the ladder in the model, with what was applied in env; posted as EV_MIGRATION_SOURCE,
+ * twice where a checksum proves afterwards what was applied. done (may be NULL) after the last.
+ */
+void app_migration_source(struct app *a, int service, int env, const char *name, void (*done)(void *ctx), void *ctx);
 
 /* Asks every backend whether it can be reached; rows arrive as EV_DOCTOR, done (may be NULL) after the last. */
 void app_doctor(struct app *a, void (*done)(void *ctx), void *ctx);

@@ -1,4 +1,4 @@
-/* Inside of the app, for engine/app.c, observe.c, follow.c and inquire.c alone. */
+/* Inside of the app, for engine/app.c, observe.c, follow.c, inquire.c and ladder.c alone. */
 #ifndef ENGINE_APP_PRIVATE_H
 #define ENGINE_APP_PRIVATE_H
 
@@ -26,6 +26,8 @@ struct generation {
 
 struct observer;
 struct followed;
+struct ladder_run;
+struct code_seen;
 
 struct app {
 	struct app_options options;
@@ -45,6 +47,8 @@ struct app {
 	int n_followed;
 	struct timer *tick, *store_timer, *reload_timer;
 	struct watch *config_watch;
+	struct ladder_run *ladders; /* under way */
+	struct code_seen *codes; /* of ladder.c: files of the revisions that run, [ENVIRONMENTS_MAX] */
 	void *adoptions; /* of engine/request.c: which rollouts were given a new process */
 	bool store_busy, store_again, restored;
 };
@@ -67,6 +71,9 @@ struct followed_place {
 int follow_places(const struct app *a, struct followed_place ret[FOLLOWED_MAX]);
 /* Follows those of them that the setup of now has. */
 void follow_again(struct app *a, const struct followed_place *places, int n);
+
+/* ladder.c */
+void ladder_forget(struct app *a);
 
 /* Posts EV_SOURCE for an answer. */
 void app_post_source(struct app *a, int service, int env, enum port port, int source,

@@ -4,7 +4,7 @@
 
 #include "engine/commands.h"
 
-enum { TABLE_COLUMNS_MAX = 12 };
+enum { TABLE_COLUMNS_MAX = 24 };
 
 /* A table of clean cells that is printed aligned; rows live in the command's arena. */
 struct table {

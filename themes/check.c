@@ -121,13 +121,14 @@ static int check_contrast(const struct theme *t, struct str *out)
 
 static int check_distance(const struct theme *t, struct str *out)
 {
-	static const enum role status[] = {ROLE_OK, ROLE_WARN, ROLE_ERR};
+	/* The three that must be told apart, and those of source texts, where nobody shall take them for these. */
+	static const enum role status[] = {ROLE_OK, ROLE_WARN, ROLE_ERR, ROLE_STRING, ROLE_NUMBER};
 	static const char *const names[VISION_COUNT] = {"normal vision", "deuteranopia", "protanopia",
 	                                                "tritanopia"};
 	int n = 0;
 
 	for (size_t i = 0; i < 3; i++) {
-		for (size_t k = i + 1; k < 3; k++) {
+		for (size_t k = i + 1; k < ARRAY_LEN(status); k++) {
 			const struct style *a = &t->style[DEPTH_RGB][status[i]],
 			                   *b = &t->style[DEPTH_RGB][status[k]];
 

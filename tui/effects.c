@@ -306,7 +306,11 @@ void effects_perform(struct effects *f, const struct ui_effect *e)
 		break;
 	case DO_LADDER:
 		if (placed)
-			app_ladder(f->app, e->service, NULL, NULL);
+			app_ladder(f->app, e->service, e->choice, NULL, NULL);
+		break;
+	case DO_SOURCE:
+		if (placed)
+			app_migration_source(f->app, e->service, e->env, e->text, NULL, NULL);
 		break;
 	case DO_DOCTOR: app_doctor(f->app, NULL, NULL); break;
 	case DO_HISTORY: app_history(f->app, HISTORY_MAX, NULL, NULL); break;

@@ -29,7 +29,7 @@ static void header(const struct model *m, const struct ui *u, struct area a)
 	static const bool names_place[SCREEN_COUNT] = {
 	    [SCREEN_LOGS] = true, [SCREEN_METRICS] = true,  [SCREEN_MIGRATIONS] = true,
 	    [SCREEN_PLAN] = true, [SCREEN_ROLLBACK] = true, [SCREEN_ROLLOUT] = true,
-	    [SCREEN_INFO] = true};
+	    [SCREEN_INFO] = true, [SCREEN_MIGRATION] = true, [SCREEN_COMMIT] = true};
 	bool on_board = !names_place[u->screen];
 	count_states(m, &failed, &degraded, &unknown);
 	for (int i = 0; m->store && i < m->store->n_rollouts; i++)
@@ -106,6 +106,8 @@ static void filter_bar(const struct model *m, const struct ui *u, struct area a,
 			(void)snprintf(text, sizeof text, "%zu of %llu%s", ui_log_count(u, b),
 			               (unsigned long long)(logbuf_end(b) - logbuf_first(b)),
 			               u->log.scan_left ? " .." : "");
+	} else if (views[u->screen]->fill && l->filter) {
+		(void)snprintf(text, sizeof text, "%d row%s", u->text.n_found, u->text.n_found == 1 ? "" : "s");
 	} else if (views[u->screen]->rows && l->n_all != u->n_rows) {
 		(void)snprintf(text, sizeof text, "%d of %d shown", u->n_rows, l->n_all);
 	} else if (u->screen == SCREEN_BOARD) {
@@ -201,7 +203,10 @@ static void typing_footer(const struct ui *u, struct area a, int row)
 		hint(a, row, &col, "Tab", "fill in");
 	hint(a, row, &col, "Esc", chooses ? "close" : "undo");
 	if (u->typing.kind == TYPE_FILTER)
-		area_text(a, row, col, ROLE_DIM, "word !not /re/ level>=warn key:value (a | b)");
+		area_text(a, row, col, ROLE_DIM,
+		          u->screen == SCREEN_MIGRATIONS
+		              ? "word !not /re/ env:prod state:pending kind:contract by:ann age<3d"
+		              : "word !not /re/ level>=warn key:value (a | b)");
 }
 
 /* Keys that act on this screen, by the rows of the keymap that are marked for the footer. */
@@ -256,7 +261,8 @@ static void plan_hints(const struct model *m, const struct ui *u, struct area a,
 static void footer(const struct model *m, const struct ui *u, struct area a, int row)
 {
 	static const char *const open_notes[SCREEN_COUNT] = {
-	    [SCREEN_BOARD] = "open", [SCREEN_ROLLOUTS] = "open", [SCREEN_APPROVALS] = "open plan"};
+	    [SCREEN_BOARD] = "open", [SCREEN_ROLLOUTS] = "open", [SCREEN_APPROVALS] = "open plan",
+	    [SCREEN_MIGRATIONS] = "open"};
 	int col = 1;
 	bool plan = u->screen == SCREEN_PLAN || u->screen == SCREEN_ROLLBACK;
 	if (u->typing.kind != TYPE_NONE) {

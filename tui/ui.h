@@ -32,12 +32,14 @@ enum screen {
 	SCREEN_ERRORS,
 	SCREEN_OUTPUT,
 	SCREEN_HELP,
+	SCREEN_MIGRATION,
+	SCREEN_COMMIT,
 	SCREEN_COUNT
 };
 
 enum {
 	TOKEN_LEN = 2 * NAME_LEN + 2,
-	UI_ROWS_MAX = 2048, /* rows of a list that can be reached */
+	UI_ROWS_MAX = 8192, /* rows of a list that can be reached */
 	UI_MARKS_MAX = 256,
 	UI_SEEN_MAX = 32, /* screens to go back to */
 	UI_TYPED_MAX = 512,
@@ -50,12 +52,28 @@ enum {
 	BURST_US = 30000,
 	BURST_KEYS = 8,
 	PLAN_AGAIN_US = 4000000, /* a plan on screen that waits for something is computed again */
+	LADDER_BUSY_US = 1000000, /* the ladder on screen while something runs or holds a lock */
+	LADDER_AGAIN_US = 10000000,
 	QUIET_US = 300000,       /* after focus or resize */
 };
 
 struct row {
 	char id[MIGRATION_LEN];
 	int a, b; /* what a view finds its thing by; hold until the model changes */
+};
+
+/* A row of a text that a view laid out for a width: what it is of is the view's to know. */
+struct text_row {
+	int kind, index;
+	uint32_t at, n;
+};
+
+struct text_rows {
+	struct text_row *items;
+	int n, cap;
+	uint64_t serial; /* of what they were made of */
+	int found;       /* the row that a search stands on, -1 none */
+	int n_found;     /* rows that the filter finds */
 };
 
 /* Cursor, filter and marks of one screen's list. */
@@ -142,6 +160,7 @@ enum effect_want {
 	DO_RECHECK,
 	DO_CANDIDATES,
 	DO_LADDER,
+	DO_SOURCE,
 	DO_DOCTOR,
 	DO_HISTORY,
 	DO_REFRESH,
@@ -163,6 +182,7 @@ enum effect_want {
 struct ui_effect {
 	enum effect_want want;
 	int service, env;
+	int choice; /* DO_LADDER: the environment whose release's files are compared, -1 the newest release's */
 	enum plan_kind plan_kind;
 	char release[MIGRATION_LEN]; /* or the argument of a plan of the database */
 	char digest[DIGEST_LEN]; /* of the plan that the person saw and confirmed */
@@ -218,6 +238,18 @@ struct ui {
 	char plan_release[MIGRATION_LEN]; /* chosen by the person, "" the default; or a plan's argument */
 	enum plan_kind plan_for_kind;
 	bool commits_open;
+	bool externals_open;            /* of the ladder: migrations of other code one by one */
+	char ladder_env[NAME_LEN];      /* whose release's files are compared, "" the newest release's */
+	char ladder_service[NAME_LEN];  /* of the ladder that was asked for last */
+	char ladder_at[NAME_LEN];       /* the service in whose ladder the cursor was placed */
+	int64_t ladder_asked_us;        /* monotonic, 0 never */
+	char migration[MIGRATION_LEN];  /* the one that is open as text */
+	char migration_env[NAME_LEN];   /* where what was applied is looked at */
+	bool migration_waits;           /* asked for, not there yet */
+	bool migration_diff;            /* instead of the text */
+	int migration_commit;           /* which of its commits is shown: 0 added, 1 changed, 2 removed */
+	bool no_wrap;                   /* of texts: long lines are cut instead of broken */
+	struct text_rows text;          /* of the screen, where it is such a text */
 	int chain_rows;        /* of the history in the model whose hashes were checked */
 	int64_t chain_bad_seq; /* 0: they hold */
 	char rollout[ID_LEN];  /* the one on the live screen */

@@ -51,6 +51,7 @@ void ui_free(struct ui *u)
 	free(u->log.older);
 	free(u->log.newer);
 	free(u->rows_now);
+	free(u->text.items);
 	free(u);
 }
 
@@ -85,8 +86,10 @@ static void enter_screen(struct ui *u, const struct model *m, enum screen s)
 	u->screen = s;
 	u->scroll = 0;
 	u->n_rows = 0;
+	u->text.n = 0;
+	u->text.serial = 0;
 	if (s == SCREEN_MIGRATIONS)
-		ui_effect_add(u, m, DO_LADDER);
+		ui_ladder_ask(u, m);
 	else if (s == SCREEN_HISTORY)
 		ui_effect_add(u, m, DO_HISTORY);
 	else if (s == SCREEN_DOCTOR)
@@ -180,6 +183,7 @@ static void env_move(struct ui *u, const struct model *m, int delta)
 		return;
 	env = CLAMP(env + delta, 0, m->setup->n_envs - 1);
 	str_copy(u->env, sizeof u->env, m->setup->envs[env].name);
+	ui_migration_env(u, m);
 }
 
 static void move_by(struct ui *u, const struct model *m, int64_t delta)
@@ -239,6 +243,10 @@ static void act_problem(struct ui *u, const struct model *m, const char *how)
 	int service = 0, env = 0;
 	if (!m->setup || m->setup->n_services == 0 || m->setup->n_envs == 0)
 		return;
+	if (u->screen == SCREEN_MIGRATIONS) {
+		ui_ladder_problem(u, m, step);
+		return;
+	}
 	int n = m->setup->n_services * m->setup->n_envs;
 	int at = ui_selected(u, m, &service, &env) ? service * m->setup->n_envs + env : 0;
 	for (int i = 1; i <= n; i++) {
@@ -320,6 +328,8 @@ static void act_open(struct ui *u, const struct model *m, const char *arg)
 		ui_show(u, m, SCREEN_PLAN);
 	} else if (u->screen == SCREEN_ROLLBACK && r) {
 		ui_show(u, m, SCREEN_PLAN);
+	} else if (u->screen == SCREEN_MIGRATIONS && r) {
+		ui_migration_open(u, m);
 	} else if (u->screen == SCREEN_LOGS) {
 		u->log.wrap = !u->log.wrap;
 	}
@@ -378,7 +388,7 @@ static void act_filter(struct ui *u, const struct model *m, const char *arg)
 	UNUSED(m);
 	UNUSED(arg);
 	const struct list *l = filtered_list(u);
-	if (!ui_keys_go_to_log(u) && !views[u->screen]->text) {
+	if (!ui_keys_go_to_log(u) && !views[u->screen]->text && !views[u->screen]->fill) {
 		ui_notice(u, MESSAGE_INFO, "nothing to filter on this screen");
 		return;
 	}
@@ -405,6 +415,8 @@ static void act_match(struct ui *u, const struct model *m, const char *how)
 	int step = strcmp(how, "next") == 0 ? 1 : -1;
 	if (ui_keys_go_to_log(u))
 		ui_log_match(u, m, step);
+	else if (views[u->screen]->fill)
+		ui_text_search(u, m, step);
 	else
 		move_by(u, m, step);
 }
@@ -476,8 +488,8 @@ static void act_refresh(struct ui *u, const struct model *m, const char *arg)
 		str_copy(e->digest, sizeof e->digest, m->plan->digest);
 	} else if (on_plan)
 		ui_plan_ask(u, m, u->plan_for_kind, u->plan_release);
-	else if (u->screen == SCREEN_MIGRATIONS)
-		ui_effect_add(u, m, DO_LADDER);
+	else if (u->screen == SCREEN_MIGRATIONS || u->screen == SCREEN_MIGRATION || u->screen == SCREEN_COMMIT)
+		ui_ladder_ask(u, m);
 	else if (u->screen == SCREEN_HISTORY)
 		ui_effect_add(u, m, DO_HISTORY);
 	else if (u->screen == SCREEN_DOCTOR)
@@ -562,6 +574,8 @@ static void act_simple(struct ui *u, const struct model *m, const char *what)
 		u->log.following = true;
 	} else if (strcmp(what, "pause") == 0) {
 		u->log.following = !u->log.following;
+	} else if (strcmp(what, "wrap") == 0 && u->screen == SCREEN_MIGRATION) {
+		u->no_wrap = !u->no_wrap;
 	} else if (strcmp(what, "wrap") == 0) {
 		u->log.wrap = !u->log.wrap;
 	}

@@ -32,6 +32,21 @@ static void add_plan_command(const struct model *m, struct str *s)
 	str_add(s, line);
 }
 
+/* Of the row under the cursor, or of the migration that is open. */
+static void migration_command(const struct ui *u, struct str *s)
+{
+	const char *name = u->screen == SCREEN_MIGRATIONS ? u->lists[SCREEN_MIGRATIONS].cursor : u->migration;
+	char quoted[MIGRATION_LEN * 4];
+	bool plain = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+/:") ==
+	             strlen(name);
+	if (name[0] == '#' || !name[0])
+		str_addf(s, "towpath migrations %s", u->service);
+	else
+		str_addf(s, "towpath migrations show %s %s --env %s%s", u->service,
+		         plain ? name : ui_quote(quoted, sizeof quoted, name), u->env,
+		         u->screen == SCREEN_MIGRATION && u->migration_diff ? " --diff" : "");
+}
+
 void ui_act_copy(struct ui *u, const struct model *m, const char *what)
 {
 	struct ui_effect *e = ui_effect_add(u, m, DO_COPY);
@@ -52,6 +67,9 @@ void ui_act_copy(struct ui *u, const struct model *m, const char *what)
 	} else if (strcmp(what, "command") == 0) {
 		if (u->screen == SCREEN_PLAN && m->plan)
 			add_plan_command(m, &s);
+		else if (u->screen == SCREEN_MIGRATIONS || u->screen == SCREEN_MIGRATION ||
+		         u->screen == SCREEN_COMMIT)
+			migration_command(u, &s);
 		else if (u->screen == SCREEN_LOGS)
 			str_addf(&s, "towpath logs %s %s", u->service, u->env);
 		else if (u->screen == SCREEN_ROLLOUT)
@@ -66,6 +84,10 @@ void ui_act_copy(struct ui *u, const struct model *m, const char *what)
 			log_line_text(&line, text, sizeof text);
 			str_add(&s, text);
 		}
+	} else if (u->screen == SCREEN_MIGRATION) {
+		str_add(&s, u->migration);
+	} else if (u->screen == SCREEN_COMMIT) {
+		str_add(&s, ui_migration_commit(u, m));
 	} else if (u->screen == SCREEN_BOARD) {
 		str_add(&s, d ? release_text(&d->release, tag, sizeof tag) : "");
 	} else {

@@ -206,10 +206,13 @@ void ui_apply(struct ui *u, const struct model *m, const struct ui_event *e)
 		if (u->notice[0] && u->mono_us - u->notice_us > 8 * US_PER_S)
 			u->notice[0] = '\0';
 		ui_plan_again(u, m);
+		ui_ladder_again(u, m);
 		break;
 	case UI_MODEL:
 		if (e->topics & TOPIC_PLAN)
 			plan_came(u, m);
+		if (e->topics & TOPIC_MIGRATIONS)
+			ui_migration_came(u, m);
 		open_live(u, m);
 		if (e->topics & TOPIC_HISTORY)
 			check_chain(u, m);
@@ -278,7 +281,11 @@ static void rows_settle(struct ui *u, const struct model *m, const struct view *
 	u->n_rows = 0;
 	for (int i = 0; i < n; i++) {
 		struct row_of of = {.m = m, .view = v, .row = &u->rows_now[i]};
-		struct filter_row f = {.row = &of, .now_us = m->now_us, .text = row_text, .field = row_field};
+		struct filter_row f = {.row = &of,
+		                       .now_us = m->now_us,
+		                       .time_us = l->filter && v->time ? v->time(m, &u->rows_now[i]) : 0,
+		                       .text = row_text,
+		                       .field = row_field};
 		if (l->filter && v->text && !filter_passes(l->filter, &f))
 			continue;
 		if (u->n_rows != i)
@@ -344,6 +351,7 @@ void ui_settle(struct ui *u, const struct model *m)
 	int rows = MAX(1, lay.body_rows);
 	choose_deployment(u, m);
 	u->page = rows;
+	ui_ladder_settle(u, m);
 	if (v->rows) {
 		rows_settle(u, m, v, l);
 		u->page = MAX(1, v->page ? v->page(m, u, rows, u->cols) : rows - 1);
@@ -357,6 +365,8 @@ void ui_settle(struct ui *u, const struct model *m)
 	} else if (v->page) {
 		u->page = MAX(1, v->page(m, u, rows, u->cols));
 	}
+	if (v->fill)
+		ui_text_settle(u, m, v);
 	if (v->flow) {
 		struct area none = {.cols = u->cols};
 		u->n_lines = v->flow(m, u, none, 0);

@@ -62,7 +62,27 @@ bool ui_command_line(struct ui *u, const struct model *m, const struct command *
 /* Text as one word of a shell's line; returns dst. */
 const char *ui_quote(char *dst, size_t cap, const char *text);
 
+/* ui_migrations.c */
+void ui_ladder_ask(struct ui *u, const struct model *m);
+/* Asks again when it is time, as long as a screen shows it. */
+void ui_ladder_again(struct ui *u, const struct model *m);
+/* Puts the cursor where it belongs when a service's ladder has come. */
+void ui_ladder_settle(struct ui *u, const struct model *m);
+void ui_ladder_problem(struct ui *u, const struct model *m, int step);
+void ui_migration_open(struct ui *u, const struct model *m);
+/* Another environment was selected. */
+void ui_migration_env(struct ui *u, const struct model *m);
+void ui_migration_came(struct ui *u, const struct model *m);
+/* The id of the commit on screen, "" none. */
+const char *ui_migration_commit(const struct ui *u, const struct model *m);
+void ui_act_migration(struct ui *u, const struct model *m, const char *what);
+void ui_text_search(struct ui *u, const struct model *m, int direction);
+/* The filter of a long text changed. */
+void ui_text_filter(struct ui *u, const struct model *m);
+void ui_text_settle(struct ui *u, const struct model *m, const struct view *v);
+
 /* ui_type.c: typing */
+void ui_filter_clear(struct ui *u, enum screen s);
 void ui_type_input(struct ui *u, const struct model *m, const struct input *in);
 void ui_filter_set(struct ui *u, const struct model *m, const char *text);
 void ui_palette_fill(struct ui *u, const struct model *m);

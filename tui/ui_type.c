@@ -15,6 +15,15 @@ void ui_type(struct ui *u, enum type_kind kind, const char *text)
 	str_copy(u->typing.before, sizeof u->typing.before, text);
 }
 
+void ui_filter_clear(struct ui *u, enum screen s)
+{
+	struct list *l = &u->lists[s];
+	filter_free(l->filter);
+	l->filter = NULL;
+	l->filter_text[0] = '\0';
+	l->filter_error.code = ERR_OK;
+}
+
 /* Takes a filter's text: in force when it parses, else marked and the last good one stays. */
 void ui_filter_set(struct ui *u, const struct model *m, const char *text)
 {
@@ -33,8 +42,9 @@ void ui_filter_set(struct ui *u, const struct model *m, const char *text)
 		bool following = u->log.following;
 		ui_log_reset(u);
 		u->log.following = following;
+	} else if (views[u->screen]->fill) {
+		ui_text_filter(u, m);
 	}
-	UNUSED(m);
 }
 
 /* --- palette ---------------------------------------------------------------------------------- */
@@ -277,7 +287,8 @@ static void enter(struct ui *u, const struct model *m)
 		return;
 	case TYPE_HELP:
 		u->typing.kind = TYPE_NONE;
-		if (u->n_rows > 0 && u->lists[SCREEN_HELP].at < u->n_rows) {
+		/* A command that ended meanwhile may have brought its own screen. */
+		if (u->screen == SCREEN_HELP && u->lists[SCREEN_HELP].at < u->n_rows) {
 			const struct row *r = &u->rows_now[u->lists[SCREEN_HELP].at];
 			const char *action = u->keymap->items[r->a].action;
 			ui_back(u, m);
@@ -309,7 +320,7 @@ static void choose(struct ui *u, int delta)
 {
 	if (u->typing.kind == TYPE_PALETTE) {
 		u->typing.at = CLAMP(u->typing.at + delta, 0, MAX(0, u->n_palette - 1));
-	} else if (u->typing.kind == TYPE_HELP && u->n_rows > 0) {
+	} else if (u->typing.kind == TYPE_HELP && u->screen == SCREEN_HELP && u->n_rows > 0) {
 		struct list *l = &u->lists[SCREEN_HELP];
 		l->at = CLAMP(l->at + delta, 0, u->n_rows - 1);
 		str_copy(l->cursor, sizeof l->cursor, u->rows_now[l->at].id);

@@ -215,9 +215,13 @@ static int need_history(struct source_job *j, const char *const *paths, int n_pa
 
 	if (rc != 0 || history_serves(j, mark, paths, n_paths))
 		return rc;
-	/* Users are counted on the loop. */
-	j->outdated = j->history;
+	/* Users are counted on the loop, but for one that nobody else has seen. */
+	if (j->fresh)
+		migration_history_free(j->history);
+	else
+		j->outdated = j->history;
 	j->history = NULL;
+	j->fresh = false;
 	rc = read_history(j, paths, n_paths);
 	j->fresh = rc == 0;
 	j->mark = mark;
@@ -349,6 +353,39 @@ static const char *keep_clean(struct arena *a, const char *text)
 	return arena_strdup(a, clean);
 }
 
+static int by_line(const void *a, const void *b)
+{
+	const struct lint_finding *x = a, *y = b;
+
+	return x->line != y->line ? (x->line < y->line ? -1 : 1)
+	                          : (x->statement > y->statement) - (x->statement < y->statement);
+}
+
+/* As the file stands, by itself: sizes of live tables are the plan's to add. */
+static void fill_findings(struct source_job *j, const char *path, const char *bytes, size_t n)
+{
+	const enum lint_tool tool = lint_tool_of(j->priv->tool->name);
+	const struct lint_context ctx = {.tool = tool != LINT_TOOL_COUNT ? tool : LINT_TOOL_AUTO};
+	struct migration_source *s = j->source;
+	struct lint_report r;
+
+	lint_file(&j->arena, path, bytes, n, &ctx, &r);
+	s->n_ignored = r.n_ignored;
+	s->way_back = r.way_back;
+	s->findings = arena_alloc(&s->arena, (size_t)MAX(r.n_findings, 1) * sizeof(*s->findings));
+	for (int i = 0; s->findings != NULL && i < r.n_findings; i++) {
+		struct lint_finding *f = &s->findings[s->n_findings++];
+
+		*f = r.findings[i];
+		f->table = arena_strdup(&s->arena, f->table);
+		f->column = arena_strdup(&s->arena, f->column);
+		f->message = arena_strdup(&s->arena, f->message);
+		f->safer = arena_strdup(&s->arena, f->safer);
+	}
+	if (s->n_findings > 1)
+		qsort(s->findings, (size_t)s->n_findings, sizeof(*s->findings), by_line);
+}
+
 static void fill_text(struct source_job *j, const char *revision, const char *path, const char *bytes,
                       size_t n)
 {
@@ -359,6 +396,7 @@ static void fill_text(struct source_job *j, const char *revision, const char *pa
 	s->language = language_of(path);
 	s->line = MAX(j->line, 1);
 	migration_source_text(s, bytes, n);
+	fill_findings(j, path, bytes, n);
 }
 
 static int not_found(struct source_job *j)
@@ -383,7 +421,6 @@ static const struct migration_origin *origin_of(const struct source_job *j, cons
 static int locate_gone(struct source_job *j, const char **ret_revision, const char **ret_path,
                        struct blob *ret)
 {
-	j->source->trouble = arena_strdup(&j->source->arena, "this revision has no such file any more");
 	*ret_revision = j->deployed;
 	*ret_path = find_in(j, j->deployed);
 	if (blob_at(j, *ret_revision, *ret_path, ret))
@@ -410,6 +447,37 @@ static int locate_by_name(struct source_job *j, const char **ret_path)
 	return rc;
 }
 
+/* The path as struct migration has it. */
+static const char *below_project(const struct source_job *j, const char *path)
+{
+	const char *option = jv_get_text(j->priv->ctx.options, "path", j->priv->tool->path);
+	char folder[PATH_LEN];
+	size_t n;
+
+	if (origins_folder(option, folder, NULL) != 0)
+		return path;
+	n = strlen(folder);
+	return n > 0 && strncmp(path, folder, n) == 0 && path[n] == '/' ? path + n + 1 : path;
+}
+
+/* What the history of the revision asked for does not know, that of the revision with the file does. */
+static const struct migration_origin *origin_at(struct source_job *j, const char *revision, const char *path)
+{
+	const struct migration_origin *o = origin_of(j, path);
+	const char *clean;
+	struct error e = j->error;
+
+	if (o != NULL || strcmp(revision, j->revision) == 0)
+		return o;
+	clean = keep_clean(&j->arena, below_project(j, path));
+	j->revision = revision;
+	if (clean == NULL || need_history(j, &clean, 1) != 0) {
+		j->error = e;
+		return NULL;
+	}
+	return origin_of(j, path);
+}
+
 static int read_source(struct source_job *j)
 {
 	const char *revision = j->revision, *path = from_root(j, j->path);
@@ -424,8 +492,12 @@ static int read_source(struct source_job *j)
 	if (rc == 0 && now.blob == NULL && !blob_at(j, revision, path, &now))
 		rc = locate_gone(j, &revision, &path, &now);
 	if (rc == 0) {
+		if (strcmp(revision, j->revision) != 0)
+			j->source->trouble =
+			    arena_printf(&j->source->arena, "%.9s has no such file: this is its text in %.9s",
+			                 j->revision, revision);
 		fill_text(j, revision, path, now.bytes, now.n);
-		o = origin_of(j, path);
+		o = origin_at(j, revision, path);
 		if (o != NULL) {
 			fill_origin(j, o);
 			list_versions(j, o);

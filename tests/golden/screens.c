@@ -9,7 +9,7 @@
 
 struct screen_case {
 	const char *name;
-	const char *keys; /* words: keys from the board on; "plan" and "rollback" let the planner answer */
+	const char *keys; /* words: keys from the board on; "plan", "rollback" and "source" bring an answer */
 };
 
 static const struct screen_case cases[] = {
@@ -23,7 +23,14 @@ static const struct screen_case cases[] = {
     {"rollouts", "4"},
     {"rollout", "4 Enter"},
     {"approvals", "5"},
-    {"migrations", "6 G"},
+    {"migrations", "6"},
+    {"migrations-contract", "6 j j j j j"},
+    {"migrations-filter", "6 / e n v : p r o d Space s t a t e : f a i l e d"},
+    {"migrations-external", "6 G Enter j"},
+    {"migration", "6 j j j j j Enter source"},
+    {"migration-search", "6 j j j j j Enter source / c a r t Enter n"},
+    {"migration-diff", "6 j d source"},
+    {"migration-commit", "6 j j j j j c source"},
     {"history", "7 j"},
     {"doctor", "8 j"},
     {"detail", "i"},
@@ -52,6 +59,8 @@ static void press(struct world *w, const char *keys)
 			world_plan(w, PLAN_PROMOTE, false);
 		else if (strcmp(word, "rollback") == 0)
 			world_plan(w, PLAN_ROLLBACK, true);
+		else if (strcmp(word, "source") == 0)
+			world_source(w);
 		else if (strcmp(word, "wait") == 0)
 			world_wait(w, US_PER_S);
 		else if (*word)

@@ -306,16 +306,10 @@ static void history(struct world *w)
 	world_apply(w, e);
 }
 
-static void ladder_and_candidates(struct world *w)
+static void candidates(struct world *w)
 {
 	int checkout = setup_service(w->setup, "checkout");
-	struct event *e = world_event(w, EV_LADDER, checkout, -1);
-	e->ladder = calloc((size_t)w->setup->n_envs, sizeof(struct migration_set *));
-	e->n_ladder = w->setup->n_envs;
-	for (int i = 0; i < w->setup->n_envs; i++)
-		e->ladder[i] = schema(5 - i);
-	world_apply(w, e);
-	e = world_event(w, EV_CANDIDATES, checkout, 2);
+	struct event *e = world_event(w, EV_CANDIDATES, checkout, 2);
 	e->candidates = calloc(3, sizeof *e->candidates);
 	e->n_candidates = 3;
 	static const enum schema_verdict verdicts[] = {SCHEMA_SAME, SCHEMA_ADDITIVE, SCHEMA_BREAKS};
@@ -426,7 +420,8 @@ static void build(struct world *w, int n_extra)
 	ev->outcome = outcome_make(OUTCOME_ERRORED, "host", "no route to host 10.0.0.9");
 	str_copy(ev->outcome.hint, sizeof ev->outcome.hint, "is the network there?");
 	world_apply(w, ev);
-	ladder_and_candidates(w);
+	world_ladder(w);
+	candidates(w);
 	doctor(w);
 	logs(w);
 }
@@ -550,6 +545,8 @@ static bool input_of(const char *name, struct input *ret)
 			ret->kind = named[i].kind;
 			return true;
 		}
+	if (strcmp(name, "Space") == 0)
+		name = " ";
 	if (strlen(name) == 1) {
 		ret->kind = INPUT_CHAR;
 		ret->cp = (uint8_t)name[0];
