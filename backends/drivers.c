@@ -23,6 +23,7 @@ const struct driver *const drivers[] = {
     &migrate_goose.base,
     &migrate_dbmate.base,
     &migrate_alembic.base,
+    &migrate_sqitch.base,
     &migrate_flyway.base,
     &migrate_knex.base,
     &migrate_sequelize.base,

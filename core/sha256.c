@@ -29,18 +29,18 @@ void sha256_add(struct sha256 *h, const void *bytes, size_t n)
 }
 
 /* An empty text where libcrypto failed: it equals no digest, so every comparison fails closed. */
-static void hex_write(bool ok, const unsigned char *md, unsigned n, char hex[65])
+static void hex_write(bool ok, const unsigned char *md, unsigned n, unsigned wanted, char *hex)
 {
 	static const char digits[] = "0123456789abcdef";
 
 	hex[0] = '\0';
-	if (!ok || n != 32)
+	if (!ok || n != wanted)
 		return;
 	for (unsigned i = 0; i < n; i++) {
 		hex[2 * i] = digits[md[i] >> 4];
 		hex[2 * i + 1] = digits[md[i] & 15];
 	}
-	hex[64] = '\0';
+	hex[2 * (size_t)n] = '\0';
 }
 
 void sha256_hex(struct sha256 *h, char hex[65])
@@ -49,7 +49,7 @@ void sha256_hex(struct sha256 *h, char hex[65])
 	unsigned n = 0;
 	bool ok = EVP_DigestFinal_ex(h->ctx, md, &n) == 1 && !h->failed;
 
-	hex_write(ok, md, n, hex);
+	hex_write(ok, md, n, 32, hex);
 	sha256_free(h);
 }
 
@@ -67,5 +67,14 @@ void sha256_of(const void *bytes, size_t n, char hex[65])
 	unsigned len = 0;
 	bool ok = EVP_Digest(n > 0 ? bytes : "", n, md, &len, EVP_sha256(), NULL) == 1;
 
-	hex_write(ok, md, len, hex);
+	hex_write(ok, md, len, 32, hex);
+}
+
+void sha1_of(const void *bytes, size_t n, char hex[41])
+{
+	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned got = 0;
+	const bool ok = EVP_Digest(bytes, n, md, &got, EVP_sha1(), NULL) == 1;
+
+	hex_write(ok, md, got, 20, hex);
 }

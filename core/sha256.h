@@ -14,4 +14,7 @@ void sha256_free(struct sha256 *h); /* accepts NULL */
 
 void sha256_of(const void *bytes, size_t n, char hex[65]);
 
+/* SHA-1, for what other programs name by it; never to trust bytes. Lower hex; "" where libcrypto failed. */
+void sha1_of(const void *bytes, size_t n, char hex[41]);
+
 #endif

@@ -20,6 +20,7 @@ struct parents {
 	int *items;
 	int n;
 	int n_down; /* the first of them: down_revision, then depends_on */
+	bool lost;  /* one leads nowhere */
 };
 
 struct graph {
@@ -175,6 +176,7 @@ static void add_parents(struct graph *g, int i, const struct alembic_ids *ids, c
 		const int to = exact(g, ids->items[k]);
 
 		if (to < 0) {
+			p->lost = true;
 			broken(g, "missing-revision",
 			       arena_printf(
 			           g->a,
@@ -183,11 +185,12 @@ static void add_parents(struct graph *g, int i, const struct alembic_ids *ids, c
 			           g->files[i].id, attribute, ids->items[k], attribute));
 			continue;
 		}
-		if (to == i)
+		/* Alembic looks for the id itself only, not behind a label. */
+		if (to == i && strcmp(ids->items[k], g->files[i].id) == 0)
 			broken(g, "cycle",
 			       arena_printf(g->a, "revision %.60s names itself as its %s; mend it",
 			                    g->files[i].id, attribute));
-		else
+		else if (to != i)
 			p->items[p->n++] = to;
 	}
 }
@@ -247,36 +250,67 @@ static bool mark_ancestors(struct graph *g, int from, bool down_only, bool *seen
 	return true;
 }
 
-/* Parents first, from one head; false at a circle. colour: 0 not seen, 1 on the way, 2 done. */
-static bool place(struct graph *g, int from, char *colour, int *next, int *stack)
+/* Parents first, from one head; a circle is cut where it closes. */
+static void place(struct graph *g, int from, bool *seen, int *next, int *stack)
 {
 	struct alembic_plan *plan = g->plan;
-	bool fine = true;
 	int n = 0;
 
-	if (colour[from] != 0)
-		return true;
+	if (seen[from] || g->shadowed[from])
+		return;
 	stack[n++] = from;
-	colour[from] = 1;
+	seen[from] = true;
 	while (n > 0) {
 		const int i = stack[n - 1];
 
 		if (next[i] < g->parents[i].n) {
 			const int to = g->parents[i].items[next[i]++];
 
-			if (colour[to] == 1)
-				fine = false;
-			if (colour[to] != 0)
+			if (seen[to])
 				continue;
-			colour[to] = 1;
+			seen[to] = true;
 			stack[n++] = to;
 		} else {
-			colour[i] = 2;
 			plan->steps[plan->n++].file = i;
 			n--;
 		}
 	}
-	return fine;
+}
+
+/*
+ * Alembic's own test for circles: each revision must be reached from a head downwards and from a base upwards. It
+ * lets those pass that both reach.
+ */
+static bool is_circular(struct graph *g, bool down_only, bool *ret)
+{
+	bool *below = arena_alloc(g->a, (size_t)MAX(g->n, 1) * sizeof(*below));
+	bool *from_head = arena_alloc(g->a, (size_t)MAX(g->n, 1) * sizeof(*from_head));
+	bool *from_base = arena_alloc(g->a, (size_t)MAX(g->n, 1) * sizeof(*from_base)), more = true;
+
+	if (arena_failed(g->a))
+		return false;
+	for (int i = 0; i < g->n; i++)
+		for (int k = 0; k < (down_only ? g->parents[i].n_down : g->parents[i].n); k++)
+			below[g->parents[i].items[k]] = true;
+	for (int i = 0; i < g->n; i++) {
+		const struct alembic_file *f = &g->files[i];
+
+		if (!below[i] && !mark_ancestors(g, i, down_only, from_head))
+			return false;
+		from_base[i] = f->down.n == 0 && (down_only || f->depends.n == 0);
+	}
+	while (more) {
+		more = false;
+		for (int i = 0; i < g->n; i++)
+			for (int k = 0;
+			     !from_base[i] && k < (down_only ? g->parents[i].n_down : g->parents[i].n); k++)
+				if (from_base[g->parents[i].items[k]])
+					more = from_base[i] = true;
+	}
+	*ret = false;
+	for (int i = 0; i < g->n; i++)
+		*ret |= g->files[i].id != NULL && !g->shadowed[i] && (!from_head[i] || !from_base[i]);
+	return true;
 }
 
 static int by_id(const void *a, const void *b)
@@ -309,22 +343,21 @@ static int find_heads(struct graph *g, struct name *heads)
 
 static bool make_order(struct graph *g, const struct name *heads, int n_heads)
 {
-	char *colour = arena_alloc(g->a, (size_t)MAX(g->n, 1));
+	bool *seen = arena_alloc(g->a, (size_t)MAX(g->n, 1) * sizeof(*seen)), down = false, all = false;
 	int *next = arena_alloc(g->a, (size_t)MAX(g->n, 1) * sizeof(*next));
 	int *stack = arena_alloc(g->a, (size_t)MAX(g->n, 1) * sizeof(*stack));
-	bool fine = true;
 
 	g->plan->steps = arena_alloc(g->a, (size_t)MAX(g->n, 1) * sizeof(*g->plan->steps));
 	if (arena_failed(g->a))
 		return false;
 	for (int i = 0; i < n_heads; i++)
-		fine &= place(g, heads[i].file, colour, next, stack);
+		place(g, heads[i].file, seen, next, stack);
 	/* What no head leads to is in a circle; files without an id stand last. */
-	for (int i = 0; i < g->n; i++) {
-		fine &= colour[i] != 0 || g->files[i].id == NULL;
-		fine &= place(g, i, colour, next, stack);
-	}
-	if (!fine)
+	for (int i = 0; i < g->n; i++)
+		place(g, i, seen, next, stack);
+	if (!g->broken && (!is_circular(g, true, &down) || !is_circular(g, false, &all)))
+		return false;
+	if (down || all)
 		broken(g, "cycle",
 		       "revisions depend on each other in a circle; mend down_revision or depends_on");
 	return true;
@@ -336,8 +369,7 @@ static bool make_order(struct graph *g, const struct name *heads, int n_heads)
 static bool has_gap(const struct graph *g, const bool *seen)
 {
 	for (int i = 0; i < g->n; i++)
-		if (seen[i] && (g->files[i].trouble != NULL ||
-		                g->parents[i].n < g->files[i].down.n + g->files[i].depends.n))
+		if (seen[i] && (g->files[i].trouble != NULL || g->parents[i].lost))
 			return true;
 	return false;
 }

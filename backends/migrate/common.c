@@ -176,18 +176,20 @@ static const char context_sql[] = "SELECT current_database()";
 
 /*
  * By name, else by shape; the connection's own schema first. $1 name, $2 columns, $3 how many, $4 schema or "", $5
- * whether the shape alone is enough.
+ * whether the shape alone is enough ("shape"), the name alone ("name"), or the name means nothing ("common"), $6 the
+ * schema that counts as the tool's own, "" the connection's.
  */
 static const char find_sql[] =
-    "SELECT * FROM (SELECT n.nspname, c.relname, n.nspname = current_schema() AS own, c.relname = $1::text "
-    "AS named,"
+    "SELECT * FROM (SELECT n.nspname, c.relname, n.nspname = coalesce(nullif($6::text, ''), current_schema())"
+    " AS own, c.relname = $1::text AS named,"
     " (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
     " AND a.attname = ANY (string_to_array($2::text, ','))) = cardinality(string_to_array($2::text, ','))"
     " AND ($3::int = 0 OR (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0"
     " AND NOT a.attisdropped) = $3::int) AS fits"
     " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
     " WHERE c.relkind IN ('r','p') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'"
-    " AND ($4::text = '' OR n.nspname = $4::text)) t WHERE named OR (fits AND $5::text = 'shape')"
+    " AND ($4::text = '' OR n.nspname = $4::text)) t WHERE CASE $5::text WHEN 'shape' THEN named OR fits"
+    " WHEN 'common' THEN fits ELSE named END"
     " ORDER BY named AND fits DESC, fits DESC, own DESC, nspname = 'public' DESC, 1, 2 LIMIT 20";
 
 /*
@@ -521,7 +523,10 @@ static void read_database(struct migrate_run *r)
 	                             first->shape,
 	                             columns,
 	                             wanted_schema(r),
-	                             first->only_by_name || r->job.table_said != NULL ? "name" : "shape",
+	                             first->common_name                                 ? "common"
+	                             : first->only_by_name || r->job.table_said != NULL ? "name"
+	                                                                                : "shape",
+	                             tool->own_schema != NULL ? tool->own_schema : "",
 	                             NULL};
 	const char *session_params[] = {keys, NULL, NULL};
 	const char *other_params[] = {r->schema[0] != '\0' ? r->schema : wanted_schema(r), NULL};

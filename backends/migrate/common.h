@@ -64,6 +64,7 @@ struct migrate_table {
 	const char *shape;  /* columns that it has: "a,b" */
 	int shape_columns;  /* how many columns it then has, 0: any number */
 	bool only_by_name;  /* its shape is too common: never looked for under another name */
+	bool common_name;   /* one of this name without its columns is somebody else's */
 	const char *select; /* its columns and, after "FROM %s", its order; bounded by a LIMIT */
 };
 
@@ -79,6 +80,7 @@ struct migrate_tool {
 	const char *const *down, *const *repair;
 	/* A run that fails leaves nothing done and nothing recorded: it may be tried again after a lock time-out. */
 	bool unit_is_transaction;
+	const char *own_schema; /* where the tool itself puts its tables; NULL: in the connection's schema */
 	const struct migrate_table *tables;
 	int n_tables;
 	bool no_checksums; /* see struct migration_set */
