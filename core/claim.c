@@ -165,6 +165,8 @@ static enum claim_id id_of(const struct act *x)
 	case ACT_REFRESH: return by_flag(x, ACT_CONCURRENT, CLAIM_REFRESH_CONCURRENTLY, CLAIM_REFRESH);
 	case ACT_ADD_DOMAIN_CONSTRAINT: return by_flag(x, ACT_NOT_VALID, CLAIM_NONE, CLAIM_DOMAIN);
 	case ACT_DROP_OBJECT: return drop_object(x);
+	case ACT_CREATE_OBJECT:
+	case ACT_REPLACE_OBJECT: return strcmp(x->text, "view") == 0 ? CLAIM_READ : CLAIM_NONE;
 	case ACT_UPDATE:
 	case ACT_DELETE: return by_flag(x, ACT_ALL_ROWS, CLAIM_WRITE_ALL, CLAIM_WRITE);
 	case ACT_COMMENT: return x->table[0] != '\0' ? CLAIM_PARAMETER : CLAIM_NONE;

@@ -340,17 +340,34 @@ void read_create_table(struct cur *c, unsigned flags)
 
 /* --- ALTER TABLE ----------------------------------------------------------------------------------------- */
 
+/* USING column::type is what happens without it. */
+static bool is_plain_cast(struct cur *c, const char *column, const char *type)
+{
+	char cast[SQL_TYPE_LEN];
+	struct sql_ident name;
+
+	cur_name(c, &name);
+	if (strcmp(name.name, column) != 0 || !cur_punct(c, c->i, ':') || !cur_punct(c, c->i + 1, ':'))
+		return false;
+	c->i += 2;
+	take_type(c, cast);
+	return c->i >= c->n && strcmp(cast, type) == 0;
+}
+
 static void alter_type(struct cur *c, const struct sql_ident *table, const char *column)
 {
 	char type[SQL_TYPE_LEN];
 	struct act *x;
+	int using;
 
 	while (cur_take(c, "SET") || cur_take(c, "DATA") || cur_take(c, "TYPE"))
 		;
 	take_type(c, type);
 	x = cur_act(c, ACT_ALTER_TYPE, table, column);
 	x->type = cur_copy(c, type);
-	if (cur_has(c, MIN(c->i, c->n - 1), "USING"))
+	using = cur_find(c, MIN(c->i, c->n - 1), "USING");
+	c->i = using + 1;
+	if (using < c->n && !is_plain_cast(c, column, type))
 		x->flags |= ACT_USING;
 }
 
