@@ -365,6 +365,16 @@ bool jstool_detect_package(const struct tree *t, const char *name, char where[PA
 	return found;
 }
 
+/* The folders of a pattern before the first that has anything special in it. */
+static const char *plain_part(struct arena *a, const char *pattern)
+{
+	const char *path = arena_strndup(a, pattern, strcspn(pattern, "*?[{"));
+
+	if (path == NULL)
+		return "";
+	return strlen(path) < strlen(pattern) ? jsconf_dir(a, path) : path;
+}
+
 const char *jstool_source_of(struct migrate_job *j, const char *folder)
 {
 	static const char *const builds[] = {"dist", "build", "lib", "out", ".build"};
@@ -377,9 +387,7 @@ const char *jstool_source_of(struct migrate_job *j, const char *folder)
 			continue;
 		rest = folder + n + (folder[n] == '/');
 		path = jsconf_join(&j->arena, "src", rest);
-		if (jstool_is_folder(&j->tree, path))
-			return path;
-		return rest;
+		return jstool_is_folder(&j->tree, plain_part(&j->arena, path)) ? path : rest;
 	}
 	return folder;
 }

@@ -36,7 +36,7 @@ const struct jv *jstool_embedded(struct migrate_job *j, struct jsconf *c, const 
 /* For detection: the folder of the first package.json that depends on a package; "." for the root. */
 bool jstool_detect_package(const struct tree *t, const char *name, char where[PATH_LEN]);
 
-/* Where the source of a build's folder would be: "src/db" of "dist/db". In the arena. */
+/* Where the source of a build's folder, file or pattern would be: "src/db" of "dist/db". In the arena. */
 const char *jstool_source_of(struct migrate_job *j, const char *folder);
 
 /* The first of these names (NULL ends them) that is a file of a folder of the tree; NULL: none is. */

@@ -522,13 +522,3 @@ const char *pgserver_copy(struct pgserver *s, const char *database)
 		exit(1);
 	return name;
 }
-
-void pgserver_drop(struct pgserver *s, const char *database)
-{
-	char sql[160];
-
-	snprintf(sql, sizeof(sql), "DROP DATABASE IF EXISTS %.31s WITH (FORCE)", database);
-	if (pgserver_sql(s, NULL, sql) && s->n_databases > 0 &&
-	    strcmp(s->databases[s->n_databases - 1], database) == 0)
-		s->n_databases--;
-}

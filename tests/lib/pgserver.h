@@ -39,9 +39,6 @@ const char *pgserver_database(struct pgserver *s);
 /* The same, with all that another database holds; nobody may be connected to that one. */
 const char *pgserver_copy(struct pgserver *s, const char *database);
 
-/* Drops a database, whoever is connected; the place of the newest is free again. */
-void pgserver_drop(struct pgserver *s, const char *database);
-
 /* Fast stop (SIGINT: sessions are ended) or crash (SIGQUIT); waits for the end. */
 void pgserver_stop(struct pgserver *s, bool crash);
 /* The same data and port again, after pgserver_stop(). */
