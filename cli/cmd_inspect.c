@@ -129,7 +129,7 @@ static struct jv *database_option(struct arena *a, const char *word)
 
 static struct jv *make_options(struct command_run *run, const struct project *p)
 {
-	static const char *const words[] = {"schema", "table", "apps"};
+	static const char *const words[] = {"schema", "table"};
 	struct arena *a = command_arena(run);
 	struct jv *v = jv_obj(a);
 	const char *path = args_text(run, "path");
@@ -141,7 +141,7 @@ static struct jv *make_options(struct command_run *run, const struct project *p)
 		path = p->below;
 	if (path != NULL)
 		jv_set_str(a, v, "path", path);
-	for (size_t i = 0; i < ARRAY_LEN(words) - 1; i++)
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (args_text(run, words[i]) != NULL)
 			jv_set_str(a, v, words[i], args_text(run, words[i]));
 	if (args_text(run, "database") != NULL)
