@@ -26,9 +26,9 @@ enum { PROJECT_NAME, PROJECT_URI };
 struct sqitch_code {
 	struct sqitch_plan plan;
 	struct sqitch_target target;
-	struct ladder_file *files;        /* one for each change of the plan */
-	char (*hashes)[SQITCH_ID_LEN];    /* of its deploy script, "" none */
-	const char *const *scripts;       /* where it should be */
+	struct ladder_file *files;     /* one for each change of the plan */
+	char (*hashes)[SQITCH_ID_LEN]; /* of its deploy script, "" none */
+	const char *const *scripts;    /* where it should be */
 };
 
 static const struct option_desc options[] = {
@@ -60,8 +60,9 @@ static bool sqitch_detect(const struct tree *t, char where[PATH_LEN])
 
 			if (f->bytes == NULL)
 				continue;
-			if (pass == 0 ? strcmp(base, "sqitch.conf") != 0
-			              : strcmp(base, "sqitch.plan") != 0 || strstr(f->bytes, "%project=") == NULL)
+			if (pass == 0
+			        ? strcmp(base, "sqitch.conf") != 0
+			        : strcmp(base, "sqitch.plan") != 0 || strstr(f->bytes, "%project=") == NULL)
 				continue;
 			snprintf(where, PATH_LEN, "%.*s", (int)MAX(base - f->path - 1, 0), f->path);
 			if (where[0] == '\0')
@@ -156,7 +157,8 @@ static int find_plan(struct migrate_job *j, struct sqitch_code *code, const char
 	if (rc == 0)
 		rc = sqitch_conf_read(&c, a, conf != NULL ? conf->bytes : "", conf != NULL ? conf->n : 0, e);
 	if (rc == 0)
-		rc = sqitch_target_find(&c, wanted[0] != '\0' ? wanted : target_of(jv_get(j->options, "command")),
+		rc = sqitch_target_find(&c,
+		                        wanted[0] != '\0' ? wanted : target_of(jv_get(j->options, "command")),
 		                        &code->target, e);
 	if (rc != 0)
 		return rc;
@@ -182,14 +184,15 @@ static int find_plan(struct migrate_job *j, struct sqitch_code *code, const char
 	return ERR_NOT_FOUND;
 }
 
-/* --- scripts -------------------------------------------------------------------------------------------------- */
+/* --- scripts ------------------------------------------------------------------------------------------------- */
 
 /* Where a change's deploy script is: one whose name comes again has a tag in its file's name. */
 static const char *script_of(struct migrate_job *j, const struct sqitch_code *code, const char *folder,
                              const struct sqitch_change *c)
 {
 	struct arena *a = &j->arena;
-	const char *dir = below(a, folder, c->rework_tags.n > 0 ? code->target.reworked_dir : code->target.deploy_dir);
+	const char *dir =
+	    below(a, folder, c->rework_tags.n > 0 ? code->target.reworked_dir : code->target.deploy_dir);
 	const char *first = NULL;
 
 	if (dir == NULL)
@@ -197,8 +200,8 @@ static const char *script_of(struct migrate_job *j, const struct sqitch_code *co
 	if (c->rework_tags.n == 0)
 		return arena_printf(a, "%s/%s.%s", dir, c->name, code->target.extension);
 	for (int i = 0; i < c->rework_tags.n; i++) {
-		const char *path =
-		    arena_printf(a, "%s/%s@%s.%s", dir, c->name, c->rework_tags.items[i], code->target.extension);
+		const char *path = arena_printf(a, "%s/%s@%s.%s", dir, c->name, c->rework_tags.items[i],
+		                                code->target.extension);
 
 		if (path != NULL && tree_file_at(&j->tree, path) != NULL)
 			return path;
@@ -234,7 +237,8 @@ static const char *name_of(struct arena *a, const struct sqitch_change *c)
 	char raw[MIGRATION_LEN * 2], clean[MIGRATION_LEN];
 
 	if (c->rework_tags.n > 0)
-		snprintf(raw, sizeof(raw), "%.300s@%.90s", c->name, c->rework_tags.items[c->rework_tags.n - 1]);
+		snprintf(raw, sizeof(raw), "%.300s@%.90s", c->name,
+		         c->rework_tags.items[c->rework_tags.n - 1]);
 	else
 		snprintf(raw, sizeof(raw), "%.390s", c->name);
 	text_cleanz(clean, sizeof(clean), raw);
@@ -312,7 +316,7 @@ static int sqitch_read(struct migrate_job *j, struct error *e)
 	return 0;
 }
 
-/* --- the registry ------------------------------------------------------------------------------------------------ */
+/* --- the registry -------------------------------------------------------------------------------------------- */
 
 /* What one judgement works on. */
 struct look {
@@ -394,7 +398,7 @@ static void compare_hash(const struct look *l, struct ladder_file *f, int i)
 		f->row_matches = strcmp(stored, l->code->hashes[i]) == 0;
 }
 
-/* --- what Sqitch would refuse -------------------------------------------------------------------------------------- */
+/* --- what Sqitch would refuse -------------------------------------------------------------------------------- */
 
 /* Is a dependency on another project, or by an id that the plan has not, fulfilled? */
 static bool is_fulfilled_outside(const struct look *l, const struct sqitch_depend *d)
@@ -444,15 +448,17 @@ static void block_depends(struct look *l, int from)
 			const struct sqitch_depend *d = &plan->changes[i].depends[k];
 
 			if (d->conflicts && is_there(l, d, i, from))
-				migration_set_block(l->set, "conflict",
-				                    "%.80s conflicts with %.80s, which is deployed; `sqitch revert` it "
-				                    "first",
-				                    plan->changes[i].name, d->text);
+				migration_set_block(
+				    l->set, "conflict",
+				    "%.80s conflicts with %.80s, which is deployed; `sqitch revert` it "
+				    "first",
+				    plan->changes[i].name, d->text);
 			else if (!d->conflicts && !is_there(l, d, i, from))
-				migration_set_block(l->set, "missing-dependency",
-				                    "missing required change: %.80s, which %.80s needs; deploy its "
-				                    "project first",
-				                    d->text, plan->changes[i].name);
+				migration_set_block(
+				    l->set, "missing-dependency",
+				    "missing required change: %.80s, which %.80s needs; deploy its "
+				    "project first",
+				    d->text, plan->changes[i].name);
 		}
 }
 
@@ -468,15 +474,17 @@ static void block_project(struct look *l)
 		const bool same = strcmp(name, l->code->plan.project) == 0;
 
 		if (same && strcmp(known, uri) != 0)
-			migration_set_block(l->set, "project",
-			                    "cannot register project %.80s with URI %.80s: it is registered with "
-			                    "%.80s; mend %%uri",
-			                    name, uri[0] != '\0' ? uri : "none", known[0] != '\0' ? known : "none");
+			migration_set_block(
+			    l->set, "project",
+			    "cannot register project %.80s with URI %.80s: it is registered with "
+			    "%.80s; mend %%uri",
+			    name, uri[0] != '\0' ? uri : "none", known[0] != '\0' ? known : "none");
 		else if (!same && uri[0] != '\0' && strcmp(known, uri) == 0)
-			migration_set_block(l->set, "project",
-			                    "cannot register project %.80s: project %.80s already has URI %.80s; "
-			                    "mend %%uri",
-			                    l->code->plan.project, name, uri);
+			migration_set_block(
+			    l->set, "project",
+			    "cannot register project %.80s: project %.80s already has URI %.80s; "
+			    "mend %%uri",
+			    l->code->plan.project, name, uri);
 	}
 }
 
@@ -489,10 +497,11 @@ static void judge_blocks(struct look *l)
 	if (l->newest < 0)
 		block_project(l);
 	if (l->newest >= 0 && l->change_of[l->newest] < 0) {
-		migration_set_block(l->set, "unknown-change",
-		                    "cannot find change %.8s (%.100s) in the plan: was the plan edited, or is this "
-		                    "older code? `sqitch rebase` or deploy the code that has it",
-		                    migrate_cell(rows, l->newest, COL_ID), migrate_cell(rows, l->newest, COL_NAME));
+		migration_set_block(
+		    l->set, "unknown-change",
+		    "cannot find change %.8s (%.100s) in the plan: was the plan edited, or is this "
+		    "older code? `sqitch rebase` or deploy the code that has it",
+		    migrate_cell(rows, l->newest, COL_ID), migrate_cell(rows, l->newest, COL_NAME));
 		return;
 	}
 	if (l->newest >= 0)
@@ -500,16 +509,18 @@ static void judge_blocks(struct look *l)
 	block_depends(l, from);
 	for (int i = from; i < plan->n; i++) {
 		if (l->row_of[i] >= 0)
-			migration_set_block(l->set, "already-deployed",
-			                    "change %.100s has already been deployed, before one that stands before it",
-			                    plan->changes[i].name);
+			migration_set_block(
+			    l->set, "already-deployed",
+			    "change %.100s has already been deployed, before one that stands before it",
+			    plan->changes[i].name);
 		else if (l->code->files[i].path == NULL)
 			migration_set_block(l->set, "missing-script",
-			                    "deploy script %.200s does not exist; add it", l->code->scripts[i]);
+			                    "deploy script %.200s does not exist; add it",
+			                    l->code->scripts[i]);
 	}
 }
 
-/* --- the set ------------------------------------------------------------------------------------------------------- */
+/* --- the set ------------------------------------------------------------------------------------------------- */
 
 /* A row that the plan has not; where a change of the plan has its name too, its id tells them apart. */
 static const char *orphan_name(struct look *l, int row)
@@ -524,8 +535,8 @@ static const char *orphan_name(struct look *l, int row)
 		twice |= i != row && l->change_of[i] == NOT_IN_PLAN &&
 		         strcmp(migrate_cell(&l->j->rows, i, COL_NAME), name) == 0;
 	if (l->change_of[row] == OTHER_PROJECT)
-		return clean(&l->j->arena, arena_printf(&l->j->arena, "%s:%s", migrate_cell(&l->j->rows, row, COL_PROJECT),
-		                                        name));
+		return clean(&l->j->arena, arena_printf(&l->j->arena, "%s:%s",
+		                                        migrate_cell(&l->j->rows, row, COL_PROJECT), name));
 	if (!twice)
 		return clean(&l->j->arena, name);
 	return clean(&l->j->arena, arena_printf(&l->j->arena, "%.150s (%.*s)", name, ABBREVIATED,
@@ -550,15 +561,17 @@ static int fill_changes(struct look *l, struct ladder_file *files, struct ladder
 		files[i] = l->code->files[i];
 		compare_hash(l, &files[i], i);
 		if (l->row_of[i] >= 0) {
-			rows[n++] = (struct ladder_row){.name = files[i].name,
-			                                .state = LADDER_DONE,
-			                                .at_us = migrate_cell_num(&l->j->rows, l->row_of[i], COL_AT),
-			                                .order = l->row_of[i] + 1};
+			rows[n++] =
+			    (struct ladder_row){.name = files[i].name,
+			                        .state = LADDER_DONE,
+			                        .at_us = migrate_cell_num(&l->j->rows, l->row_of[i], COL_AT),
+			                        .order = l->row_of[i] + 1};
 			push_name(l, l->applied, plan->changes[i].name);
 			continue;
 		}
 		if (i < from) {
-			files[i].skipped = "a change behind it is deployed: sqitch goes on from there and never runs it";
+			files[i].skipped =
+			    "a change behind it is deployed: sqitch goes on from there and never runs it";
 			continue;
 		}
 		push_name(l, l->pending, plan->changes[i].name);
@@ -568,7 +581,8 @@ static int fill_changes(struct look *l, struct ladder_file *files, struct ladder
 			    .name = files[i].name,
 			    .state = LADDER_FAILED,
 			    .at_us = at,
-			    .text = "its last deploy failed; sqitch runs it again, look for what its script left behind",
+			    .text = "its last deploy failed; sqitch runs it again, look for what its script "
+			            "left behind",
 			};
 		}
 	}

@@ -47,10 +47,10 @@ int sqitch_target_find(const struct sqitch_conf *c, const char *wanted, struct s
 
 struct sqitch_depend {
 	bool conflicts;
-	const char *project; /* NULL: not said */
+	const char *project;           /* NULL: not said */
 	const char *change, *tag, *id; /* NULL where not given; an id stands alone */
 	const char *text;              /* as Sqitch writes it in the change's own text */
-	int at;                        /* the change of this plan that it means; -1: of another project, or none */
+	int at; /* the change of this plan that it means; -1: of another project, or none */
 	bool external;
 };
 

@@ -40,8 +40,8 @@ static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c ==
 
 static bool is_word(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-	       c == '_';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+	       c == '.' || c == '_';
 }
 
 static char lower(char c) { return (char)(c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c); }
@@ -164,8 +164,8 @@ static int read_setting(struct reading *r, struct error *e)
 		c->items = arena_grow(c->a, c->items, (size_t)c->n, (size_t)c->cap, sizeof(*c->items));
 	}
 	if (rc == 0 && c->items != NULL && c->n < CONF_MAX)
-		c->items[c->n++] = (struct sqitch_setting){arena_strdup(c->a, key),
-		                                           arena_strdup(c->a, str_text(&value))};
+		c->items[c->n++] =
+		    (struct sqitch_setting){arena_strdup(c->a, key), arena_strdup(c->a, str_text(&value))};
 	str_release(&value);
 	return rc;
 }
@@ -208,7 +208,8 @@ const char *sqitch_conf_get(const struct sqitch_conf *c, const char *key)
 /* "db:pg://host/x" and "db:postgres:" are of engine pg. */
 static const char *engine_of_uri(struct arena *a, const char *uri)
 {
-	static const char *const names[] = {"pg", "postgres", "postgresql", "pgxc", "cockroach", "cockroachdb"};
+	static const char *const names[] = {"pg",   "postgres",  "postgresql",
+	                                    "pgxc", "cockroach", "cockroachdb"};
 	const char *name = strncmp(uri, "db:", 3) == 0 ? uri + 3 : uri;
 	const size_t n = strcspn(name, ":");
 
@@ -309,7 +310,10 @@ int sqitch_target_find(const struct sqitch_conf *c, const char *wanted, struct s
 	t.deploy_dir = dir_of(c, &t, "deploy_dir", top != NULL ? top : "", "deploy");
 	t.plan_file = dir_of(c, &t, "plan_file", top != NULL ? top : "", "sqitch.plan");
 	reworked = fetch(c, &t, "reworked_dir");
-	t.reworked_dir = dir_of(c, &t, "reworked_deploy_dir", reworked != NULL ? reworked : top != NULL ? top : "",
+	t.reworked_dir = dir_of(c, &t, "reworked_deploy_dir",
+	                        reworked != NULL ? reworked
+	                        : top != NULL    ? top
+	                                         : "",
 	                        "deploy");
 	t.extension = fetch(c, &t, "extension");
 	if (t.extension == NULL)

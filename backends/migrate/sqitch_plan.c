@@ -99,7 +99,7 @@ static bool is_hash(struct span x)
 
 static char *text_of(struct arena *a, struct span x) { return arena_strndup(a, x.s, x.n); }
 
-/* --- ids ------------------------------------------------------------------------------------------------------ */
+/* --- ids ----------------------------------------------------------------------------------------------------- */
 
 static void add_depends(struct str *s, const struct sqitch_change *c, bool conflicts)
 {
@@ -146,7 +146,7 @@ static bool make_id(struct parse *p, struct sqitch_change *c, const char *parent
 	return fine;
 }
 
-/* --- pragmas --------------------------------------------------------------------------------------------------- */
+/* --- pragmas ------------------------------------------------------------------------------------------------- */
 
 /*
  * The canonical form of a URI as Perl's URI module gives it: scheme and host in lower case, no default port, "/" for
@@ -177,8 +177,9 @@ static const char *canonical_uri(struct arena *a, const char *uri)
 	for (char *at = host; at < end; at++)
 		*at = (char)(*at >= 'A' && *at <= 'Z' ? *at + 'a' - 'A' : *at);
 	colon = memchr(host, ':', (size_t)(end - host));
-	if (colon != NULL && (colon + 1 == end || (http && end - colon == 3 && memcmp(colon, ":80", 3) == 0) ||
-	                      (https && end - colon == 4 && memcmp(colon, ":443", 4) == 0)))
+	if (colon != NULL &&
+	    (colon + 1 == end || (http && end - colon == 3 && memcmp(colon, ":80", 3) == 0) ||
+	     (https && end - colon == 4 && memcmp(colon, ":443", 4) == 0)))
 		return arena_printf(a, "%.*s%s%s", (int)(colon - c), c, *end == '/' ? "" : "/", end);
 	if ((http || https) && *end != '/')
 		return arena_printf(a, "%.*s/%s", (int)(end - c), c, end);
@@ -193,7 +194,8 @@ static int read_pragma(struct parse *p, struct span x)
 
 	skip_blank(&x);
 	if (x.n == 0 || *x.s != '%')
-		return refuse(p, "invalid pragma; a blank line must come between pragmas and changes", NULL, NULL);
+		return refuse(p, "invalid pragma; a blank line must come between pragmas and changes", NULL,
+		              NULL);
 	x.s++;
 	x.n--;
 	skip_blank(&x);
@@ -205,7 +207,8 @@ static int read_pragma(struct parse *p, struct span x)
 		skip_blank(&value);
 	}
 	if (name.n == 0 || is_punct(name.s[0]) || (eq != NULL && value.n == 0))
-		return refuse(p, "invalid pragma; a blank line must come between pragmas and changes", NULL, NULL);
+		return refuse(p, "invalid pragma; a blank line must come between pragmas and changes", NULL,
+		              NULL);
 	if (name.n == 7 && memcmp(name.s, "project", 7) == 0) {
 		if (!is_name(value))
 			return refuse(p, "invalid project name \"%s\"", text_of(p->a, value), NULL);
@@ -216,7 +219,7 @@ static int read_pragma(struct parse *p, struct span x)
 	return 0;
 }
 
-/* --- dependencies ------------------------------------------------------------------------------------------------ */
+/* --- dependencies -------------------------------------------------------------------------------------------- */
 
 static struct sqitch_depend *depend_new(struct parse *p, struct sqitch_change *c, struct span x)
 {
@@ -246,7 +249,8 @@ static struct sqitch_depend *depend_new(struct parse *p, struct sqitch_change *c
 	if (at == NULL && x.n == 40 && is_hash(x)) {
 		d->id = text_of(p->a, x);
 	} else {
-		if ((change.n > 0 && !is_name(change)) || (at != NULL && !is_name(tag)) || (at == NULL && change.n == 0))
+		if ((change.n > 0 && !is_name(change)) || (at != NULL && !is_name(tag)) ||
+		    (at == NULL && change.n == 0))
 			return NULL;
 		d->change = change.n > 0 ? text_of(p->a, change) : NULL;
 		d->tag = at != NULL ? text_of(p->a, tag) : NULL;
@@ -277,7 +281,8 @@ static int read_depends(struct parse *p, struct sqitch_change *c, struct span x)
 		if (c->n_depends >= DEPENDS_MAX)
 			return refuse(p, "too many dependencies", NULL, NULL);
 		if (depend_new(p, c, one) == NULL)
-			return refuse(p, "\"%s\" is not a valid dependency specification", text_of(p->a, one), NULL);
+			return refuse(p, "\"%s\" is not a valid dependency specification", text_of(p->a, one),
+			              NULL);
 		for (int i = 0; i < c->n_depends; i++)
 			if (c->depends[i].conflicts == c->depends[c->n_depends].conflicts &&
 			    strcmp(c->depends[i].text, c->depends[c->n_depends].text) == 0 &&
@@ -288,7 +293,7 @@ static int read_depends(struct parse *p, struct sqitch_change *c, struct span x)
 	return c->depends != NULL ? 0 : error_set(p->e, ERR_NOMEM, "out of memory");
 }
 
-/* --- lines ------------------------------------------------------------------------------------------------------- */
+/* --- lines --------------------------------------------------------------------------------------------------- */
 
 /* "2026-11-20T23:12:04Z" */
 static bool is_time(struct span x)
@@ -348,7 +353,8 @@ static const char *planner_of(struct parse *p, struct span x)
 		return NULL;
 	name = (struct span){x.s, (size_t)(open - x.s)};
 	email = (struct span){open + 1, x.n - name.n - 2};
-	if (name.n < 2 || !is_blank(name.s[name.n - 1]) || email.n == 0 || memchr(email.s, '>', email.n) != NULL)
+	if (name.n < 2 || !is_blank(name.s[name.n - 1]) || email.n == 0 ||
+	    memchr(email.s, '>', email.n) != NULL)
 		return NULL;
 	name.n--;
 	return arena_printf(p->a, "%.*s <%.*s>", (int)name.n, name.s, (int)email.n, email.s);
@@ -367,7 +373,9 @@ static int read_origin(struct parse *p, struct span x, const char **date, const 
 	}
 	*planner = x.n > 0 ? planner_of(p, x) : NULL;
 	if (!time)
-		return refuse(p, *planner != NULL ? "missing timestamp" : "missing timestamp and planner name and email",
+		return refuse(p,
+		              *planner != NULL ? "missing timestamp"
+		                               : "missing timestamp and planner name and email",
 		              NULL, NULL);
 	if (*planner == NULL)
 		return refuse(p, "missing planner name and email", NULL, NULL);
@@ -399,7 +407,8 @@ static void mark_reworked(struct parse *p, int older)
 
 	for (int i = p->last_of_tag - 1; i >= older; i--)
 		for (int k = 0; k < plan->changes[i].tags.n; k++)
-			sqitch_list_add(p->a, &plan->changes[older].rework_tags, plan->changes[i].tags.items[k]);
+			sqitch_list_add(p->a, &plan->changes[older].rework_tags,
+			                plan->changes[i].tags.items[k]);
 }
 
 static struct sqitch_change *change_new(struct parse *p)
@@ -414,7 +423,8 @@ static struct sqitch_change *change_new(struct parse *p)
 	return plan->changes != NULL ? &plan->changes[plan->n] : NULL;
 }
 
-static int read_change(struct parse *p, const char *name, struct span depends, const char *note, struct span origin)
+static int read_change(struct parse *p, const char *name, struct span depends, const char *note,
+                       struct span origin)
 {
 	struct sqitch_plan *plan = p->plan;
 	struct sqitch_change *c;
@@ -426,7 +436,8 @@ static int read_change(struct parse *p, const char *name, struct span depends, c
 		if (strcmp(plan->changes[i].name, name) == 0)
 			older = i;
 	if (older >= p->first_since_tag)
-		return refuse(p, "change \"%s\" duplicates an earlier declaration since the last tag", name, NULL);
+		return refuse(p, "change \"%s\" duplicates an earlier declaration since the last tag", name,
+		              NULL);
 	c = change_new(p);
 	if (c == NULL)
 		return error_set(p->e, ERR_NOMEM, "out of memory");
@@ -464,10 +475,11 @@ static int read_entry(struct parse *p, struct span x)
 	while (name.n < x.n && !is_blank(x.s[name.n]))
 		name.n++;
 	if (!is_name(name))
-		return refuse(p,
-		              "invalid name; names must not begin with punctuation, contain \"@\", \":\", \"#\", "
-		              "\"\\\", or blanks, or end in punctuation or digits following punctuation",
-		              NULL, NULL);
+		return refuse(
+		    p,
+		    "invalid name; names must not begin with punctuation, contain \"@\", \":\", \"#\", "
+		    "\"\\\", or blanks, or end in punctuation or digits following punctuation",
+		    NULL, NULL);
 	x.s += name.n;
 	x.n -= name.n;
 	skip_blank(&x);
@@ -495,7 +507,7 @@ static int read_entry(struct parse *p, struct span x)
 	return rc != 0 ? rc : read_tag(p, text);
 }
 
-/* --- what the dependencies mean ------------------------------------------------------------------------------------ */
+/* --- what the dependencies mean ------------------------------------------------------------------------------ */
 
 static int tagged_at(const struct sqitch_plan *p, const char *tag)
 {
@@ -542,7 +554,8 @@ static int check_depends(struct parse *p)
 			if (d->conflicts || d->id != NULL)
 				continue;
 			if (d->at == i && d->tag == NULL)
-				return refuse(p, "change \"%s\" cannot require itself", plan->changes[i].name, NULL);
+				return refuse(p, "change \"%s\" cannot require itself", plan->changes[i].name,
+				              NULL);
 			if (d->at < 0)
 				return refuse(p, "unknown change \"%s\" required by change \"%s\"", d->text,
 				              plan->changes[i].name);

@@ -56,7 +56,7 @@ static const char schema[] =
     "CREATE TRIGGER trg BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();\n"
     "CREATE POLICY pol ON solo USING (true);\n";
 
-/* --- the server ----------------------------------------------------------------------------------------------------- */
+/* --- the server ---------------------------------------------------------------------------------------------- */
 
 static void run(PGconn *c, const char *sql)
 {
@@ -117,7 +117,7 @@ static int group_end(void **state)
 	return 0;
 }
 
-/* --- measuring -------------------------------------------------------------------------------------------------------- */
+/* --- measuring ----------------------------------------------------------------------------------------------- */
 
 struct measured {
 	enum lock_mode lock;
@@ -156,7 +156,7 @@ static void take_locks(PGconn *c, const char *pid, struct measured *m)
 	PQclear(r);
 }
 
-/* Rows read by scans so far. The server counts over transactions until it reports them: only differences say anything. */
+/* Rows read by scans so far. The server counts over transactions until it reports them: only differences count. */
 static long long rows_read(void)
 {
 	return strtoll(ask(session, "SELECT coalesce(sum(seq_tup_read), 0) FROM pg_stat_xact_user_tables "
@@ -188,7 +188,7 @@ static struct measured measure(const char *sql)
 	return m;
 }
 
-/* --- the claim --------------------------------------------------------------------------------------------------------- */
+/* --- the claim ----------------------------------------------------------------------------------------------- */
 
 /* Rows of the table of claims that a statement here has met. */
 static bool met[256];
@@ -273,7 +273,7 @@ static void needs_15(void)
 		skip();
 }
 
-/* --- the recorded statements --------------------------------------------------------------------------------------------- */
+/* --- the recorded statements --------------------------------------------------------------------------------- */
 
 /* One record of a CSV with quotes; returns the next line. */
 static const char *csv_fields(const char *p, char fields[FIELDS_MAX][512], int *n)
@@ -352,7 +352,7 @@ static void recorded_statements(void **state)
 	assert_true(n_done >= 80);
 }
 
-/* --- further statements ----------------------------------------------------------------------------------------------------- */
+/* --- further statements -------------------------------------------------------------------------------------- */
 
 static void further_statements(void **state)
 {
@@ -427,7 +427,7 @@ static void further_statements(void **state)
 	}
 }
 
-/* --- those that run outside of transactions ------------------------------------------------------------------------------------ */
+/* --- those that run outside of transactions ------------------------------------------------------------------ */
 
 /* Waits until a condition over the statement's backend holds. */
 static void wait_for(PGconn *c, const char *sql)
