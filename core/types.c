@@ -244,7 +244,7 @@ static void *list_add(void **list, int *n, int max, size_t size)
 	return memset(more + (size_t)(*n)++ * size, 0, size);
 }
 
-static void say(char dst[TEXT_LEN], const char *fmt, va_list ap)
+static void PRINTF_LIKE(2, 0) say(char dst[TEXT_LEN], const char *fmt, va_list ap)
 {
 	char raw[TEXT_LEN];
 

@@ -184,7 +184,7 @@ static int find_plan(struct migrate_job *j, struct sqitch_code *code, const char
 	return ERR_NOT_FOUND;
 }
 
-/* --- scripts ------------------------------------------------------------------------------------------------- */
+/* --- scripts -------------------------------------------------------------------------------------------------- */
 
 /* Where a change's deploy script is: one whose name comes again has a tag in its file's name. */
 static const char *script_of(struct migrate_job *j, const struct sqitch_code *code, const char *folder,
@@ -316,7 +316,7 @@ static int sqitch_read(struct migrate_job *j, struct error *e)
 	return 0;
 }
 
-/* --- the registry -------------------------------------------------------------------------------------------- */
+/* --- the registry ------------------------------------------------------------------------------------------------ */
 
 /* What one judgement works on. */
 struct look {
@@ -398,7 +398,7 @@ static void compare_hash(const struct look *l, struct ladder_file *f, int i)
 		f->row_matches = strcmp(stored, l->code->hashes[i]) == 0;
 }
 
-/* --- what Sqitch would refuse -------------------------------------------------------------------------------- */
+/* --- what Sqitch would refuse ------------------------------------------------------------------------------ */
 
 /* Is a dependency on another project, or by an id that the plan has not, fulfilled? */
 static bool is_fulfilled_outside(const struct look *l, const struct sqitch_depend *d)
@@ -447,7 +447,13 @@ static void block_depends(struct look *l, int from)
 		for (int k = 0; k < plan->changes[i].n_depends; k++) {
 			const struct sqitch_depend *d = &plan->changes[i].depends[k];
 
-			if (d->conflicts && is_there(l, d, i, from))
+			if (d->conflicts && !d->external && d->at < 0)
+				migration_set_block(
+				    l->set, "unknown-conflict",
+				    "unable to find change %.80s in the plan, with which %.80s conflicts; "
+				    "mend the plan",
+				    d->text, plan->changes[i].name);
+			else if (d->conflicts && is_there(l, d, i, from))
 				migration_set_block(
 				    l->set, "conflict",
 				    "%.80s conflicts with %.80s, which is deployed; `sqitch revert` it "
@@ -520,7 +526,7 @@ static void judge_blocks(struct look *l)
 	}
 }
 
-/* --- the set ------------------------------------------------------------------------------------------------- */
+/* --- the set ----------------------------------------------------------------------------------------------------- */
 
 /* A row that the plan has not; where a change of the plan has its name too, its id tells them apart. */
 static const char *orphan_name(struct look *l, int row)

@@ -99,7 +99,7 @@ static bool is_hash(struct span x)
 
 static char *text_of(struct arena *a, struct span x) { return arena_strndup(a, x.s, x.n); }
 
-/* --- ids ----------------------------------------------------------------------------------------------------- */
+/* --- ids ------------------------------------------------------------------------------------------------------ */
 
 static void add_depends(struct str *s, const struct sqitch_change *c, bool conflicts)
 {
@@ -146,7 +146,7 @@ static bool make_id(struct parse *p, struct sqitch_change *c, const char *parent
 	return fine;
 }
 
-/* --- pragmas ------------------------------------------------------------------------------------------------- */
+/* --- pragmas --------------------------------------------------------------------------------------------------- */
 
 /*
  * The canonical form of a URI as Perl's URI module gives it: scheme and host in lower case, no default port, "/" for
@@ -219,7 +219,7 @@ static int read_pragma(struct parse *p, struct span x)
 	return 0;
 }
 
-/* --- dependencies -------------------------------------------------------------------------------------------- */
+/* --- dependencies ------------------------------------------------------------------------------------------------ */
 
 static struct sqitch_depend *depend_new(struct parse *p, struct sqitch_change *c, struct span x)
 {
@@ -293,7 +293,7 @@ static int read_depends(struct parse *p, struct sqitch_change *c, struct span x)
 	return c->depends != NULL ? 0 : error_set(p->e, ERR_NOMEM, "out of memory");
 }
 
-/* --- lines --------------------------------------------------------------------------------------------------- */
+/* --- lines ------------------------------------------------------------------------------------------------------- */
 
 /* "2026-11-20T23:12:04Z" */
 static bool is_time(struct span x)
@@ -507,7 +507,7 @@ static int read_entry(struct parse *p, struct span x)
 	return rc != 0 ? rc : read_tag(p, text);
 }
 
-/* --- what the dependencies mean ------------------------------------------------------------------------------ */
+/* --- what the dependencies mean ---------------------------------------------------------------------------- */
 
 static int tagged_at(const struct sqitch_plan *p, const char *tag)
 {

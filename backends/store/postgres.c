@@ -21,9 +21,8 @@ static const char source[] = "store";
 static const char *const statements[PG_STATEMENTS] = {
     [PG_ABOUT] = "SELECT %s.about(), session_user = $1::text",
     [PG_CHANGES] = "SELECT changes FROM %s.head",
-    [PG_SNAPSHOT] =
-        "SELECT part, body FROM %s.snapshot((SELECT (extract(epoch FROM clock_timestamp()) * 1000000)"
-        "::bigint) - $1::bigint, $2, $3, $4, $5, $6, $7)",
+    [PG_SNAPSHOT] = ("SELECT part, body FROM %s.snapshot((SELECT (extract(epoch FROM clock_timestamp()) * 1000000)"
+                     "::bigint) - $1::bigint, $2, $3, $4, $5, $6, $7)"),
     [PG_PLAN_GET] = "SELECT part, body FROM %s.plan_get($1)",
     [PG_ROLLOUT_GET] = "SELECT part, body FROM %s.rollout_get($1)",
     [PG_HISTORY] = "SELECT * FROM %s.history($1, $2)",
