@@ -291,6 +291,30 @@ static int syntax_error(struct builder *b, struct fy_diag *diag)
 	return ERR_INVALID;
 }
 
+/* The scanner of libfyaml 0.7 never comes back from a directive (%) that ends in a byte that is not UTF-8. */
+static int check_utf8(struct builder *b, const char *bytes, size_t n)
+{
+	int line = 1;
+	size_t start = 0;
+
+	for (size_t i = 0; i < n;) {
+		uint32_t cp;
+		const int len = text_decode(bytes + i, n - i, &cp);
+
+		if (len <= 0) {
+			error_set(b->e, ERR_INVALID, "a byte that is not UTF-8");
+			error_at(b->e, b->name, line, (int)(i - start) + 1);
+			return ERR_INVALID;
+		}
+		if (bytes[i] == '\n') {
+			line++;
+			start = i + 1;
+		}
+		i += (size_t)len;
+	}
+	return 0;
+}
+
 static void diag_quiet(struct fy_diag *diag, void *user, const char *buf, size_t len)
 {
 	UNUSED(diag);
@@ -323,7 +347,7 @@ int yaml_tree(struct arena *a, const char *name, const char *bytes, size_t n, bo
 	                                    FYPCF_DEFAULT_VERSION_AUTO | FYPCF_JSON_NONE};
 	struct builder *b = calloc(1, sizeof(*b));
 	struct fy_parser *p = NULL;
-	int rc = ERR_NOMEM;
+	int rc;
 
 	if (b != NULL)
 		cfg.diag = fy_diag_create(&diag_cfg);
@@ -337,11 +361,14 @@ int yaml_tree(struct arena *a, const char *name, const char *bytes, size_t n, bo
 		n -= 3;
 	}
 	fy_diag_set_collect_errors(cfg.diag, true);
-	p = fy_parser_create(&cfg);
-	if (p != NULL && fy_parser_set_string(p, bytes, n) == 0)
-		rc = run_parser(b, p, cfg.diag);
-	else
-		error_set(e, ERR_NOMEM, "out of memory");
+	rc = check_utf8(b, bytes, n);
+	if (rc == 0) {
+		p = fy_parser_create(&cfg);
+		if (p != NULL && fy_parser_set_string(p, bytes, n) == 0)
+			rc = run_parser(b, p, cfg.diag);
+		else
+			rc = error_set(e, ERR_NOMEM, "out of memory");
+	}
 	if (rc == 0)
 		*ret = b->docs;
 	fy_parser_destroy(p);

@@ -66,6 +66,9 @@ PY
 says() { get "$1" 2> /dev/null | grep -q -- "$2"; }
 not() { ! "$@"; }
 
+# gone PATH: no process has PATH in its arguments. PATH is not among grep's own, which would find itself.
+gone() { ! printf '%s\n' "$1" | grep -lsaF -f - /proc/[0-9]*/cmdline > /dev/null; }
+
 # --- build and start
 "$bin" demo --dir "$first" start > "$base/log" 2>&1
 ok $? "the world builds and starts"
@@ -188,7 +191,7 @@ fi
 ok $? "a second world runs beside the first"
 keeper=$("$bin" demo --dir "$second" status --json | sed -n 's/.*"pid":\([0-9]*\).*/\1/p')
 kill -9 "$keeper"
-until_true 15 sh -c "! grep -lsaF -- '$second/hosts' /proc/[0-9]*/cmdline > /dev/null"
+until_true 15 gone "$second/hosts"
 ok $? "kill -9 of the keeper takes every service with it"
 "$bin" demo --dir "$second" status > /dev/null
 [ $? -eq 1 ]
@@ -199,7 +202,7 @@ says "$(url "$second" orders dev 1)/health" '"status":"ok"'
 ok $? "and its services are well"
 "$bin" demo --dir "$second" remove && [ ! -e "$second" ]
 ok $? "remove leaves no files"
-until_true 15 sh -c "! grep -lsaF -- '$second' /proc/[0-9]*/cmdline > /dev/null"
+until_true 15 gone "$second"
 ok $? "remove leaves no processes"
 says "$(url "$first" web prod 1)/health" '"status":"ok"'
 ok $? "the first world did not notice"
@@ -220,7 +223,7 @@ fi
 
 "$bin" demo --dir "$first" stop
 ok $? "stop"
-until_true 15 sh -c "! grep -lsaF -- '$first/hosts' /proc/[0-9]*/cmdline > /dev/null"
+until_true 15 gone "$first/hosts"
 ok $? "stop leaves no processes"
 echo "1..$n"
 [ $bad -eq 0 ]

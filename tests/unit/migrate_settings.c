@@ -199,7 +199,7 @@ static void yaml_numbers_as_java_prints_them(void **state)
 static void bad_yaml_is_an_error(void **state)
 {
 	static const char *const bad[] = {"a: [1, 2\nb: 3\n", "a: *nowhere\n", "a: &x [*x]\n",
-	                                  "\t- x\n  y: {\n"};
+	                                  "\t- x\n  y: {\n", "%\203", "a: \xff\n"};
 
 	UNUSED(state);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
