@@ -299,6 +299,16 @@ static void descriptors_close_on_exec(void)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
+/* -1 in *ret_fd where none is asked for. */
+static int input_open(const struct proc_spec *spec, int *ret_fd)
+{
+	*ret_fd = -1;
+	if (spec->input_path == NULL)
+		return 0;
+	*ret_fd = open(spec->input_path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	return *ret_fd < 0 ? -errno : 0;
+}
+
 /* The write end for the child in *ret_fd. */
 static int output_open(struct proc *p, const struct proc_spec *spec, int *ret_fd)
 {
@@ -317,7 +327,7 @@ static int output_open(struct proc *p, const struct proc_spec *spec, int *ret_fd
 	return 0;
 }
 
-static int proc_spawn(struct proc *p, const struct proc_spec *spec, int fd)
+static int proc_spawn(struct proc *p, const struct proc_spec *spec, int in, int fd)
 {
 	char *env[ENV_MAX];
 	struct str store[4] = {{0}};
@@ -326,7 +336,8 @@ static int proc_spawn(struct proc *p, const struct proc_spec *spec, int fd)
 	int rc;
 
 	memset(io, 0, sizeof(io));
-	io[0].flags = UV_IGNORE;
+	io[0].flags = in >= 0 ? UV_INHERIT_FD : UV_IGNORE;
+	io[0].data.fd = in;
 	io[1].flags = io[2].flags = UV_INHERIT_FD;
 	io[1].data.fd = io[2].data.fd = fd;
 	o.exit_cb = on_exit_cb;
@@ -375,7 +386,7 @@ struct proc *proc_start(struct loop *l, const struct proc_spec *spec, proc_done_
 {
 	struct proc *p = calloc(1, sizeof(*p));
 	const char *base = strrchr(spec->argv[0], '/');
-	int fd = -1, rc;
+	int in = -1, fd = -1, rc;
 
 	if (p == NULL)
 		oom();
@@ -394,15 +405,22 @@ struct proc *proc_start(struct loop *l, const struct proc_spec *spec, proc_done_
 	if (p->next != NULL)
 		p->next->link = &p->next;
 	p->all->first = p;
-	rc = output_open(p, spec, &fd);
+	rc = input_open(spec, &in);
+	if (rc == 0)
+		rc = output_open(p, spec, &fd);
 	if (rc != 0) {
-		p->early = outcome_make(OUTCOME_ERRORED, p->name, "%s: cannot open its output: %s", p->name,
+		p->early = outcome_make(OUTCOME_ERRORED, p->name, "%s: cannot open its %s: %s", p->name,
+		                        spec->input_path != NULL && in < 0 ? "input" : "output",
 		                        strerror(-rc));
+		if (in >= 0)
+			close(in);
 		loop_defer(l, on_early, p);
 		return p;
 	}
-	rc = proc_spawn(p, spec, fd);
+	rc = proc_spawn(p, spec, in, fd);
 	close(fd);
+	if (in >= 0)
+		close(in);
 	if (rc != 0) {
 		out_close(p);
 		fail_early(p, spec, rc);

@@ -15,6 +15,7 @@ struct proc_spec {
 	const char *const *argv; /* argv[0] with '/' or found in PATH */
 	const char *const *env;  /* "NAME=value", NULL-terminated, may be NULL */
 	const char *cwd;         /* NULL: / */
+	const char *input_path;  /* read as stdin; NULL: /dev/null */
 	const char *output_path; /* stdout and stderr appended there; NULL: captured */
 	size_t max_output;       /* 0: PROC_OUTPUT_MAX */
 	int64_t timeout_us;      /* SIGTERM then, SIGKILL 2 s later; 0: none */
