@@ -10,6 +10,7 @@
 #include "cli/print.h"
 #include "demo/demo.h"
 #include "engine/run.h"
+#include "io/proc.h"
 #include "tui/tui.h"
 
 #include <locale.h>
@@ -236,6 +237,7 @@ int main(int argc, char **argv)
 	struct cli c = {0};
 	int code;
 
+	proc_gate_main(argc, argv);
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
 	/* Characters only: numbers and messages stay the same everywhere. */

@@ -4,6 +4,7 @@
 
 #include "core/standing.h"
 #include "core/text.h"
+#include "io/fault.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,6 +202,7 @@ static void on_decided(void *ctx, struct op *op, const struct outcome *o, void *
 
 	UNUSED(op);
 	UNUSED(result);
+	fault_point("request.after_decision");
 	if (said.kind != OUTCOME_OK) {
 		finish(q, &said);
 		return;
@@ -247,10 +249,17 @@ static bool fits(struct request *q, const struct rollout *r)
 	return true;
 }
 
+static void decide(struct request *q)
+{
+	const struct opened *store = app_store(q->app);
+
+	fault_point("request.before_decision");
+	STORE_OF(store)->decide(store->priv, &q->d, store_op(q, on_decided));
+}
+
 static void on_rollout(void *ctx, struct op *op, const struct outcome *o, void *result)
 {
 	struct request *q = ctx;
-	const struct opened *store = app_store(q->app);
 
 	UNUSED(op);
 	if (o->kind != OUTCOME_OK) {
@@ -261,7 +270,7 @@ static void on_rollout(void *ctx, struct op *op, const struct outcome *o, void *
 		finish(q, NULL);
 		return;
 	}
-	STORE_OF(store)->decide(store->priv, &q->d, store_op(q, on_decided));
+	decide(q);
 }
 
 /* Whoever asked for a plan never approves it; NULL where that is not the case. */
@@ -300,7 +309,7 @@ void request_decide(struct app *a, const struct decision *d, request_done_fn *do
 		STORE_OF(store)->rollout_get(store->priv, d->rollout, store_op(q, on_rollout));
 		return;
 	}
-	STORE_OF(store)->decide(store->priv, &q->d, store_op(q, on_decided));
+	decide(q);
 }
 
 static void on_resumable(void *ctx, struct op *op, const struct outcome *o, void *result)

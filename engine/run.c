@@ -102,6 +102,7 @@ static void on_renewed(void *ctx, struct op *op, const struct outcome *o, void *
 	UNUSED(op);
 	UNUSED(result);
 	n->x->renewing = false;
+	fault_point("run.after_renewal");
 	lease_answer(n->x, o, n->asked_us);
 	free(n);
 }
@@ -115,6 +116,7 @@ static void on_renew(void *ctx)
 		return;
 	*n = (struct renewal){x, boot_us()};
 	x->renewing = true;
+	fault_point("run.before_renewal");
 	STORE_OF(x->store)->lease_renew(x->store->priv, x->key, x->epoch,
 	                                op_new(x->loop, STORE_US, on_renewed, n));
 }
@@ -150,8 +152,10 @@ static struct outcome lease_take(struct run *x)
 	str_copy(want.rollout, sizeof(want.rollout), x->r->id);
 	snprintf(want.holder, sizeof(want.holder), "%d@%.48s", (int)getpid(), app_model(x->app)->host);
 	proc_boot_id(want.boot_id);
+	fault_point("run.before_claim");
 	STORE_OF(x->store)->lease_claim(x->store->priv, &want, true, wait_op(x, &w, STORE_US));
 	o = wait_for(x, &w);
+	fault_point("run.after_claim");
 	if (o.kind == OUTCOME_OK) {
 		const struct lease *l = w.result;
 
@@ -600,7 +604,7 @@ static int start(struct run *x, const char *id)
 
 int run_rollout(struct app *a, const char *id)
 {
-	struct run x = {.app = a, .loop = app_loop(a)};
+	struct run x = {.app = a, .loop = app_loop(a), .gate = -1};
 	struct watch *term, *hup;
 	int rc;
 
@@ -617,6 +621,7 @@ int run_rollout(struct app *a, const char *id)
 	/* A renewal on its way still points here. Not wait_a_while(): that returns at once when the lease is lost. */
 	for (bool never = false; x.renewing;)
 		loop_until(x.loop, &never, loop_mono_us() + 10 * US_PER_MS);
+	proc_gate_end(x.gate, false);
 	plan_free(x.plan);
 	free(x.r);
 	return rc;

@@ -104,7 +104,7 @@ static bool say_progress(const struct database_health *h, char *dst, size_t cap)
 }
 
 /* Writes down what changed since the last look, for everybody who watches. */
-static void show_progress(struct run *x)
+void run_migrate_watch(struct run *x)
 {
 	struct step_run *run = &x->r->runs[x->r->at_step];
 	struct database_health *h;
@@ -213,29 +213,30 @@ static struct outcome run_command(struct run *x, const struct migrate_command *c
 	                         .cwd = cmd->cwd != NULL ? cmd->cwd : dir,
 	                         .output_path = x->log_path,
 	                         .timeout_us = step_now(x)->timeout_us,
-	                         .own_session = true};
+	                         .own_session = true,
+	                         .gated = true};
 	const long from = log_size(x->log_path);
 	struct child c = {.done = false};
 	struct proc *p = proc_start(x->loop, &spec, on_child, &c);
-	char boot[64], tail[TEXT_LEN / 2];
-	int pid = p != NULL ? proc_pid(p) : 0;
+	char tail[TEXT_LEN / 2];
+	bool begun = true;
 
-	if (pid > 0) {
-		proc_boot_id(boot);
-		snprintf(x->r->child, sizeof(x->r->child), "%d %lld %s", pid, (long long)proc_start_time(pid),
-		         boot);
-		run_intent(x);
+	if (p != NULL && proc_pid(p) > 0) {
+		run_child_hold(x, proc_pid(p), proc_gate(p));
+		begun = run_child_begin(x);
 	}
 	while (!c.done && !x->lost) {
 		loop_until(x->loop, &c.done, loop_mono_us() + US_PER_S);
 		if (!c.done && !x->lost)
-			show_progress(x);
+			run_migrate_watch(x);
 	}
 	if (!c.done) {
 		proc_forget(p);
 		return outcome_make(OUTCOME_UNKNOWN, "migrate", "left running: the lease is gone");
 	}
 	x->r->child[0] = '\0';
+	if (!begun)
+		return outcome_make(OUTCOME_ERRORED, "migrate", "not begun: it could not be written down first");
 	if (c.o.kind == OUTCOME_FAILED) {
 		last_words(x->log_path, from, tail, sizeof(tail));
 		return outcome_make(OUTCOME_FAILED, "migrate", "%.60s ended with %d: %.180s", cmd->argv[0],
@@ -439,20 +440,4 @@ struct outcome run_migrate(struct run *x)
 		o = aftermath(x, before, o);
 	database_health_free(before);
 	return o;
-}
-
-/* Waits for a child of an earlier process of this rollout that still lives. */
-void run_wait_for_child(struct run *x)
-{
-	int64_t until = loop_mono_us() + step_now(x)->timeout_us;
-	long long pid = 0, started = 0;
-	char boot[64] = "";
-
-	if (x->r->child[0] == '\0' || sscanf(x->r->child, "%lld %lld %63s", &pid, &started, boot) != 3)
-		return;
-	while (!x->lost && loop_mono_us() < until && proc_is((int)pid, started, boot)) {
-		run_say(x, "its child %lld of an earlier process still runs", pid);
-		wait_a_while(x, US_PER_S);
-		show_progress(x);
-	}
 }

@@ -23,6 +23,8 @@ struct run {
 	bool stop;    /* SIGTERM: leave after the present effect */
 	bool changed; /* the store changed: look for decisions */
 	bool heard;   /* run_decisions() found one */
+	int gate_pid; /* a child that waits to begin, 0: none; gate is its gate, -1 without */
+	int gate;
 };
 
 /* An operation that run() waits for while the loop turns (renewals go on). */
@@ -57,9 +59,19 @@ const struct step *step_now(const struct run *x);
 /* Puts the verified files of an image into a folder of this host; dst is "" where there is no registry. */
 struct outcome run_fetch(struct run *x, const struct release *release, char dst[PATH_LEN]);
 
-/* run_migrate.c: the tool's command, watched; whether what it was to do is done; its child of an earlier process. */
+/* run_migrate.c: the tool's command, watched; what it does now, for those who wait; whether it is done. */
 struct outcome run_migrate(struct run *x);
+void run_migrate_watch(struct run *x);
 struct outcome run_migrated(struct run *x);
-void run_wait_for_child(struct run *x);
+
+/*
+ * run_child.c. hold() keeps a child that waits at its gate (ctx is the run: a deploy_req's on_child). begin() writes
+ * down who it is and lets it begin; false: it ends without having begun. ended() waits for the child that an earlier
+ * process of this rollout left behind (watch, may be NULL, is called every second meanwhile); UNKNOWN: nobody can tell
+ * whether it still runs, or it does.
+ */
+void run_child_hold(void *ctx, int pid, int gate);
+bool run_child_begin(struct run *x);
+struct outcome run_child_ended(struct run *x, void (*watch)(struct run *x));
 
 #endif

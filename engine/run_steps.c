@@ -250,16 +250,22 @@ static struct outcome apply(struct run *x, const char *instance, const struct re
 	struct deploy_req req = {.release = *release,
 	                         .instance = instance,
 	                         .log_path = x->log_path,
-	                         .rollback = x->r->kind == PLAN_ROLLBACK || x->r->state == ROLLOUT_REVERTING};
+	                         .on_child = run_child_hold,
+	                         .ctx = x};
 	struct wait w;
+	bool begun;
 
 	req.rollback = x->r->kind == PLAN_ROLLBACK || strcmp(release->digest, x->r->to.digest) != 0;
 	if (deploy == NULL || DEPLOY_OF(deploy)->apply == NULL)
 		return outcome_make(OUTCOME_FAILED, "deploy", "the deploy driver cannot change anything");
 	DEPLOY_OF(deploy)->apply(deploy->priv, &req, wait_op(x, &w, 2 * US_PER_MIN));
+	begun = x->gate_pid == 0 || run_child_begin(x);
 	wait_for(x, &w);
+	x->r->child[0] = '\0';
 	free(w.result);
-	return w.o;
+	return begun ? w.o
+	             : outcome_make(OUTCOME_ERRORED, "deploy",
+	                            "not begun: it could not be written down first");
 }
 
 /* Did apply happen for this instance? OK it did, FAILED it did not. */
@@ -479,9 +485,8 @@ struct outcome step_do(struct run *x)
 	return outcome_make(OUTCOME_FAILED, "run", "this version does not know that step");
 }
 
-struct outcome step_probe(struct run *x)
+static struct outcome probe(struct run *x)
 {
-	run_wait_for_child(x);
 	switch (step_now(x)->kind) {
 	case STEP_MIGRATE: return run_migrated(x);
 	case STEP_DEPLOY: return probe_deploy(x);
@@ -496,6 +501,15 @@ struct outcome step_probe(struct run *x)
 	return outcome_make(OUTCOME_FAILED, "run", "it is done again");
 }
 
+/* Not done yet is no answer while what does it may still run. */
+struct outcome step_probe(struct run *x)
+{
+	struct outcome left = run_child_ended(x, step_now(x)->kind == STEP_MIGRATE ? run_migrate_watch : NULL);
+	struct outcome o = probe(x);
+
+	return o.kind == OUTCOME_FAILED && left.kind != OUTCOME_OK ? left : o;
+}
+
 /* --- the way back ----------------------------------------------------------------------------- */
 
 /*
@@ -505,8 +519,10 @@ struct outcome step_probe(struct run *x)
 struct outcome run_revert(struct run *x)
 {
 	const struct rollout *r = x->r;
-	struct outcome o = stage(x, &r->from);
+	struct outcome o = run_child_ended(x, NULL);
 
+	if (o.kind == OUTCOME_OK)
+		o = stage(x, &r->from);
 	if (o.kind != OUTCOME_OK)
 		return o;
 	for (int i = 0; i < r->n_steps; i++) {

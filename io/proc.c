@@ -13,11 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { ENV_MAX = 256, FD_SWEEP_MAX = 1024 };
+enum { ENV_MAX = 256, FD_SWEEP_MAX = 1024, GATE_FD = 3, GATE_ARGS = 256 };
+
+static const char gate_word[] = "__gate";
 
 struct proc {
 	struct loop *l;
@@ -29,6 +32,7 @@ struct proc {
 	char name[NAME_LEN];
 	int pid;
 	int out_fd; /* read end, -1 once closed */
+	int gate_fd; /* our end of its gate, -1: none */
 	struct watch *out_watch;
 	struct str out;
 	size_t max_output;
@@ -100,6 +104,8 @@ static void proc_end(struct proc *p)
 	watch_stop(p->out_watch);
 	if (p->out_fd >= 0)
 		close(p->out_fd);
+	if (p->gate_fd >= 0)
+		close(p->gate_fd);
 	if (p->has_handle)
 		uv_close((uv_handle_t *)&p->uv, on_closed);
 	else
@@ -128,11 +134,26 @@ static struct outcome outcome_of(const struct proc *p)
 	return outcome_ok();
 }
 
+/* What kept a gated child from becoming its program: it could not tell when it was started. */
+static void gate_error(struct proc *p)
+{
+	int err;
+
+	if (p->gate_fd < 0 || recv(p->gate_fd, &err, sizeof(err), MSG_DONTWAIT) != (ssize_t)sizeof(err))
+		return;
+	p->spawned = false;
+	p->early = outcome_make(OUTCOME_ERRORED, p->name, "%s: cannot start: %s", p->name, strerror(err));
+	if (err == ENOENT)
+		snprintf(p->early.hint, sizeof(p->early.hint), "install it, or give its full path");
+}
+
 static void proc_deliver(struct proc *p)
 {
 	proc_done_fn *done = p->done;
-	struct proc_result r = {.outcome = outcome_of(p)};
+	struct proc_result r;
 
+	gate_error(p);
+	r = (struct proc_result){.outcome = outcome_of(p)};
 	r.signal = p->term_signal;
 	r.exit_code = !p->spawned || p->term_signal != 0 ? -1 : (int)p->exit_status;
 	r.out = str_text(&p->out);
@@ -327,13 +348,34 @@ static int output_open(struct proc *p, const struct proc_spec *spec, int *ret_fd
 	return 0;
 }
 
+/* This program again, which becomes the other one once its gate is opened. */
+static int gate_make(struct proc *p, const struct proc_spec *spec, const char *args[GATE_ARGS], int *ret_fd)
+{
+	int ends[2], n = 0;
+
+	args[n++] = "/proc/self/exe";
+	args[n++] = gate_word;
+	for (const char *const *a = spec->argv; *a != NULL; a++) {
+		if (n >= GATE_ARGS - 1)
+			return UV_E2BIG;
+		args[n++] = *a;
+	}
+	args[n] = NULL;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+		return -errno;
+	p->gate_fd = ends[0];
+	*ret_fd = ends[1];
+	return 0;
+}
+
 static int proc_spawn(struct proc *p, const struct proc_spec *spec, int in, int fd)
 {
 	char *env[ENV_MAX];
+	const char *gated[GATE_ARGS];
 	struct str store[4] = {{0}};
-	uv_stdio_container_t io[3];
+	uv_stdio_container_t io[GATE_FD + 1];
 	uv_process_options_t o = {0};
-	int rc;
+	int rc, gate = -1;
 
 	memset(io, 0, sizeof(io));
 	io[0].flags = in >= 0 ? UV_INHERIT_FD : UV_IGNORE;
@@ -348,16 +390,25 @@ static int proc_spawn(struct proc *p, const struct proc_spec *spec, int in, int 
 	o.flags = UV_PROCESS_DETACHED;
 	o.stdio = io;
 	o.stdio_count = 3;
-	rc = env_build(env, store, spec->env);
+	rc = env_build(env, store, spec->env) == 0 ? 0 : UV_E2BIG;
+	if (rc == 0 && spec->gated)
+		rc = gate_make(p, spec, gated, &gate);
+	if (rc == 0 && gate >= 0) {
+		o.file = gated[0];
+		o.args = (char **)(uintptr_t)gated;
+		io[GATE_FD].flags = UV_INHERIT_FD;
+		io[GATE_FD].data.fd = gate;
+		o.stdio_count = GATE_FD + 1;
+	}
 	if (rc == 0) {
 		descriptors_close_on_exec();
 		p->has_handle = true;
 		rc = uv_spawn(loop_uv(p->l), &p->uv, &o);
 		p->spawned = rc == 0;
 		p->uv.data = p;
-	} else {
-		rc = UV_E2BIG;
 	}
+	if (gate >= 0)
+		close(gate);
 	for (size_t i = 0; i < ARRAY_LEN(store); i++)
 		str_release(&store[i]);
 	return rc;
@@ -394,7 +445,7 @@ struct proc *proc_start(struct loop *l, const struct proc_spec *spec, proc_done_
 	p->all = procs_of(l);
 	p->done = done;
 	p->ctx = ctx;
-	p->out_fd = -1;
+	p->out_fd = p->gate_fd = -1;
 	p->own_session = spec->own_session;
 	p->timeout_us = spec->timeout_us;
 	p->max_output = spec->max_output > 0 ? spec->max_output : PROC_OUTPUT_MAX;
@@ -446,6 +497,43 @@ void proc_forget(struct proc *p)
 {
 	if (p != NULL)
 		p->done = NULL;
+}
+
+/* --- gates ---------------------------------------------------------------------------------------------- */
+int proc_gate(const struct proc *p)
+{
+	return p->gate_fd >= 0 && p->spawned ? fcntl(p->gate_fd, F_DUPFD_CLOEXEC, 3) : -1;
+}
+
+void proc_gate_end(int fd, bool begin)
+{
+	if (fd < 0)
+		return;
+	if (begin)
+		send(fd, "g", 1, MSG_NOSIGNAL);
+	else
+		shutdown(fd, SHUT_RDWR);
+	close(fd);
+}
+
+void proc_gate_main(int argc, char **argv)
+{
+	char word;
+	ssize_t n;
+	int err;
+
+	if (argc < 3 || strcmp(argv[1], gate_word) != 0)
+		return;
+	fcntl(GATE_FD, F_SETFD, FD_CLOEXEC);
+	do
+		n = read(GATE_FD, &word, 1);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		_exit(PROC_NOT_BEGUN);
+	execvp(argv[2], argv + 2);
+	err = errno;
+	send(GATE_FD, &err, sizeof(err), MSG_NOSIGNAL);
+	_exit(PROC_NOT_BEGUN);
 }
 
 static void procs_stop(void *part)

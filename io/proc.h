@@ -20,6 +20,7 @@ struct proc_spec {
 	size_t max_output;       /* 0: PROC_OUTPUT_MAX */
 	int64_t timeout_us;      /* SIGTERM then, SIGKILL 2 s later; 0: none */
 	bool own_session;        /* outlives us: not killed when the loop is freed */
+	bool gated;              /* waits before its exec until the gate is opened; without us it never begins */
 };
 
 struct proc_result {
@@ -38,6 +39,17 @@ struct proc *proc_start(struct loop *l, const struct proc_spec *spec, proc_done_
 int proc_pid(const struct proc *p);         /* 0 when it did not start (done tells) */
 void proc_kill(struct proc *p, int signum); /* the group */
 void proc_forget(struct proc *p);           /* no callback; the child goes on */
+
+/*
+ * A gated child is there, with its number, and has not begun: what is to be known about it can be written down first.
+ * proc_gate() gives the descriptor of its gate, owned by the caller, -1 without one; it does not depend on p.
+ * proc_gate_end() lets it begin, or has it end with PROC_NOT_BEGUN. When we die before that, it ends too.
+ */
+enum { PROC_NOT_BEGUN = 125 };
+int proc_gate(const struct proc *p);
+void proc_gate_end(int fd, bool begin);
+/* First thing in main(): where this program was started to be a gated child it does not return. */
+void proc_gate_main(int argc, char **argv);
 
 /* Identity of a process that survives reuse of its number: start time in clock ticks since boot; 0 if gone. */
 int64_t proc_start_time(int pid);

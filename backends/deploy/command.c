@@ -166,7 +166,8 @@ static void run_start(struct priv *priv, const char *what, const struct jv *word
 		                         .cwd = priv->dir,
 		                         .output_path = to_log && req != NULL ? req->log_path : NULL,
 		                         .timeout_us = op_remaining_us(op) - op_remaining_us(op) / 8,
-		                         .own_session = to_log};
+		                         .own_session = to_log,
+		                         .gated = to_log && req != NULL && req->on_child != NULL};
 
 		*run = (struct run){.priv = priv, .op = op, .what = what, .then = then};
 		run->logged = spec.output_path != NULL;
@@ -177,6 +178,8 @@ static void run_start(struct priv *priv, const char *what, const struct jv *word
 		}
 		op_on_cancel(op, on_cancel, run);
 		run->proc = proc_start(priv->loop, &spec, on_ended, run);
+		if (spec.gated && proc_pid(run->proc) > 0)
+			req->on_child(req->ctx, proc_pid(run->proc), proc_gate(run->proc));
 	}
 	arena_release(&a);
 }

@@ -529,12 +529,15 @@ static void host_apply(void *p, const struct deploy_req *req, struct op *op)
 		                         .output_path = req->log_path,
 		                         /* Its end must be known before the op gives up. */
 		                         .timeout_us = op_remaining_us(op) - op_remaining_us(op) / 8,
-		                         .own_session = true};
+		                         .own_session = true,
+		                         .gated = req->on_child != NULL};
 
 		applying->op = op;
 		applying->logged = req->log_path != NULL;
 		str_copy(applying->instance, sizeof(applying->instance), req->instance);
 		applying->proc = proc_start(priv->loop, &spec, apply_done, applying);
+		if (spec.gated && proc_pid(applying->proc) > 0)
+			req->on_child(req->ctx, proc_pid(applying->proc), proc_gate(applying->proc));
 		op_on_cancel(op, apply_cancel, applying);
 	}
 	arena_release(&a);

@@ -11,6 +11,12 @@ struct deploy_req {
 	const char *instance;  /* name, for apply and probe */
 	const char *log_path;  /* child output goes there, never to a pipe */
 	bool rollback;         /* an earlier release is put back */
+	/*
+	 * apply by a child process: told its number, which waits at its gate (io/proc.h) until the one who is told has
+	 * written it down; the gate is theirs. NULL: nobody wants to know, it begins at once.
+	 */
+	void (*on_child)(void *ctx, int pid, int gate);
+	void *ctx;
 };
 
 /*

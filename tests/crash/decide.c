@@ -102,19 +102,8 @@ static void approved(struct small *w, char digest[DIGEST_LEN])
 static void wait_for_words(const struct small *w, const char *name, const char *words)
 {
 	int64_t until = loop_mono_us() + 20 * US_PER_S;
-	char path[PATH_LEN + 64], line[1024];
 
-	snprintf(path, sizeof(path), "%s/%s", w->dir, name);
-	for (;;) {
-		FILE *f = fopen(path, "re");
-		bool there = false;
-
-		while (f != NULL && !there && fgets(line, sizeof(line), f) != NULL)
-			there = strstr(line, words) != NULL;
-		if (f != NULL)
-			fclose(f);
-		if (there)
-			return;
+	while (!small_says(w, name, words)) {
 		if (loop_mono_us() > until)
 			fail_msg("%s never said %s", name, words);
 		usleep(10000);

@@ -3,6 +3,7 @@
 #include "backends/drivers.h"
 #include "engine/planner.h"
 #include "engine/run.h"
+#include "io/proc.h"
 #include "tests/lib/cm.h"
 
 #include <fcntl.h>
@@ -152,8 +153,8 @@ static const struct migrate_driver fake_migrate = {
     .preview = fake_preview,
 };
 
-static const struct driver *const test_drivers[] = {&store_sqlite.base, &deploy_command.base,
-                                                    &fake_registry.base, &fake_migrate.base, NULL};
+static const struct driver *const test_drivers[] = {&store_sqlite.base,   &store_postgres.base, &deploy_command.base,
+                                                    &fake_registry.base, &fake_migrate.base,  NULL};
 
 /* --- the world -------------------------------------------------------------------------------- */
 
@@ -226,10 +227,29 @@ int small_count(const struct small *w, const char *name, const char *line)
 	return n;
 }
 
+bool small_says(const struct small *w, const char *name, const char *words)
+{
+	char path[PATH_LEN + 64], buf[1024];
+	bool there = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", w->dir, name);
+	f = fopen(path, "re");
+	while (f != NULL && !there && fgets(buf, sizeof(buf), f) != NULL)
+		there = strstr(buf, words) != NULL;
+	if (f != NULL)
+		fclose(f);
+	return there;
+}
+
+static char other_store[256];
+
+void small_use_store(const char *store) { str_copy(other_store, sizeof(other_store), store != NULL ? store : ""); }
+
 void small_make_with(struct small *w, const char *policy, const char *lease, const struct small_lines *more)
 {
 	struct release one;
-	char text[8192];
+	char text[8192], store[PATH_LEN + 64];
 
 	memset(w, 0, sizeof(*w));
 	str_copy(w->dir, sizeof(w->dir), "/tmp/towpath-crash-XXXXXX");
@@ -241,9 +261,14 @@ void small_make_with(struct small *w, const char *policy, const char *lease, con
 	small_put(w, "observe.sh", observe_sh);
 	small_put(w, "deploy.sh", deploy_sh);
 	small_put(w, "migrate.sh", migrate_sh);
+	snprintf(store, sizeof(store), "driver: sqlite, path: %s/state/store.db", w->dir);
+	if (other_store[0] != '\0') {
+		str_copy(store, sizeof(store), other_store);
+		setenv("TOWPATH_STATE", w->dir, 1);
+	}
 	snprintf(text, sizeof(text),
 	         "name: test\n"
-	         "store: {driver: sqlite, path: %s/state/store.db%s}\n"
+	         "store: {%s%s}\n"
 	         "environments:\n"
 	         "  - name: dev\n"
 	         "    short: dev\n"
@@ -261,7 +286,7 @@ void small_make_with(struct small *w, const char *policy, const char *lease, con
 	         "    environments:\n"
 	         "      dev: {instances: [{name: web-1, url: \"http://127.0.0.1:1\"}, {name: web-2, url: "
 	         "\"http://127.0.0.1:1\"}]}\n",
-	         w->dir, lease, more->service[0] != '\0' ? "on" : "off", more->gates, policy, more->env,
+	         store, lease, more->service[0] != '\0' ? "on" : "off", more->gates, policy, more->env,
 	         more->top, w->dir, w->dir, more->service);
 	small_put(w, "towpath.yaml", text);
 	snprintf(w->config, sizeof(w->config), "%.900s/towpath.yaml", w->dir);
@@ -371,7 +396,7 @@ struct rollout *small_rollout(struct small *w)
 	return a.result;
 }
 
-pid_t small_start(struct small *w, const char *fault)
+static pid_t start_self(struct small *w, const char *fault, const char *command, const char *word)
 {
 	char log[PATH_LEN + 16];
 	pid_t pid = fork();
@@ -386,10 +411,17 @@ pid_t small_start(struct small *w, const char *fault)
 			_exit(126);
 		if (fault != NULL)
 			setenv("TOWPATH_FAULT", fault, 1);
-		execl(self, self, "-c", w->config, "__rollout", w->id, (char *)NULL);
+		execl(self, self, "-c", w->config, command, w->id, word, (char *)NULL);
 		_exit(127);
 	}
 	return pid;
+}
+
+pid_t small_start(struct small *w, const char *fault) { return start_self(w, fault, "__rollout", NULL); }
+
+pid_t small_start_decide(struct small *w, enum decision_kind kind, const char *fault)
+{
+	return start_self(w, fault, "__decide", decision_kind_name(kind));
 }
 
 /* Waits for the end (or the stop); the status as waitpid gives it. */
@@ -535,11 +567,31 @@ static int rollout_main(int argc, char **argv)
 	return rc;
 }
 
+static int decide_main(int argc, char **argv)
+{
+	struct decision d = {.kind = DECISION_NOTE};
+	struct small_said said = {.done = false};
+	struct app *a = open_app(argv[2]);
+
+	if (a == NULL || argc < 6 || !decision_kind_parse(argv[5], &d.kind))
+		return EXIT_USAGE;
+	str_copy(d.rollout, sizeof(d.rollout), argv[4]);
+	request_decide(a, &d, small_on_said, &said);
+	while (!said.done)
+		loop_until(app_loop(a), &said.done, loop_mono_us() + US_PER_S);
+	app_free(a);
+	return said.o.kind == OUTCOME_OK ? EXIT_DONE : EXIT_NOT_FOUND_OUT;
+}
+
 int small_begin(int argc, char **argv)
 {
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	ssize_t n;
 
+	proc_gate_main(argc, argv);
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	if (n < 0)
 		return 1;
+	if (argc > 3 && strcmp(argv[3], "__decide") == 0)
+		return decide_main(argc, argv);
 	return argc > 3 && strcmp(argv[3], "__rollout") == 0 ? rollout_main(argc, argv) : -1;
 }

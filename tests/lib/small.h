@@ -27,6 +27,12 @@ struct small_lines {
 /* First thing in main(): -1 to go on with the tests, else the exit code of the process that it was called as. */
 int small_begin(int argc, char **argv);
 
+/*
+ * Worlds made from now on use this store ("driver: postgres, url: {env: X}"), in a state folder of the world's own;
+ * NULL: a SQLite file of the world.
+ */
+void small_use_store(const char *store);
+
 /* policy: on_failure of dev. lease: ", lease_ttl: .." or "". With lines for the service its smoke gate is on. */
 void small_make(struct small *w, const char *policy, const char *lease);
 void small_make_with(struct small *w, const char *policy, const char *lease, const struct small_lines *more);
@@ -49,12 +55,16 @@ int small_run(struct small *w);
 void small_put(const struct small *w, const char *name, const char *text);
 void small_drop(const struct small *w, const char *name);
 int small_count(const struct small *w, const char *name, const char *line);
+/* True when a file has these words in a line of it. */
+bool small_says(const struct small *w, const char *name, const char *words);
 void small_wait_line(const struct small *w, const char *name, const char *line);
 void small_wait_state(struct small *w, enum rollout_state state);
 
 /* Ended ok, every step done, every effect exactly once, the chain whole. */
 void small_done_once(struct small *w, const char *why);
 
+/* The same as a process of its own, which ends with EXIT_DONE once it was told that the decision stands. */
+pid_t small_start_decide(struct small *w, enum decision_kind kind, const char *fault);
 /* A decision of olga about the rollout, straight into the store. */
 void small_decide(struct small *w, enum decision_kind kind);
 /* One of the person who runs this, through the engine; text is what was said. */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct seen {
@@ -257,6 +258,73 @@ static void test_loop_end(void **state)
 	kill(other, SIGKILL);
 }
 
+/* There with a number and not begun; begun when it is let; never begun when it is not, or when we are gone. */
+static void test_gate(void **state)
+{
+	char dir[] = "/tmp/towpath-gate-XXXXXX", path[64], script[128];
+	struct loop *l = loop_must();
+
+	UNUSED(state);
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/begun", dir);
+	snprintf(script, sizeof(script), "touch %s; echo hello", path);
+	for (int begin = 0; begin < 2; begin++) {
+		struct proc_spec spec = {.argv = SH(script), .gated = true};
+		struct seen s = {.done = false};
+		struct proc *p = proc_start(l, &spec, on_done, &s);
+		int64_t started = proc_start_time(proc_pid(p));
+		int gate = proc_gate(p);
+
+		assert_true(gate >= 0 && started > 0);
+		loop_until(l, &s.done, loop_mono_us() + 50 * US_PER_MS);
+		assert_false(s.done);
+		assert_int_equal(access(path, F_OK), -1);
+		assert_int_equal(proc_start_time(proc_pid(p)), started);
+		proc_gate_end(gate, begin == 1);
+		assert_true(loop_until(l, &s.done, loop_mono_us() + 10 * US_PER_S));
+		assert_int_equal(s.r.exit_code, begin == 1 ? 0 : PROC_NOT_BEGUN);
+		assert_string_equal(s.out, begin == 1 ? "hello\n" : "");
+		assert_int_equal(access(path, F_OK), begin - 1);
+	}
+	unlink(path);
+	{
+		struct proc_spec spec = {.argv = ARGV("no-such-program"), .gated = true};
+		struct seen s = {.done = false};
+
+		proc_gate_end(proc_gate(proc_start(l, &spec, on_done, &s)), true);
+		assert_true(loop_until(l, &s.done, loop_mono_us() + 10 * US_PER_S));
+		assert_int_equal(s.r.outcome.kind, OUTCOME_ERRORED);
+		assert_non_null(strstr(s.r.outcome.text, "cannot start"));
+	}
+	loop_free(l);
+	/* Killed while it waits: the one who would have let it begin. */
+	{
+		int tell[2], pid = 0, status;
+		pid_t parent;
+
+		assert_int_equal(pipe(tell), 0);
+		parent = fork();
+		if (parent == 0) {
+			struct proc_spec spec = {.argv = SH(script), .own_session = true, .gated = true};
+
+			pid = proc_pid(proc_start(loop_must(), &spec, NULL, NULL));
+			if (write(tell[1], &pid, sizeof(pid)) != (ssize_t)sizeof(pid))
+				_exit(1);
+			for (;;)
+				pause();
+		}
+		assert_int_equal(read(tell[0], &pid, sizeof(pid)), (ssize_t)sizeof(pid));
+		assert_true(pid > 0);
+		kill(parent, SIGKILL);
+		waitpid(parent, &status, 0);
+		wait_gone(pid);
+		assert_int_equal(access(path, F_OK), -1);
+		close(tell[0]);
+		close(tell[1]);
+	}
+	rmdir(dir);
+}
+
 static void test_identity(void **state)
 {
 	char boot[64];
@@ -275,7 +343,7 @@ static void test_identity(void **state)
 	assert_false(proc_is(1 << 30, 0, boot));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_output_of_both_streams),
@@ -290,8 +358,10 @@ int main(void)
 	    cmocka_unit_test(test_output_file),
 	    cmocka_unit_test(test_kill_and_forget),
 	    cmocka_unit_test(test_loop_end),
+	    cmocka_unit_test(test_gate),
 	    cmocka_unit_test(test_identity),
 	};
 
+	proc_gate_main(argc, argv);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,73 @@
+/*
+ * Children of a rollout. One begins only when its number is in the journal under a lease that still holds: whoever
+ * goes on after us finds it there and waits for it, and what is not there never began.
+ */
+#include "engine/run_private.h"
+
+#include "io/fault.h"
+#include "io/proc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LOOK_US (50 * US_PER_MS)
+
+void run_child_hold(void *ctx, int pid, int gate)
+{
+	struct run *x = ctx;
+
+	proc_gate_end(x->gate, false);
+	x->gate = gate;
+	x->gate_pid = pid;
+}
+
+bool run_child_begin(struct run *x)
+{
+	int pid = x->gate_pid, gate = x->gate;
+	char boot[64];
+	bool begin;
+
+	x->gate_pid = 0;
+	x->gate = -1;
+	proc_boot_id(boot);
+	snprintf(x->r->child, sizeof(x->r->child), "%d %lld %.40s %.63s", pid,
+	         (long long)proc_start_time(pid), boot, app_model(x->app)->host);
+	fault_point("run.before_child");
+	begin = (x->r->state == ROLLOUT_REVERTING ? run_write(x) : run_intent(x)).kind == OUTCOME_OK &&
+	        lease_allows(x);
+	fault_point("run.after_child");
+	proc_gate_end(gate, begin);
+	if (!begin && !x->lost)
+		x->r->child[0] = '\0';
+	return begin;
+}
+
+struct outcome run_child_ended(struct run *x, void (*watch)(struct run *x))
+{
+	int64_t until = loop_mono_us() + step_now(x)->timeout_us, look = loop_mono_us() + US_PER_S;
+	long long pid = 0, started = 0;
+	char boot[64] = "", host[NAME_LEN] = "";
+	bool said = false;
+
+	if (x->r->child[0] == '\0' ||
+	    sscanf(x->r->child, "%lld %lld %63s %63s", &pid, &started, boot, host) < 3)
+		return outcome_ok();
+	if (host[0] != '\0' && strcmp(host, app_model(x->app)->host) != 0)
+		return outcome_make(OUTCOME_UNKNOWN, "run", "its command may still run as process %lld on %s",
+		                    pid, host);
+	while (!x->lost && proc_is((int)pid, started, boot)) {
+		if (!said)
+			run_say(x, "its child %lld of an earlier process still runs: waits for it", pid);
+		said = true;
+		if (loop_mono_us() >= until)
+			return outcome_make(OUTCOME_UNKNOWN, "run",
+			                    "its command still runs as process %lld, longer than it may",
+			                    pid);
+		wait_a_while(x, LOOK_US);
+		if (watch != NULL && loop_mono_us() >= look) {
+			watch(x);
+			look = loop_mono_us() + US_PER_S;
+		}
+	}
+	return outcome_ok();
+}
