@@ -9,7 +9,8 @@
 enum { OPTIONS_MAX = 64 };
 
 /* Placeholders that drivers fill themselves. */
-static const char *const driver_words[] = {"instance", "url", "name", "release_dir", "app", "rest", NULL};
+static const char *const driver_words[] = {"instance", "url",      "name",    "release_dir", "app", "rest",
+                                           "version",  "previous", "address", "migrations",  NULL};
 
 /* The bytes of the file at a place, NULL where there is none. */
 static const char *bytes_at(const struct loader *ld, int line, int col)

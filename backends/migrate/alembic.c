@@ -294,6 +294,7 @@ static struct migration_set *alembic_judge(struct migrate_job *j)
 }
 
 static const char *const command[] = {"alembic", "upgrade", "head", NULL};
+static const char *const down[] = {"alembic", "downgrade", "{name}", NULL};
 
 static const struct migrate_table tables[] = {
     {.name = "alembic_version",
@@ -307,6 +308,9 @@ static const struct migrate_tool alembic = {
     .title = "Alembic",
     .path = ".",
     .command = command,
+    .down = down,
+    .scheme = "postgresql",
+    .unit_is_transaction = true,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),
     .no_checksums = true,

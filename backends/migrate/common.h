@@ -68,6 +68,15 @@ struct migrate_table {
 	const char *select; /* its columns and, after "FROM %s", its order; bounded by a LIMIT */
 };
 
+/*
+ * A variable of the tool's own that says what it connects to. In value stand {url} (as configured), {jdbc} (without
+ * user and password), {address} (a URL without the password), {user}, {password}, {migrations} (the folder of the
+ * migrations). One whose placeholder has no value is left out.
+ */
+struct migrate_var {
+	const char *name, *value;
+};
+
 struct migrate_tool {
 	const char *name;           /* of the driver: "prisma" */
 	const char *title;          /* for sentences: "Prisma" */
@@ -75,11 +84,21 @@ struct migrate_tool {
 	const char *const *command; /* default of option command, NULL-terminated */
 	/*
 	 * Defaults of down_command and repair_command, NULL: the tool has none. {name} is the migration that the
-	 * request names, {app} and {rest} what stands before and behind its first dot, {version} its leading digits.
+	 * request names, {app} and {rest} what stands before and behind its first dot, {version} its leading digits,
+	 * {previous} the version before it in the release. {address} and {migrations} as in struct migrate_var.
 	 */
 	const char *const *down, *const *repair;
-	/* A run that fails leaves nothing done and nothing recorded: it may be tried again after a lock time-out. */
+	/* A failed run that records no failure has done nothing: it may be tried again after a lock time-out. */
 	bool unit_is_transaction;
+	const struct migrate_var *vars; /* beside option env, up to one without a name; may be NULL */
+	const char *scheme; /* how its URLs begin where "postgres://" is configured; NULL: as they are */
+	/* Its driver does not read PGAPPNAME and PGOPTIONS: the URL carries them. */
+	bool session_in_url;
+	const char *const
+	    *folders;           /* for {migrations}: where it usually is, NULL-terminated; "" is the root */
+	const char *folder_key; /* the same in the project's .env; NULL: nowhere */
+	const char *const
+	    *settings; /* files that tell the tool itself where it is, NULL-terminated: no {migrations} */
 	const char *own_schema; /* where the tool itself puts its tables; NULL: in the connection's schema */
 	const struct migrate_table *tables;
 	int n_tables;
@@ -188,6 +207,15 @@ int migrate_url_each(const struct migrate_priv *p,
                      void (*each)(struct migrate_job *j, const char *name, const char *value),
                      struct migrate_job *j, struct error *e) MUST_CHECK;
 void migrate_wipe(struct str *s);
+
+/*
+ * What a release's folder on disk says (release.c), for workers; in the arena. The folder of the migrations as option
+ * `migrations`, the project's .env or the usual places have it; dir "" is no release.
+ */
+const char *migrate_release_folder(const struct migrate_priv *p, const char *dir, struct arena *a);
+/* The version before version among the numbered files of folder in dir; NULL: there is none. */
+const char *migrate_release_previous(const char *dir, const char *folder, const char *version,
+                                     struct arena *a);
 
 /* source.c */
 void migrate_history(struct migrate_priv *p, const struct history_ask *ask, struct op *op);

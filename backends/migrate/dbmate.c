@@ -23,7 +23,7 @@ struct dbmate_code {
 };
 
 static const struct option_desc options[] = {
-    MIGRATE_OPTIONS(".", "[dbmate, --no-dump-schema, up]"),
+    MIGRATE_OPTIONS(".", "[dbmate, --no-dump-schema, migrate]"),
     NUMBERED_MIGRATIONS_OPTION,
     {.name = NULL},
 };
@@ -235,7 +235,8 @@ static struct migration_set *dbmate_judge(struct migrate_job *j)
 	return set;
 }
 
-static const char *const command[] = {"dbmate", "--no-dump-schema", "up", NULL};
+static const char *const command[] = {"dbmate", "--no-dump-schema", "migrate", NULL};
+static const struct migrate_var vars[] = {{"DBMATE_MIGRATIONS_DIR", "{migrations}"}, {NULL, NULL}};
 
 static const struct migrate_table tables[] = {
     {.name = "schema_migrations",
@@ -249,6 +250,10 @@ static const struct migrate_tool dbmate = {
     .title = "dbmate",
     .path = ".",
     .command = command,
+    .vars = vars,
+    .folders = usual,
+    .folder_key = "DBMATE_MIGRATIONS_DIR",
+    .unit_is_transaction = true,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),
     .no_checksums = true,

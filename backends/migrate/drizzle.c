@@ -33,7 +33,7 @@ struct drizzle_code {
 };
 
 static const struct option_desc options[] = {
-    MIGRATE_OPTIONS(".", "[npx, drizzle-kit, migrate]"),
+    MIGRATE_OPTIONS(".", "[npx, --no-install, drizzle-kit, migrate]"),
     {.name = "config",
      .type = OPTION_STRING,
      .text = "Drizzle's configuration below path; else the one that is found there.",
@@ -482,7 +482,8 @@ static struct migration_set *drizzle_judge(struct migrate_job *j)
 	return set;
 }
 
-static const char *const command[] = {"npx", "drizzle-kit", "migrate", NULL};
+static const char *const command[] = {"npx", "--no-install", "drizzle-kit", "migrate", NULL};
+static const struct migrate_var vars[] = {{"NODE_ENV", "production"}, {NULL, NULL}};
 
 static const struct migrate_table tables[] = {
     {.name = "__drizzle_migrations",
@@ -496,6 +497,9 @@ static const struct migrate_tool drizzle = {
     .title = "Drizzle",
     .path = ".",
     .command = command,
+    .vars = vars,
+    .session_in_url = true,
+    .unit_is_transaction = true,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),
     .want = drizzle_want,

@@ -1015,6 +1015,17 @@ static struct migration_set *flyway_judge(struct migrate_job *j)
 }
 
 static const char *const command[] = {"flyway", "migrate", NULL};
+static const char *const repair[] = {"flyway", "repair", NULL};
+static const struct migrate_var vars[] = {{"FLYWAY_URL", "{jdbc}"},
+                                          {"FLYWAY_USER", "{user}"},
+                                          {"FLYWAY_PASSWORD", "{password}"},
+                                          {"FLYWAY_LOCATIONS", "filesystem:{migrations}"},
+                                          {NULL, NULL}};
+/* Without settings of its own the program looks in its own folder; projects keep theirs in one of these. */
+static const char *const folders[] = {"src/main/resources/db/migration", "db/migration", "migrations", "sql",
+                                      NULL};
+static const char *const settings[] = {"flyway.toml",      "flyway.user.toml", "flyway.conf",
+                                       "conf/flyway.toml", "conf/flyway.conf", NULL};
 
 static const struct migrate_table tables[] = {
     {.name = "flyway_schema_history",
@@ -1043,6 +1054,11 @@ static const struct migrate_tool flyway = {
     .title = "Flyway",
     .path = ".",
     .command = command,
+    .repair = repair,
+    .vars = vars,
+    .folders = folders,
+    .settings = settings,
+    .unit_is_transaction = true,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),
     .missing_applied = true,

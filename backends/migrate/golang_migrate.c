@@ -27,7 +27,7 @@ struct golang_code {
 };
 
 static const struct option_desc options[] = {
-    MIGRATE_OPTIONS(".", "[migrate, up]"),
+    MIGRATE_OPTIONS(".", "[\"migrate\", \"-path\", \"{migrations}\", \"-database\", \"{address}\", \"up\"]"),
     NUMBERED_MIGRATIONS_OPTION,
     {.name = NULL},
 };
@@ -367,8 +367,14 @@ static struct migration_set *golang_judge(struct migrate_job *j)
 	return set;
 }
 
-/* The command needs the URL in its arguments; a secret has no place there, so a script of the project hands it on. */
-static const char *const command[] = {"migrate", "up", NULL};
+/* It takes the URL in its arguments alone: without the password there, which its drivers read from PGPASSWORD. */
+static const char *const command[] = {"migrate", "-path", "{migrations}", "-database", "{address}",
+                                      "up",      NULL};
+static const char *const down[] = {"migrate",   "-path", "{migrations}", "-database",
+                                   "{address}", "goto",  "{version}",    NULL};
+static const char *const repair[] = {"migrate",   "-path", "{migrations}", "-database",
+                                     "{address}", "force", "{previous}",   NULL};
+static const struct migrate_var vars[] = {{"PGPASSWORD", "{password}"}, {NULL, NULL}};
 
 static const struct migrate_table tables[] = {
     {.name = "schema_migrations",
@@ -383,6 +389,12 @@ static const struct migrate_tool golang_migrate = {
     .title = "golang-migrate",
     .path = ".",
     .command = command,
+    .down = down,
+    .repair = repair,
+    .vars = vars,
+    .folders = usual,
+    .session_in_url = true,
+    .unit_is_transaction = true,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),
     .no_checksums = true,

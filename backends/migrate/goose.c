@@ -35,7 +35,7 @@ struct goose_code {
 };
 
 static const struct option_desc options[] = {
-    MIGRATE_OPTIONS(".", "[goose, -dir, migrations, up]"),
+    MIGRATE_OPTIONS(".", "[\"goose\", \"-dir\", \"{migrations}\", \"up\"]"),
     NUMBERED_MIGRATIONS_OPTION,
     {.name = NULL},
 };
@@ -423,7 +423,10 @@ static int goose_keys(const struct migrate_job *j, int64_t keys[MIGRATE_KEYS_MAX
 	return 2;
 }
 
-static const char *const command[] = {"goose", "-dir", "migrations", "up", NULL};
+static const char *const command[] = {"goose", "-dir", "{migrations}", "up", NULL};
+static const char *const down[] = {"goose", "-dir", "{migrations}", "down-to", "{version}", NULL};
+static const struct migrate_var vars[] = {
+    {"GOOSE_DRIVER", "postgres"}, {"GOOSE_DBSTRING", "{url}"}, {NULL, NULL}};
 
 static const struct migrate_table tables[] = {
     {.name = "goose_db_version",
@@ -442,6 +445,12 @@ static const struct migrate_tool goose = {
     .title = "goose",
     .path = ".",
     .command = command,
+    .down = down,
+    .vars = vars,
+    .folders = usual,
+    .folder_key = "GOOSE_MIGRATION_DIR",
+    .session_in_url = true,
+    .unit_is_transaction = true,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),
     .no_checksums = true,

@@ -33,7 +33,7 @@ struct knex_code {
 };
 
 static const struct option_desc options[] = {
-    MIGRATE_OPTIONS(".", "[npx, knex, migrate:latest]"),
+    MIGRATE_OPTIONS(".", "[npx, --no-install, knex, \"migrate:latest\"]"),
     {.name = "config",
      .type = OPTION_STRING,
      .text = "The knexfile below path; else the one that is found there.",
@@ -491,7 +491,9 @@ static struct migration_set *knex_judge(struct migrate_job *j)
 	return set;
 }
 
-static const char *const command[] = {"npx", "knex", "migrate:latest", NULL};
+static const char *const command[] = {"npx", "--no-install", "knex", "migrate:latest", NULL};
+static const char *const repair[] = {"npx", "--no-install", "knex", "migrate:unlock", NULL};
+static const struct migrate_var vars[] = {{"NODE_ENV", "production"}, {NULL, NULL}};
 
 static const struct migrate_table tables[] = {
     {.name = "knex_migrations",
@@ -513,6 +515,9 @@ static const struct migrate_tool knex = {
     .title = "Knex",
     .path = ".",
     .command = command,
+    .repair = repair,
+    .vars = vars,
+    .unit_is_transaction = true,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),
     .no_checksums = true,

@@ -632,6 +632,10 @@ static struct migration_set *liquibase_judge(struct migrate_job *j)
 }
 
 static const char *const command[] = {"liquibase", "update", NULL};
+static const struct migrate_var vars[] = {{"LIQUIBASE_COMMAND_URL", "{jdbc}"},
+                                          {"LIQUIBASE_COMMAND_USERNAME", "{user}"},
+                                          {"LIQUIBASE_COMMAND_PASSWORD", "{password}"},
+                                          {NULL, NULL}};
 static const char *const repair[] = {"liquibase", "release-locks", NULL};
 
 static const struct migrate_table tables[] = {
@@ -649,7 +653,8 @@ static const struct migrate_table tables[] = {
      .select = "SELECT id, locked, (extract(epoch FROM lockgranted) * 1000000)::bigint, lockedby,"
                " (SELECT count(*) FROM pg_stat_activity a WHERE a.pid <> pg_backend_pid()"
                " AND a.datname = current_database() AND (a.application_name IN ('PostgreSQL JDBC Driver', "
-               "'" MIGRATE_APPLICATION "') OR strpos(coalesce(lockedby, ''), '(' || host(a.client_addr) || ')') > 0))"
+               "'" MIGRATE_APPLICATION
+               "') OR strpos(coalesce(lockedby, ''), '(' || host(a.client_addr) || ')') > 0))"
                " FROM %s ORDER BY id LIMIT 20"},
 };
 
@@ -658,6 +663,8 @@ static const struct migrate_tool liquibase = {
     .title = "Liquibase",
     .path = ".",
     .command = command,
+    .vars = vars,
+    .unit_is_transaction = true,
     .repair = repair,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),

@@ -38,7 +38,7 @@ struct pgm_code {
 };
 
 static const struct option_desc options[] = {
-    MIGRATE_OPTIONS(".", "[npx, node-pg-migrate, up]"),
+    MIGRATE_OPTIONS(".", "[npx, --no-install, node-pg-migrate, up]"),
     {.name = "config",
      .type = OPTION_STRING,
      .text = "node-pg-migrate's configuration file below path; else as a script of package.json says.",
@@ -435,7 +435,8 @@ static int pgm_keys(const struct migrate_job *j, int64_t keys[MIGRATE_KEYS_MAX])
 	return code != NULL && code->no_lock ? 0 : 1;
 }
 
-static const char *const command[] = {"npx", "node-pg-migrate", "up", NULL};
+static const char *const command[] = {"npx", "--no-install", "node-pg-migrate", "up", NULL};
+static const struct migrate_var vars[] = {{"NODE_ENV", "production"}, {NULL, NULL}};
 
 static const struct migrate_table tables[] = {
     {.name = "pgmigrations",
@@ -450,6 +451,8 @@ static const struct migrate_tool node_pg_migrate = {
     .title = "node-pg-migrate",
     .path = ".",
     .command = command,
+    .vars = vars,
+    .unit_is_transaction = true,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),
     .no_checksums = true,

@@ -33,7 +33,7 @@ struct prisma_code {
 };
 
 static const struct option_desc options[] = {
-    MIGRATE_OPTIONS(".", "[npx, prisma, migrate, deploy]"),
+    MIGRATE_OPTIONS(".", "[npx, --no-install, prisma, migrate, deploy]"),
     {.name = "migrations",
      .type = OPTION_STRING,
      .text = "Folder of the migrations below path; else as prisma.config or the schema say.",
@@ -297,8 +297,9 @@ static struct migration_set *prisma_judge(struct migrate_job *j)
 	return set;
 }
 
-static const char *const command[] = {"npx", "prisma", "migrate", "deploy", NULL};
-static const char *const repair[] = {"npx", "prisma", "migrate", "resolve", "--rolled-back", "{name}", NULL};
+static const char *const command[] = {"npx", "--no-install", "prisma", "migrate", "deploy", NULL};
+static const char *const repair[] = {"npx",     "--no-install",  "prisma", "migrate",
+                                     "resolve", "--rolled-back", "{name}", NULL};
 
 static const struct migrate_table tables[] = {
     {.name = "_prisma_migrations",
@@ -322,6 +323,8 @@ static const struct migrate_tool prisma = {
     .title = "Prisma",
     .path = ".",
     .command = command,
+    .session_in_url = true,
+    .unit_is_transaction = true,
     .repair = repair,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),

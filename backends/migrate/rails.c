@@ -477,6 +477,8 @@ static int rails_keys(const struct migrate_job *j, int64_t keys[MIGRATE_KEYS_MAX
 }
 
 static const char *const command[] = {"bin/rails", "db:migrate", NULL};
+static const char *const down[] = {"bin/rails", "db:migrate", "VERSION={version}", NULL};
+static const struct migrate_var vars[] = {{"RAILS_ENV", "production"}, {NULL, NULL}};
 
 static const struct migrate_table tables[] = {
     {.name = "schema_migrations",
@@ -493,6 +495,9 @@ static const struct migrate_tool rails = {
     .title = "Rails",
     .path = ".",
     .command = command,
+    .down = down,
+    .vars = vars,
+    .unit_is_transaction = true,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),
     .no_checksums = true,

@@ -30,7 +30,7 @@ struct sequelize_code {
 };
 
 static const struct option_desc options[] = {
-    MIGRATE_OPTIONS(".", "[npx, sequelize-cli, db:migrate]"),
+    MIGRATE_OPTIONS(".", "[npx, --no-install, sequelize-cli, \"db:migrate\"]"),
     {.name = "config",
      .type = OPTION_STRING,
      .text = "Sequelize's configuration below path; else as .sequelizerc says.",
@@ -381,7 +381,8 @@ static struct migration_set *sequelize_judge(struct migrate_job *j)
 	return set;
 }
 
-static const char *const command[] = {"npx", "sequelize-cli", "db:migrate", NULL};
+static const char *const command[] = {"npx", "--no-install", "sequelize-cli", "db:migrate", NULL};
+static const struct migrate_var vars[] = {{"NODE_ENV", "production"}, {NULL, NULL}};
 
 static const struct migrate_table tables[] = {
     /* createdAt is there where the project asked for timestamps. */
@@ -398,6 +399,7 @@ static const struct migrate_tool sequelize = {
     .title = "Sequelize",
     .path = ".",
     .command = command,
+    .vars = vars,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),
     .no_checksums = true,

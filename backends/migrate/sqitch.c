@@ -671,6 +671,10 @@ static int sqitch_keys(const struct migrate_job *j, int64_t keys[MIGRATE_KEYS_MA
 }
 
 static const char *const command[] = {"sqitch", "deploy", "--verify", NULL};
+static const struct migrate_var vars[] = {{"SQITCH_TARGET", "db:{address}"},
+                                          {"SQITCH_PASSWORD", "{password}"},
+                                          {"PGPASSWORD", "{password}"},
+                                          {NULL, NULL}};
 static const char *const down[] = {"sqitch", "revert", "-y", "--to", "{name}", NULL};
 
 static const struct migrate_table tables[] = {
@@ -693,6 +697,8 @@ static const struct migrate_tool sqitch = {
     .title = "Sqitch",
     .path = ".",
     .command = command,
+    .vars = vars,
+    .scheme = "postgresql",
     .down = down,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),

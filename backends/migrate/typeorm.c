@@ -38,7 +38,7 @@ struct typeorm_code {
 };
 
 static const struct option_desc options[] = {
-    MIGRATE_OPTIONS(".", "[npx, typeorm, \"migration:run\", -d, dist/data-source.js]"),
+    MIGRATE_OPTIONS(".", "[npx, --no-install, typeorm, \"migration:run\", -d, dist/data-source.js]"),
     {.name = "config",
      .type = OPTION_STRING,
      .text = "The file with the DataSource below path; else the one that is found there.",
@@ -473,7 +473,9 @@ static struct migration_set *typeorm_judge(struct migrate_job *j)
 	return set;
 }
 
-static const char *const command[] = {"npx", "typeorm", "migration:run", "-d", "dist/data-source.js", NULL};
+static const char *const command[] = {"npx", "--no-install",        "typeorm", "migration:run",
+                                      "-d",  "dist/data-source.js", NULL};
+static const struct migrate_var vars[] = {{"NODE_ENV", "production"}, {NULL, NULL}};
 
 static const struct migrate_table tables[] = {
     {.name = "migrations",
@@ -487,6 +489,8 @@ static const struct migrate_tool typeorm = {
     .title = "TypeORM",
     .path = ".",
     .command = command,
+    .vars = vars,
+    .unit_is_transaction = true,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),
     .no_checksums = true,
