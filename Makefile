@@ -4,6 +4,7 @@
 # Each variant (release, debug, asan, tsan, clang, fuzz) builds into its own folder below build/.
 
 SHELL = /bin/sh
+comma := ,
 PREFIX ?= /usr/local
 VARIANT ?= release
 B := build/$(VARIANT)
@@ -36,6 +37,13 @@ ifneq ($(wildcard /usr/bin/pkg-config),)
 # ncurses asks for another _XOPEN_SOURCE than ours.
 PKG_CFLAGS = $(filter-out -D_XOPEN_SOURCE%,$(shell pkg-config --cflags $(LIBS)))
 PKG_LIBS = $(shell pkg-config --libs $(LIBS))
+endif
+# PostgreSQL's own grammar for the lint: inside the program where its archive is there, by library else; without it
+# the tokens do the work. Its symbols stay inside: libpq has some of the same names.
+PG_QUERY := $(shell echo '\#include <pg_query.h>' | $(CC) -E - >/dev/null 2>&1 && $(CC) -print-file-name=libpg_query.a)
+ifneq ($(PG_QUERY),)
+PKG_CFLAGS += -DHAVE_PG_QUERY
+PKG_LIBS += $(if $(findstring /,$(PG_QUERY)),$(PG_QUERY) -Wl$(comma)--exclude-libs$(comma)libpg_query.a,-lpg_query)
 endif
 ALL_CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 -DTOWPATH_VERSION='"$(VERSION)"' -I. -I$(B) $(WARN) $(WERROR) \
 	$(CFLAGS_$(VARIANT)) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP

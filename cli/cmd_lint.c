@@ -299,7 +299,7 @@ static void lint_folder(struct linting *l, const char *dir, int depth)
 
 /* --- the command ----------------------------------------------------------------------------------------- */
 
-static const struct sql_parser *find_parser(void)
+const struct sql_parser *lint_parser(void)
 {
 	for (driver_list d = all_drivers; d != NULL && *d != NULL; d++)
 		if ((*d)->port == PORT_MIGRATE && ((const struct migrate_driver *)*d)->parser != NULL)
@@ -386,7 +386,7 @@ static void exec(struct app *app, struct command_run *run)
 {
 	const char *tool = args_text(run, "tool"), *fail_on = args_text(run, "fail-on"),
 	           *files = args_text(run, "file");
-	struct linting l = {.run = run, .ctx = {.tool = LINT_TOOL_AUTO, .parser = find_parser()}};
+	struct linting l = {.run = run, .ctx = {.tool = LINT_TOOL_AUTO, .parser = lint_parser()}};
 	struct arena *a = command_arena(run);
 
 	UNUSED(app);

@@ -5,6 +5,7 @@
 #include "cli/lint.h"
 #include "config/complete.h"
 #include "config/config.h"
+#include "core/sqlread.h"
 #include "engine/commands.h"
 
 #include <stdio.h>
@@ -23,9 +24,12 @@ void cli_set_drivers(driver_list list)
 
 static void exec_version(struct app *a, struct command_run *run)
 {
+	const char *sql = lint_parser() != NULL ? lint_parser()->name : "tokens";
+
 	UNUSED(a);
 	jv_set_str(command_arena(run), command_value(run), "version", TOWPATH_VERSION);
-	command_done(run, EXIT_DONE, "towpath %s", TOWPATH_VERSION);
+	jv_set_str(command_arena(run), command_value(run), "sql", sql);
+	command_done(run, EXIT_DONE, "towpath %s (SQL is read by %s)", TOWPATH_VERSION, sql);
 }
 
 static const struct command command_version = {
@@ -33,8 +37,9 @@ static const struct command command_version = {
     .summary = "the version of this program",
     .flags = COMMAND_NO_SETUP,
     .exec = exec_version,
-    .json = "version",
-    .details = "Prints name and version.",
+    .json = "version, sql",
+    .details = "Prints name and version, and what reads SQL for the lint: libpg_query with the version of its "
+		       "grammar, or tokens alone.",
     .example = "towpath version",
 };
 

@@ -7,6 +7,10 @@
 
 extern const struct command command_lint;
 
+struct sql_parser;
+/* What reads SQL beside the tokens; NULL: this build has none. */
+const struct sql_parser *lint_parser(void);
+
 /* The drivers one of which may bring a parser of SQL; set once by main(). */
 void lint_set_drivers(driver_list list);
 

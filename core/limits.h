@@ -81,6 +81,7 @@
 #define FILTER_MAX 1024
 #define FILTER_DEPTH_MAX 32             /* brackets and ! inside each other */
 #define SQL_TOKENS_MAX 16384            /* of one statement that the lint judges */
+#define SQL_PARSE_MAX (16 * 1024)       /* bytes of a statement for libpg_query: its tree then fits 2 MB of stack */
 #define ACTS_MAX 20000                  /* of one migration that the lint judges */
 #define CODE_TEXT_MAX (1024 * 1024)     /* of one text literal in a program that the lint reads */
 #define CODE_TOKENS_MAX 1000000         /* of one JavaScript or Ruby file */

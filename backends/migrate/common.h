@@ -7,6 +7,7 @@
 #ifndef BACKENDS_MIGRATE_COMMON_H
 #define BACKENDS_MIGRATE_COMMON_H
 
+#include "backends/migrate/pgquery.h"
 #include "backends/migrate/tree.h"
 #include "core/ladder.h"
 #include "core/port/migrate.h"
@@ -271,6 +272,7 @@ void migrate_close(struct migrate_priv *p);
 	             .open = slot_open_##tool_,                                                              \
 	             .close = slot_close_##tool_,                                                            \
 	             .check = slot_check_##tool_},                                                           \
+	    .parser = PGQUERY_PARSER,                                                                       \
 	    .inspect = slot_inspect_##tool_,                                                                 \
 	    .command = slot_command_##tool_,                                                                 \
 	    .preview = slot_preview_##tool_,                                                                 \

@@ -171,6 +171,7 @@ static int judge_files(struct preview_run *r)
 	struct lint_context ctx = {
 	    .tool = tool != LINT_TOOL_COUNT ? tool : LINT_TOOL_AUTO,
 	    .lock_timeout = jv_get_num(r->priv->ctx.options, "lock_timeout", 1) > 0,
+	    .parser = PGQUERY_PARSER,
 	    .sizes = &r->sizes,
 	    .known = lint_known_new(&r->arena),
 	};

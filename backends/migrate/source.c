@@ -365,7 +365,8 @@ static int by_line(const void *a, const void *b)
 static void fill_findings(struct source_job *j, const char *path, const char *bytes, size_t n)
 {
 	const enum lint_tool tool = lint_tool_of(j->priv->tool->name);
-	const struct lint_context ctx = {.tool = tool != LINT_TOOL_COUNT ? tool : LINT_TOOL_AUTO};
+	const struct lint_context ctx = {.tool = tool != LINT_TOOL_COUNT ? tool : LINT_TOOL_AUTO,
+	                                 .parser = PGQUERY_PARSER};
 	struct migration_source *s = j->source;
 	struct lint_report r;
 

@@ -1,8 +1,10 @@
 /*
  * The lint on any bytes under any tool: SQL, Python, JavaScript, Ruby, changelogs. The first byte chooses tool and
- * language. Texts stay clean, lines are of the file, nothing crashes or hangs.
+ * language, and whether PostgreSQL's grammar reads the SQL. Texts stay clean, lines are of the file, nothing crashes
+ * or hangs.
  */
 #include "backends/migrate/django_code.h"
+#include "backends/migrate/pgquery.h"
 #include "core/text.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -27,9 +29,9 @@ static const struct {
 
 static bool is_clean(const char *s) { return text_is_clean(s, strlen(s)); }
 
-static void judge(struct arena *a, size_t kind, const char *text, size_t n)
+static void judge(struct arena *a, size_t kind, bool grammar, const char *text, size_t n)
 {
-	const struct lint_context ctx = {.tool = kinds[kind].tool};
+	const struct lint_context ctx = {.tool = kinds[kind].tool, .parser = grammar ? PGQUERY_PARSER : NULL};
 	struct lint_name names[8];
 	struct lint_report r;
 	int lines = 1;
@@ -66,7 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	arena_init(&a, ARENA_DEFAULT_MAX);
-	judge(&a, data[0] % (sizeof(kinds) / sizeof(kinds[0])), (const char *)data + 1, size - 1);
+	judge(&a, (data[0] & 0x7f) % (sizeof(kinds) / sizeof(kinds[0])), data[0] < 0x80,
+	      (const char *)data + 1, size - 1);
 	django(&a, (const char *)data + 1, size - 1);
 	arena_release(&a);
 	return 0;
