@@ -20,7 +20,7 @@ LDHARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 CFLAGS_release := -O2 -g $(HARDEN)
 CFLAGS_debug := -O0 -g3 -fPIE
 CFLAGS_clang := -O1 -g $(HARDEN)
-CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -fPIE
+CFLAGS_asan := -DTOWPATH_CHECKS -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -fPIE
 CFLAGS_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -fPIE
 CFLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined -fPIE -DTOWPATH_FUZZ
 LDFLAGS_release := $(LDHARDEN)

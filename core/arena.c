@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_BYTES = 16 * 1024 };
+/* Blocks grow with what is held, so that a large reading needs few of them. */
+enum { BLOCK_BYTES = 16 * 1024, BLOCK_BYTES_MAX = 256 * 1024 };
 
 struct arena_block {
 	struct arena_block *next;
@@ -30,7 +31,7 @@ void arena_release(struct arena *a)
 
 static struct arena_block *block_new(struct arena *a, size_t n)
 {
-	size_t cap = MAX(n, (size_t)BLOCK_BYTES);
+	size_t cap = MAX(n, MIN(MAX(a->used_bytes / 4, (size_t)BLOCK_BYTES), (size_t)BLOCK_BYTES_MAX));
 	struct arena_block *b;
 
 	if (cap > a->max_bytes - a->used_bytes)
@@ -45,6 +46,16 @@ static struct arena_block *block_new(struct arena *a, size_t n)
 	a->head = b;
 	a->used_bytes += cap;
 	return b;
+}
+
+uint64_t arena_sum(const struct arena *a)
+{
+	uint64_t h = UINT64_C(14695981039346656037);
+
+	for (const struct arena_block *b = a->head; b != NULL; b = b->next)
+		for (size_t i = 0; i < b->used; i++)
+			h = (h ^ ((const unsigned char *)b->data)[i]) * UINT64_C(1099511628211);
+	return h;
 }
 
 void *arena_alloc(struct arena *a, size_t n)

@@ -35,6 +35,9 @@ char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* A copy of old (n_old elements) with room for n_new; the old one stays until release. */
 void *arena_grow(struct arena *a, const void *old, size_t n_old, size_t n_new, size_t elem);
 
+/* A sum over all that it holds: has anybody written into it since? */
+uint64_t arena_sum(const struct arena *a);
+
 static inline bool arena_failed(const struct arena *a) { return a->failed; }
 
 #endif

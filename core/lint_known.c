@@ -40,8 +40,9 @@ struct known_index {
 struct lint_known {
 	struct arena *a;
 	int run, n_tables;
-	struct known_table *tables[BUCKETS];
-	struct known_index *indexes[BUCKETS];
+	/* BUCKETS each, made with the first table: most migrations are judged alone and need none. */
+	struct known_table **tables;
+	struct known_index **indexes;
 };
 
 struct lint_known *lint_known_new(struct arena *a)
@@ -84,7 +85,8 @@ static bool same_schema(const char *a, const char *b)
 
 static struct known_table *find(const struct lint_known *k, const char *schema, const char *name)
 {
-	for (struct known_table *t = k->tables[bucket(name)]; t != NULL; t = t->next)
+	for (struct known_table *t = k->tables != NULL ? k->tables[bucket(name)] : NULL; t != NULL;
+	     t = t->next)
 		if (!t->gone && strcmp(t->name, name) == 0 && same_schema(t->schema, schema))
 			return t;
 	return NULL;
@@ -112,7 +114,12 @@ static struct known_table *make(struct lint_known *k, const char *schema, const 
 
 	if (t != NULL || name[0] == '\0' || k->n_tables >= LINT_TABLES_MAX)
 		return t;
-	t = arena_alloc(k->a, sizeof(*t));
+	if (k->tables == NULL) {
+		k->indexes = arena_alloc(k->a, BUCKETS * sizeof(struct known_index *));
+		k->tables =
+		    k->indexes != NULL ? arena_alloc(k->a, BUCKETS * sizeof(struct known_table *)) : NULL;
+	}
+	t = k->tables != NULL ? arena_alloc(k->a, sizeof(*t)) : NULL;
 	if (t == NULL)
 		return NULL;
 	*t = (struct known_table){
@@ -133,7 +140,8 @@ static struct known_column *column_of(const struct known_table *t, const char *n
 
 static struct known_index *index_of(const struct lint_known *k, const char *name)
 {
-	for (struct known_index *i = k->indexes[bucket(name)]; i != NULL; i = i->next)
+	for (struct known_index *i = k->indexes != NULL ? k->indexes[bucket(name)] : NULL; i != NULL;
+	     i = i->next)
 		if (strcmp(i->name, name) == 0)
 			return i;
 	return NULL;

@@ -225,6 +225,27 @@ static void finish(struct migrations *c, enum exit_code code, const char *text)
 	command_done(c->run, code, "%s", text);
 }
 
+/* Without a revision there are no files to compare with: why, and what can be done. */
+static void no_release(const struct migrations *c, const struct model *m, char dst[TEXT_LEN])
+{
+	const char *service = m->setup->services[c->service].name;
+	const int env = m->ladder_choice;
+
+	if (env < 0) {
+		snprintf(
+		    dst, TEXT_LEN,
+		    "no release of %.60s is known: its registry has none with a revision, and none runs; "
+		    "`towpath migrations inspect` compares any revision with a database",
+		    service);
+		return;
+	}
+	snprintf(dst, TEXT_LEN, "which release of %.60s runs in %.60s is not known: %.200s", service,
+	         m->setup->envs[env].name,
+	         model_deployment(m, c->service, env)->deployed != NULL
+	             ? "what runs there has no revision"
+	             : model_deployment(m, c->service, env)->sources[PORT_DEPLOY].last->text);
+}
+
 static void on_ladder(void *ctx)
 {
 	struct migrations *c = ctx;
@@ -251,6 +272,8 @@ static void on_ladder(void *ctx)
 		if (!d->sources[PORT_MIGRATE].configured)
 			continue;
 		asked++;
+		if (m->ladder_release.revision[0] == '\0')
+			continue;
 		if (set == NULL) {
 			v = jv_obj(a);
 			jv_set_str(a, v, "error", d->sources[PORT_MIGRATE].last->text);
@@ -263,6 +286,11 @@ static void on_ladder(void *ctx)
 		bad += set->n_failed > 0 || set->blocked;
 		jv_set(a, envs, m->setup->envs[k].name, set_value(a, set));
 		print_env(run, m, k);
+	}
+	if (m->ladder_release.revision[0] == '\0' && asked > 0) {
+		no_release(c, m, text);
+		finish(c, EXIT_NOT_FOUND_OUT, text);
+		return;
 	}
 	if (c->filter != NULL)
 		snprintf(text, sizeof(text), "%d of %d shown", shown, all);

@@ -249,7 +249,7 @@ static int by_string(const void *a, const void *b)
 
 static struct migration_set *alembic_judge(struct migrate_job *j)
 {
-	struct alembic_code *code = j->code;
+	const struct alembic_code *code = j->code;
 	struct ladder_file *files = arena_alloc(&j->arena, (size_t)MAX(code->n, 1) * sizeof(*files));
 	struct ladder_row *rows =
 	    arena_alloc(&j->arena, (size_t)(code->n + j->rows.n_rows + 1) * sizeof(*rows));

@@ -1,5 +1,6 @@
 #include "backends/migrate/common.h"
 #include "backends/answer.h"
+#include "backends/migrate/reading.h"
 #include "core/sha256.h"
 #include "core/text.h"
 #include "io/pg.h"
@@ -33,6 +34,7 @@ enum {
 /* One inspection (or check), from start to op_done(). */
 struct migrate_run {
 	struct migrate_job job;
+	struct migrate_reading *reading; /* of the project; the job borrows from it */
 	struct migrate_priv *priv;
 	struct loop *loop;
 	struct op *op;
@@ -108,6 +110,15 @@ void migrate_checksum(struct ladder_file *f, const char *bytes, size_t n)
 	str_copy(f->checksum, sizeof(f->checksum), hex);
 }
 
+struct ladder_file *migrate_files(struct migrate_job *j, const struct ladder_file *files, int n)
+{
+	struct ladder_file *copy = arena_alloc(&j->arena, (size_t)MAX(n, 1) * sizeof(*copy));
+
+	if (copy != NULL && n > 0)
+		memcpy(copy, files, (size_t)n * sizeof(*copy));
+	return copy;
+}
+
 void migrate_facts(struct migrate_job *j, struct migration_set *set, const struct jv *facts)
 {
 	struct str text;
@@ -122,6 +133,7 @@ void migrate_facts(struct migrate_job *j, struct migration_set *set, const struc
 static void run_free(struct migrate_run *r)
 {
 	migrate_wipe(&r->url);
+	migrate_reading_put(r->reading);
 	arena_release(&r->job.arena);
 	migration_set_free(r->set);
 	free(r->place);
@@ -629,7 +641,15 @@ static void judge_work(void *job)
 	struct migrate_run *r = job;
 
 	r->job.works = anybody_works(&r->sessions);
+#ifdef TOWPATH_CHECKS
+	const uint64_t sum = migrate_reading_sum(r->reading);
+#endif
 	r->set = r->priv->tool->judge(&r->job);
+#ifdef TOWPATH_CHECKS
+	/* Other workers judge by the same reading at this moment. */
+	if (migrate_reading_sum(r->reading) != sum)
+		abort();
+#endif
 	if (r->set == NULL || arena_failed(&r->job.arena)) {
 		error_set(&r->error, ERR_NOMEM, "more migrations than fit (%d), or out of memory",
 		          MIGRATIONS_MAX);
@@ -663,10 +683,21 @@ int migrate_tree(const struct jv *options, const char *revision, const char *pat
 	return tree_read_folder(t, a, strcmp(path, ".") == 0 ? folder : below, want, e);
 }
 
-static int read_project(struct migrate_run *r, const char *path,
-                        enum tree_want (*want)(const char *path, bool is_dir))
+static int read_project(struct migrate_run *r)
 {
-	return migrate_tree(r->priv->ctx.options, r->revision, path, want, &r->job.tree, &r->job.arena, &r->error);
+	const struct migrate_job *made;
+	int rc =
+	    migrate_reading_get(r->priv->tool, r->priv->ctx.options, r->revision, &r->reading, &r->error);
+
+	if (rc != 0)
+		return rc;
+	made = migrate_reading_job(r->reading);
+	r->job.tree = made->tree;
+	r->job.code = made->code;
+	r->job.schema_said = made->schema_said;
+	r->job.table_said = made->table_said;
+	memcpy(r->job.tables_said, made->tables_said, sizeof(r->job.tables_said));
+	return 0;
 }
 
 static void tree_work(void *job)
@@ -681,11 +712,7 @@ static void tree_work(void *job)
 	if (r->only_check)
 		rc = tree_check(jv_get_text(options, "repo", ""), &r->error);
 	else
-		rc = read_project(r, jv_get_text(options, "path", tool->path), tool->want);
-	if (rc == 0 && !r->only_check)
-		rc = tool->read(&r->job, &r->error);
-	if (rc == 0 && arena_failed(&r->job.arena))
-		rc = error_set(&r->error, ERR_NOMEM, "the migrations are larger than fits into memory");
+		rc = read_project(r);
 	if (rc == 0)
 		rc = migrate_url(r->priv, &r->url, r->url_schema, &r->error);
 	if (rc == 0 && !r->only_check && tool->url_param != NULL)
@@ -786,7 +813,8 @@ static void detect_work(void *job)
 	if (r->place == NULL)
 		rc = error_set(&r->error, ERR_NOMEM, "out of memory");
 	if (rc == 0)
-		rc = read_project(r, ".", detect_want);
+		rc = migrate_tree(r->priv->ctx.options, r->revision, ".", detect_want, &r->job.tree,
+		                  &r->job.arena, &r->error);
 	if (rc == 0)
 		r->place->found = r->priv->tool->detect(&r->job.tree, r->place->path);
 	r->error.code = (enum err)rc;

@@ -44,7 +44,7 @@ struct migrate_job {
 	const struct migrate_tool *tool;
 	const struct jv *options;
 	struct tree tree;
-	void *code; /* what read() made, in arena */
+	const void *code; /* what read() made */
 	/* Where the project's own configuration puts the table, as read() found; NULL: the default. In arena. */
 	const char *schema_said, *table_said;
 	const char *tables_said[MIGRATE_TABLES_MAX]; /* the same of the further ones; [0] is not used */
@@ -293,6 +293,9 @@ bool migrate_ends_with(const char *s, const char *end);
 int migrate_tree(const struct jv *options, const char *revision, const char *path,
                  enum tree_want (*want)(const char *path, bool is_dir), struct tree *t, struct arena *a,
                  struct error *e) MUST_CHECK;
+
+/* A copy of the reading's files for the judge to complete, in j->arena. NULL without memory. */
+struct ladder_file *migrate_files(struct migrate_job *j, const struct ladder_file *files, int n);
 
 /* Makes facts (an object in the job's arena) the set's own; without memory the set has none. */
 void migrate_facts(struct migrate_job *j, struct migration_set *set, const struct jv *facts);

@@ -212,7 +212,7 @@ static void judge_blocks(struct migrate_job *j, const struct dbmate_code *code, 
 
 static struct migration_set *dbmate_judge(struct migrate_job *j)
 {
-	struct dbmate_code *code = j->code;
+	const struct dbmate_code *code = j->code;
 	struct ladder_row *rows = arena_alloc(&j->arena, (size_t)(j->rows.n_rows + 1) * sizeof(*rows));
 	struct migration_set *set;
 	struct ladder in = {.tool = j->tool->name,

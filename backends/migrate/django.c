@@ -7,6 +7,7 @@
 #include "backends/drivers.h"
 #include "backends/migrate/common.h"
 #include "backends/migrate/django_code.h"
+#include "core/lookup.h"
 #include "core/text.h"
 
 #include <stdio.h>
@@ -183,25 +184,20 @@ static int django_read(struct migrate_job *j, struct error *e)
 
 /* --- rows ----------------------------------------------------------------------------------------------------- */
 
-static bool app_in_tree(const struct django_tree *code, const char *app)
+/* Rows that a file of the tree stands for: by its own name, or since a squash replaces it. And the tree's apps. */
+static void find_known(const struct django_tree *code, struct arena *a, struct lookup *known,
+                       struct lookup *apps)
 {
-	for (int i = 0; i < code->n; i++)
-		if (strcmp(code->files[i].key.app, app) == 0)
-			return true;
-	return false;
-}
-
-/* A row that a file of the tree stands for: by its own name, or since a squash replaces it. */
-static bool is_known(const struct django_tree *code, const struct django_key *key)
-{
+	lookup_init(known, a, code->n);
+	lookup_init(apps, a, 0);
 	for (int i = 0; i < code->n; i++) {
-		if (django_key_same(&code->files[i].key, key))
-			return true;
-		for (int k = 0; k < code->files[i].replaces.n; k++)
-			if (django_key_same(&code->files[i].replaces.items[k], key))
-				return true;
+		const struct django_file *f = &code->files[i];
+
+		lookup_add(known, f->key.app, f->key.name, i);
+		lookup_add(apps, f->key.app, "", i);
+		for (int k = 0; k < f->replaces.n; k++)
+			lookup_add(known, f->replaces.items[k].app, f->replaces.items[k].name, i);
 	}
-	return false;
 }
 
 /* Two names by the number that they start with, as far as both have one. */
@@ -240,19 +236,19 @@ static const char *full_name(struct arena *a, const struct django_key *key)
 }
 
 /* When a migration was applied: its own row, or the newest of those that it replaces. */
-static int64_t applied_at(const struct migrate_rows *rows, const struct django_file *f)
+static int64_t applied_at(const struct migrate_rows *rows, const struct lookup *row_of,
+                          const struct django_file *f)
 {
+	const int own = lookup_find(row_of, f->key.app, f->key.name);
 	int64_t newest = 0;
 
-	for (int i = 0; i < rows->n_rows; i++) {
-		const struct django_key key = {migrate_cell(rows, i, COL_APP),
-		                               migrate_cell(rows, i, COL_NAME)};
+	if (own >= 0)
+		return migrate_cell_num(rows, own, COL_APPLIED);
+	for (int k = 0; k < f->replaces.n; k++) {
+		const int row = lookup_find(row_of, f->replaces.items[k].app, f->replaces.items[k].name);
 
-		if (django_key_same(&key, &f->key))
-			return migrate_cell_num(rows, i, COL_APPLIED);
-		for (int k = 0; k < f->replaces.n; k++)
-			if (django_key_same(&key, &f->replaces.items[k]))
-				newest = MAX(newest, migrate_cell_num(rows, i, COL_APPLIED));
+		if (row >= 0)
+			newest = MAX(newest, migrate_cell_num(rows, row, COL_APPLIED));
 	}
 	return newest;
 }
@@ -267,19 +263,21 @@ static int by_row_name(const void *a, const void *b)
 /* Rows that no file stands for, by name: Django itself has no order for them. */
 static int add_orphans(struct migrate_job *j, const struct django_tree *code, struct ladder_row *rows)
 {
+	struct lookup known, apps;
 	int n = 0;
 
+	find_known(code, &j->arena, &known, &apps);
 	for (int i = 0; i < j->rows.n_rows; i++) {
 		const struct django_key key = {migrate_cell(&j->rows, i, COL_APP),
 		                               migrate_cell(&j->rows, i, COL_NAME)};
 		struct ladder_row *row = &rows[n];
 
-		if (is_known(code, &key))
+		if (lookup_find(&known, key.app, key.name) >= 0)
 			continue;
 		*row = (struct ladder_row){.name = full_name(&j->arena, &key),
 		                           .state = LADDER_DONE,
 		                           .at_us = migrate_cell_num(&j->rows, i, COL_APPLIED)};
-		if (!app_in_tree(code, key.app)) {
+		if (lookup_find(&apps, key.app, "") < 0) {
 			row->external = true;
 		} else if (is_leftover(code, &key)) {
 			row->external = true;
@@ -323,7 +321,7 @@ static void tell(struct migrate_job *j, const struct django_plan *plan, struct m
 static struct migration_set *django_judge(struct migrate_job *j)
 {
 	const int n_rows = j->rows.n_rows;
-	struct django_tree *code = j->code;
+	const struct django_tree *code = j->code;
 	struct django_key *keys = arena_alloc(&j->arena, (size_t)MAX(n_rows, 1) * sizeof(*keys));
 	struct ladder_file *files = arena_alloc(&j->arena, (size_t)MAX(code->n, 1) * sizeof(*files));
 	struct ladder_row *rows = arena_alloc(&j->arena, (size_t)(n_rows + code->n + 1) * sizeof(*rows));
@@ -334,12 +332,16 @@ static struct migration_set *django_judge(struct migrate_job *j)
 	                    .works = j->works};
 	struct django_plan plan;
 	struct migration_set *set;
+	struct lookup row_of;
 
+	lookup_init(&row_of, &j->arena, n_rows);
 	if (arena_failed(&j->arena))
 		return NULL;
-	for (int i = 0; i < n_rows; i++)
+	for (int i = 0; i < n_rows; i++) {
 		keys[i] = (struct django_key){migrate_cell(&j->rows, i, COL_APP),
 		                              migrate_cell(&j->rows, i, COL_NAME)};
+		lookup_add(&row_of, keys[i].app, keys[i].name, i);
+	}
 	if (!django_plan(&j->arena, code->files, code->n, keys, n_rows, &plan))
 		return NULL;
 	for (int i = 0; i < plan.n; i++) {
@@ -355,7 +357,7 @@ static struct migration_set *django_judge(struct migrate_job *j)
 			return NULL;
 		if (plan.applied[i])
 			rows[in.n_rows++] = (struct ladder_row){
-			    .name = l->name, .state = LADDER_DONE, .at_us = applied_at(&j->rows, f)};
+			    .name = l->name, .state = LADDER_DONE, .at_us = applied_at(&j->rows, &row_of, f)};
 	}
 	in.n_rows += add_orphans(j, code, rows + in.n_rows);
 	set = ladder_compare(&in);

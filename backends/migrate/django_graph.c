@@ -3,6 +3,7 @@
  * then replacements, then leaves and a depth-first plan that visits parents in reverse order of their keys.
  */
 #include "backends/migrate/django_code.h"
+#include "core/lookup.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@ struct graph {
 	int n, cap;
 	const struct django_key *applied; /* sorted */
 	int n_applied;
+	struct lookup node_at, apps; /* nodes by key; the apps that have files */
 };
 
 int django_key_cmp(const struct django_key *a, const struct django_key *b)
@@ -92,10 +94,9 @@ static void depend(struct graph *g, int child, int parent)
 
 static int node_find(const struct graph *g, const struct django_key *key)
 {
-	for (int i = 0; i < g->n; i++)
-		if (!g->nodes[i].gone && django_key_same(&g->nodes[i].key, key))
-			return i;
-	return -1;
+	const int i = lookup_find(&g->node_at, key->app, key->name);
+
+	return i >= 0 && !g->nodes[i].gone ? i : -1;
 }
 
 /* The node of a key, made as a dummy where there is no such file. -1 without memory. */
@@ -112,15 +113,8 @@ static int node_of(struct graph *g, const struct django_key *key, int origin)
 	if (g->nodes == NULL)
 		return -1;
 	g->nodes[g->n] = (struct node){.key = *key, .file = -1, .origin = origin};
+	lookup_add(&g->node_at, key->app, key->name, g->n);
 	return g->n++;
-}
-
-static bool in_tree(const struct graph *g, const char *app)
-{
-	for (int i = 0; i < g->n_files; i++)
-		if (strcmp(g->files[i].key.app, app) == 0)
-			return true;
-	return false;
 }
 
 /* No parent (or no child) within its own app? */
@@ -156,7 +150,7 @@ static int resolve(struct graph *g, const struct django_key *key, int from)
 {
 	const bool first = strcmp(key->name, "__first__") == 0;
 
-	if (!in_tree(g, key->app))
+	if (lookup_find(&g->apps, key->app, "") < 0)
 		return -1;
 	if (!first && strcmp(key->name, "__latest__") != 0)
 		return node_of(g, key, from);
@@ -460,9 +454,14 @@ static bool graph_init(struct graph *g, const struct django_key *applied)
 		memcpy(sorted, applied, (size_t)g->n_applied * sizeof(*sorted));
 	qsort(sorted, (size_t)g->n_applied, sizeof(*sorted), key_cmp);
 	g->applied = sorted;
-	for (int i = 0; i < g->n_files; i++)
+	lookup_init(&g->node_at, g->a, g->cap);
+	lookup_init(&g->apps, g->a, 0);
+	for (int i = 0; i < g->n_files; i++) {
+		lookup_add(&g->node_at, g->files[i].key.app, g->files[i].key.name, i);
+		lookup_add(&g->apps, g->files[i].key.app, "", i);
 		g->nodes[g->n++] = (struct node){.key = g->files[i].key, .file = i};
-	return true;
+	}
+	return !arena_failed(g->a);
 }
 
 bool django_plan(struct arena *a, const struct django_file *files, int n, const struct django_key *applied,

@@ -381,7 +381,8 @@ static bool latest(const struct migrate_job *j, int64_t *ret)
 }
 
 /* Names rows by their entries; those without one by their time, as there is nothing else. */
-static int fill_rows(struct migrate_job *j, struct drizzle_code *code, struct ladder_row *rows)
+static int fill_rows(struct migrate_job *j, const struct drizzle_code *code, struct ladder_file *files,
+                     struct ladder_row *rows)
 {
 	bool *taken = arena_alloc(&j->arena, (size_t)MAX(j->rows.n_rows, 1) * sizeof(*taken));
 	int64_t last;
@@ -389,7 +390,7 @@ static int fill_rows(struct migrate_job *j, struct drizzle_code *code, struct la
 	int n = 0;
 
 	for (int i = 0; taken != NULL && i < code->n; i++) {
-		struct ladder_file *f = &code->files[i];
+		struct ladder_file *f = &files[i];
 		const int k = row_of(j, code, i);
 
 		if (k >= 0) {
@@ -434,7 +435,7 @@ static void tell_moved(const struct migrate_job *j, const struct drizzle_code *c
 			}
 }
 
-static void judge_blocks(struct drizzle_code *code, struct migration_set *set)
+static void judge_blocks(const struct drizzle_code *code, struct migration_set *set)
 {
 	if (code->journal == NULL)
 		migration_set_block(
@@ -452,21 +453,22 @@ static void judge_blocks(struct drizzle_code *code, struct migration_set *set)
 
 static struct migration_set *drizzle_judge(struct migrate_job *j)
 {
-	struct drizzle_code *code = j->code;
+	const struct drizzle_code *code = j->code;
 	struct ladder_row *rows =
 	    arena_alloc(&j->arena, (size_t)(j->rows.n_rows + code->n + 1) * sizeof(*rows));
+	struct ladder_file *files = migrate_files(j, code->files, code->n);
 	struct jv *facts = jv_obj(&j->arena), *skipped = jv_arr(&j->arena);
 	struct migration_set *set;
 	struct ladder in = {.tool = j->tool->name,
 	                    .revision = j->tree.revision,
-	                    .files = code->files,
+	                    .files = files,
 	                    .n_files = code->n,
 	                    .works = j->works};
 
-	if (rows == NULL)
+	if (rows == NULL || files == NULL)
 		return NULL;
 	in.rows = rows;
-	in.n_rows = fill_rows(j, code, rows);
+	in.n_rows = fill_rows(j, code, files, rows);
 	if (arena_failed(&j->arena))
 		return NULL;
 	set = ladder_compare(&in);

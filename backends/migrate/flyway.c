@@ -95,7 +95,7 @@ struct fw_pending {
 /* One judgement. */
 struct fw {
 	struct migrate_job *j;
-	struct flyway_tree *code;
+	const struct flyway_tree *code;
 	const struct flyway_config *c;
 	struct fw_row *rows; /* but those that only take others back */
 	int n_rows;
@@ -990,7 +990,7 @@ static struct migration_set *make_set(struct fw *f)
 
 static struct migration_set *flyway_judge(struct migrate_job *j)
 {
-	struct flyway_tree *code = j->code;
+	const struct flyway_tree *code = j->code;
 	struct fw f = {.j = j, .code = code, .c = &code->config, .by = ""};
 	struct migration_set *set;
 

@@ -340,7 +340,7 @@ static void tell_facts(struct migrate_job *j, const struct golang_code *code, co
 
 static struct migration_set *golang_judge(struct migrate_job *j)
 {
-	struct golang_code *code = j->code;
+	const struct golang_code *code = j->code;
 	const struct golang_state s = state_of(j);
 	struct ladder_row *rows = arena_alloc(&j->arena, (size_t)(code->n + 2) * sizeof(*rows));
 	struct migration_set *set;

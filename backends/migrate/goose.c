@@ -384,7 +384,7 @@ static void tell_facts(struct migrate_job *j, struct migration_set *set)
 
 static struct migration_set *goose_judge(struct migrate_job *j)
 {
-	struct goose_code *code = j->code;
+	const struct goose_code *code = j->code;
 	struct ladder_row *rows = arena_alloc(&j->arena, (size_t)(j->rows.n_rows + 1) * sizeof(*rows));
 	struct migration_set *set;
 	struct ladder in = {.tool = j->tool->name,

@@ -459,7 +459,7 @@ static struct jv *last_batch(struct migrate_job *j, int64_t *ret)
 
 static struct migration_set *knex_judge(struct migrate_job *j)
 {
-	struct knex_code *code = j->code;
+	const struct knex_code *code = j->code;
 	struct ladder_row *rows = arena_alloc(&j->arena, (size_t)MAX(j->rows.n_rows, 1) * sizeof(*rows));
 	struct jv *facts = jv_obj(&j->arena), *names;
 	struct migration_set *set;

@@ -29,7 +29,7 @@ struct lq_row {
 
 struct lq {
 	struct migrate_job *j;
-	struct lq_log *log;
+	const struct lq_log *log;
 	struct lq_row *rows;
 	int n_rows;
 	const char **keys; /* of the changesets */

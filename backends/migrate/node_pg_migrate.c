@@ -402,7 +402,7 @@ static void judge_exports(const struct pgm_code *code, struct migration_set *set
 
 static struct migration_set *pgm_judge(struct migrate_job *j)
 {
-	struct pgm_code *code = j->code;
+	const struct pgm_code *code = j->code;
 	struct ladder_row *rows = arena_alloc(&j->arena, (size_t)MAX(j->rows.n_rows, 1) * sizeof(*rows));
 	struct migration_set *set;
 	struct ladder in = {.tool = j->tool->name,

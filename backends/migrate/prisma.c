@@ -8,6 +8,7 @@
 #include "backends/drivers.h"
 #include "backends/migrate/jstool.h"
 #include "backends/migrate/prisma_place.h"
+#include "core/lookup.h"
 #include "core/sha256.h"
 #include "core/text.h"
 
@@ -29,7 +30,6 @@ struct prisma_code {
 	int n;
 	struct prisma_place place;
 	const struct jv *notes;
-	const char **row_names; /* clean, one for each row */
 };
 
 static const struct option_desc options[] = {
@@ -187,30 +187,30 @@ static void fill_row(struct ladder_row *row, const struct migrate_rows *rows, in
 }
 
 /* Rows come sorted by name; one ladder row for each name. A failure outweighs a success, as it does for Prisma. */
-static int reduce_rows(struct migrate_job *j, const struct prisma_code *code, struct ladder_row *rows)
+static int reduce_rows(const struct migrate_job *j, const char *const *names, struct ladder_row *rows)
 {
 	int n = 0;
 
 	for (int i = 0; i < j->rows.n_rows;) {
 		int best = i, k = i;
 
-		for (; k < j->rows.n_rows && strcmp(code->row_names[k], code->row_names[i]) == 0; k++)
+		for (; k < j->rows.n_rows && strcmp(names[k], names[i]) == 0; k++)
 			if (row_rank(&j->rows, k) >= row_rank(&j->rows, best))
 				best = k;
-		fill_row(&rows[n++], &j->rows, best, code->row_names[i]);
+		fill_row(&rows[n++], &j->rows, best, names[i]);
 		i = k;
 	}
 	return n;
 }
 
-/* Applied with one of the accepted sums? */
-static bool row_matches(const struct migrate_job *j, const struct prisma_code *code,
-                        const struct ladder_file *f, const struct script_sums *sums)
+/* Applied with one of the accepted sums? first: the first row of the name, -1: none. */
+static bool row_matches(const struct migrate_rows *rows, const char *const *names, int first,
+                        const struct script_sums *sums)
 {
-	for (int i = 0; i < j->rows.n_rows; i++) {
-		const char *stored = migrate_cell(&j->rows, i, COL_CHECKSUM);
+	for (int i = first; i >= 0 && i < rows->n_rows && strcmp(names[i], names[first]) == 0; i++) {
+		const char *stored = migrate_cell(rows, i, COL_CHECKSUM);
 
-		if (strcmp(code->row_names[i], f->name) != 0 || row_rank(&j->rows, i) != 1)
+		if (row_rank(rows, i) != 1)
 			continue;
 		if (!sum_is(stored, sums->raw) && !sum_is(stored, sums->lf) && !sum_is(stored, sums->crlf))
 			return false;
@@ -266,29 +266,34 @@ static void tell_facts(struct migrate_job *j, const struct prisma_code *code, st
 
 static struct migration_set *prisma_judge(struct migrate_job *j)
 {
-	struct prisma_code *code = j->code;
+	const struct prisma_code *code = j->code;
 	struct ladder_row *rows = arena_alloc(&j->arena, (size_t)MAX(j->rows.n_rows, 1) * sizeof(*rows));
+	const char **names = arena_alloc(&j->arena, (size_t)MAX(j->rows.n_rows, 1) * sizeof(*names));
+	struct ladder_file *files = migrate_files(j, code->files, code->n);
+	struct lookup first;
 	struct migration_set *set;
 	struct ladder in = {.tool = j->tool->name,
 	                    .revision = j->tree.revision,
-	                    .files = code->files,
+	                    .files = files,
 	                    .n_files = code->n,
 	                    .by_name = true,
 	                    .works = j->works};
 
-	code->row_names = arena_alloc(&j->arena, (size_t)MAX(j->rows.n_rows, 1) * sizeof(*code->row_names));
-	if (rows == NULL || code->row_names == NULL)
+	lookup_init(&first, &j->arena, j->rows.n_rows);
+	if (arena_failed(&j->arena))
 		return NULL;
 	for (int i = 0; i < j->rows.n_rows; i++) {
-		code->row_names[i] = jstool_clean(&j->arena, migrate_cell(&j->rows, i, COL_NAME));
-		if (code->row_names[i] == NULL)
+		names[i] = jstool_clean(&j->arena, migrate_cell(&j->rows, i, COL_NAME));
+		if (names[i] == NULL)
 			return NULL;
+		lookup_add(&first, names[i], "", i);
 	}
 	in.rows = rows;
-	in.n_rows = reduce_rows(j, code, rows);
+	in.n_rows = reduce_rows(j, names, rows);
 	for (int i = 0; i < code->n; i++)
-		code->files[i].row_matches =
-		    code->files[i].path == NULL || row_matches(j, code, &code->files[i], &code->sums[i]);
+		files[i].row_matches =
+		    files[i].path == NULL ||
+		    row_matches(&j->rows, names, lookup_find(&first, files[i].name, ""), &code->sums[i]);
 	set = ladder_compare(&in);
 	if (set != NULL) {
 		judge_blocks(j, code, set);

@@ -319,8 +319,8 @@ static bool is_row(const struct ladder_row *rows, int n, const char *name)
 }
 
 /* The name that the tool records: the file's, or without its extension where the rows have it so. */
-static void name_files(struct migrate_job *j, struct sequelize_code *code, const struct ladder_row *rows,
-                       int n)
+static void name_files(struct migrate_job *j, const struct sequelize_code *code, struct ladder_file *files,
+                       const struct ladder_row *rows, int n)
 {
 	bool by_stem = false, by_file = false;
 
@@ -331,28 +331,29 @@ static void name_files(struct migrate_job *j, struct sequelize_code *code, const
 			return;
 		if (code->is_compiled)
 			base = arena_printf(&j->arena, "%.*sjs", (int)strlen(base) - 2, base);
-		code->files[i].name = base;
+		files[i].name = base;
 		by_file |= is_row(rows, n, base);
 		by_stem |=
 		    is_row(rows, n, arena_strndup(&j->arena, base, strlen(base) - strlen(jstool_ext(base))));
 	}
 	for (int i = 0; by_stem && i < code->list.n; i++) {
-		const char *name = code->files[i].name,
+		const char *name = files[i].name,
 		           *stem = arena_strndup(&j->arena, name, strlen(name) - strlen(jstool_ext(name)));
 
 		if (stem != NULL && (is_row(rows, n, stem) || (!by_file && !is_row(rows, n, name))))
-			code->files[i].name = stem;
+			files[i].name = stem;
 	}
 }
 
 static struct migration_set *sequelize_judge(struct migrate_job *j)
 {
-	struct sequelize_code *code = j->code;
+	const struct sequelize_code *code = j->code;
 	struct ladder_row *rows = arena_alloc(&j->arena, (size_t)MAX(j->rows.n_rows, 1) * sizeof(*rows));
+	struct ladder_file *files = migrate_files(j, code->files, code->list.n);
 	struct migration_set *set;
 	struct ladder in = {.tool = j->tool->name,
 	                    .revision = j->tree.revision,
-	                    .files = code->files,
+	                    .files = files,
 	                    .n_files = code->list.n,
 	                    .by_name = code->glob == NULL,
 	                    .works = j->works};
@@ -363,13 +364,13 @@ static struct migration_set *sequelize_judge(struct migrate_job *j)
 		                        .state = LADDER_DONE,
 		                        .at_us = migrate_cell_num(&j->rows, i, COL_TIME),
 		                        .order = i + 1};
-	if (rows == NULL || arena_failed(&j->arena))
+	if (rows == NULL || files == NULL || arena_failed(&j->arena))
 		return NULL;
-	name_files(j, code, rows, j->rows.n_rows);
+	name_files(j, code, files, rows, j->rows.n_rows);
 	if (arena_failed(&j->arena))
 		return NULL;
 	for (int i = 0; i < code->list.n; i++)
-		code->files[i].trouble = code->trouble;
+		files[i].trouble = code->trouble;
 	in.rows = rows;
 	in.n_rows = j->rows.n_rows;
 	set = ladder_compare(&in);

@@ -633,7 +633,7 @@ static void tell(struct look *l)
 
 static struct migration_set *sqitch_judge(struct migrate_job *j)
 {
-	struct sqitch_code *code = j->code;
+	const struct sqitch_code *code = j->code;
 	struct look l = {.j = j, .code = code};
 	struct ladder_file *files = arena_alloc(&j->arena, (size_t)MAX(code->plan.n, 1) * sizeof(*files));
 	struct ladder_row *rows =

@@ -25,11 +25,10 @@ int tree_check(const char *repo, struct error *e)
 	return rc;
 }
 
-static int find_tree(git_repository *repo, const char *name, const char *revision, struct tree *t,
-                     git_tree **ret, struct error *e)
+static int find_commit(git_repository *repo, const char *name, const char *revision, git_commit **ret,
+                       struct error *e)
 {
-	git_commit *commit = NULL;
-	int rc = repo_commit(repo, revision, &commit, e);
+	int rc = repo_commit(repo, revision, ret, e);
 
 	if (rc == ERR_NOT_FOUND) {
 		char clean[PATH_LEN];
@@ -37,6 +36,30 @@ static int find_tree(git_repository *repo, const char *name, const char *revisio
 		text_cleanz(clean, sizeof(clean), name);
 		error_hint(e, "fetch it into the clone: git -C %.300s fetch --tags", clean);
 	}
+	return rc;
+}
+
+int tree_revision(const char *repo, const char *revision, char ret[REVISION_LEN], struct error *e)
+{
+	git_repository *r = NULL;
+	git_commit *commit = NULL;
+	int rc = repo_open(repo, &r, e);
+
+	if (rc == 0)
+		rc = find_commit(r, repo, revision, &commit, e);
+	if (rc == 0)
+		git_oid_tostr(ret, REVISION_LEN, git_commit_id(commit));
+	git_commit_free(commit);
+	git_repository_free(r);
+	return rc;
+}
+
+static int find_tree(git_repository *repo, const char *name, const char *revision, struct tree *t,
+                     git_tree **ret, struct error *e)
+{
+	git_commit *commit = NULL;
+	int rc = find_commit(repo, name, revision, &commit, e);
+
 	if (rc != 0)
 		return rc;
 	git_oid_tostr(t->revision, sizeof(t->revision), git_commit_id(commit));

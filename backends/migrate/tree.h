@@ -30,6 +30,9 @@ struct tree {
 	size_t bytes;                /* of all files read so far */
 };
 
+/* The full commit id of a revision (an object id, a tag or a branch). Errors as of tree_read(). */
+int tree_revision(const char *repo, const char *revision, char ret[REVISION_LEN], struct error *e) MUST_CHECK;
+
 /*
  * Reads below folder ("" or "." for the root) of revision (an object id, a tag or a branch) into a. want is asked
  * for each folder and regular file; links and submodules are skipped. ERR_NOT_FOUND: no such repository, revision

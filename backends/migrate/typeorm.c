@@ -450,7 +450,7 @@ static void judge_transactions(const struct typeorm_code *code, struct migration
 
 static struct migration_set *typeorm_judge(struct migrate_job *j)
 {
-	struct typeorm_code *code = j->code;
+	const struct typeorm_code *code = j->code;
 	struct ladder_row *rows = arena_alloc(&j->arena, (size_t)MAX(j->rows.n_rows, 1) * sizeof(*rows));
 	struct migration_set *set;
 	struct ladder in = {.tool = j->tool->name,

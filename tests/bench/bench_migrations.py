@@ -5,6 +5,7 @@ Ours reads a commit and a database; the tools read a checkout and the same datab
 installed: Django's is with the tests' packages, Prisma's where npx finds it in $BENCH_PRISMA.
 """
 import hashlib
+import json
 import os
 import resource
 import shutil
@@ -137,14 +138,37 @@ def ours(server, tool, folder):
     return cpu, wall
 
 
+def ours_at_once(server, tool, folder):
+    """The same five environments side by side, as the ladder shows them: one program, one reading of the files."""
+    at = os.path.join(TMP, "console-" + tool)
+    revision = subprocess.run(["git", "-C", folder, "rev-parse", "HEAD"], stdout=subprocess.PIPE, check=True).stdout.decode().strip()
+    write(os.path.join(at, "runs.json"), '{"revision": "%s", "version": "1.0.0"}\n' % revision)
+    for env in range(ENVIRONMENTS):
+        write(os.path.join(at, "e%d.url" % env), server.url("%s%d" % (tool, env)) + "\n")
+        os.chmod(os.path.join(at, "e%d.url" % env), 0o600)
+    write(os.path.join(at, "towpath.yaml"), "name: bench\nenvironments: [%s]\nservices:\n  - name: shop\n"
+          "    forge: {driver: git, path: %s, tags: 'v*'}\n    registry: {driver: 'null'}\n"
+          "    deploy: {driver: command, observe: [/bin/cat, %s/runs.json], deploy: [/bin/true]}\n"
+          "    migrate: {driver: %s, repo: %s, database: {file: '{env}.url'}}\n"
+          % (", ".join("{name: e%d}" % e for e in range(ENVIRONMENTS)), folder, at, tool, folder))
+    c, w, done = cpu_of([TOWPATH, "-c", os.path.join(at, "towpath.yaml"), "migrations", "shop", "--at", "e0", "--json"],
+                        env=dict(os.environ, XDG_STATE_HOME=at))
+    shown = json.loads(done.stdout)
+    if done.returncode != 0 or [len(e["migrations"]) for e in shown["environments"].values()] != [MIGRATIONS] * ENVIRONMENTS:
+        sys.exit("migrations failed: %s" % done.stdout[-300:].decode())
+    return c, w
+
+
 def main():
     server = Server()
     try:
         prisma, django = make_prisma(server), make_django(server)
-        print("%d migrations, %d environments: CPU and wall seconds for all of them, programs started anew for each"
-              % (MIGRATIONS, ENVIRONMENTS))
+        print("%d migrations, %d environments: CPU and wall seconds for all of them" % (MIGRATIONS, ENVIRONMENTS))
         for tool, folder in (("prisma", prisma), ("django", django)):
-            print("  towpath, %-7s %6.2f CPU  %6.2f wall" % ((tool,) + ours(server, tool, folder)))
+            print("  towpath migrations, %-7s side by side          %6.2f CPU  %6.2f wall"
+                  % ((tool,) + ours_at_once(server, tool, folder)))
+            print("  towpath migrations inspect, %-7s five programs %6.2f CPU  %6.2f wall"
+                  % ((tool,) + ours(server, tool, folder)))
         python = "/usr/bin/python3"
         if subprocess.run([python, "-c", "import django, psycopg2"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
             c, w, done = cpu_of([python, "manage.py", "showmigrations", "--plan"], cwd=django,
