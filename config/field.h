@@ -79,7 +79,7 @@ struct loader {
 };
 
 extern const struct table table_top, table_env, table_gates, table_freeze, table_suite, table_step,
-    table_service, table_place, table_instance, table_thresholds, table_ui;
+    table_service, table_place, table_instance, table_thresholds, table_ui, table_roles, table_signing;
 /* All of them in the order of the manual, ends with NULL. */
 extern const struct table *const tables[];
 

@@ -76,6 +76,141 @@ static int set_zone(struct loader *ld, const struct field *f, const struct yaml 
 	return ERR_INVALID;
 }
 
+/* Groups are read before the environments, so that every name of one can be looked up at once. */
+static int need_group(struct loader *ld, const struct yaml *y, const char *name)
+{
+	const char *names[GROUPS_MAX + 1];
+	int i = 0;
+
+	for (; i < ld->s->n_groups; i++) {
+		if (strcmp(ld->s->groups[i].name, name) == 0)
+			return 0;
+		names[i] = ld->s->groups[i].name;
+	}
+	names[i] = NULL;
+	load_unknown(ld, y, "the group", name, names);
+	if (i == 0)
+		error_hint(ld->e, "the file names no groups: add groups: {%.60s: [anna, ben]}", name);
+	return ERR_INVALID;
+}
+
+static int set_approval_groups(struct loader *ld, const struct field *f, const struct yaml *y, void *base)
+{
+	struct policy *p = base;
+	const char *const *list = NULL;
+	int rc = read_list(ld, f->name, y, 0, &list);
+
+	if (rc == 0 && y->n > APPROVE_GROUPS_MAX) {
+		load_fail(ld, y, "%s names %d groups", f->name, y->n);
+		error_hint(ld->e, "at most %d; make one group of several", APPROVE_GROUPS_MAX);
+		return ERR_INVALID;
+	}
+	for (int i = 0; rc == 0 && list[i] != NULL; i++) {
+		rc = need_group(ld, y->items[i], list[i]);
+		if (rc == 0)
+			str_copy(p->approve_groups[p->n_approve_groups++], NAME_LEN, list[i]);
+	}
+	return rc;
+}
+
+static int set_approval_required(struct loader *ld, const struct field *f, const struct yaml *y, void *base)
+{
+	struct policy *p = base;
+	const char *s = "";
+	int rc = read_text(ld, f->name, y, &s);
+
+	if (rc == 0)
+		rc = need_group(ld, y, s);
+	if (rc == 0)
+		str_copy(p->approve_required, sizeof(p->approve_required), s);
+	return rc;
+}
+
+/* A mapping of names to lists of texts: for groups and for people, which look the same. */
+static int read_names(struct loader *ld, const struct field *f, const struct yaml *y, int max,
+                      struct group_conf **ret, int *ret_n)
+{
+	struct group_conf *items;
+
+	if (y->type != YAML_MAP || y->n > max) {
+		load_fail(ld, y, "%s must be a mapping of at most %d names to lists", f->name, max);
+		error_hint(ld->e, "such as %s: %s", f->name, f->example);
+		return ERR_INVALID;
+	}
+	items = arena_alloc(ld->a, ((size_t)y->n + 1) * sizeof(*items));
+	if (items == NULL)
+		return error_set(ld->e, ERR_NOMEM, "out of memory");
+	for (int i = 0; i < y->n; i++) {
+		int rc = read_list(ld, y->keys[i], y->items[i], 1, &items[i].people);
+
+		if (rc != 0)
+			return rc;
+		if (strlen(y->keys[i]) >= NAME_LEN || y->items[i]->n > PEOPLE_MAX) {
+			load_fail(ld, y->key_at[i], "%s.%.60s is too long", f->name, y->keys[i]);
+			error_hint(ld->e, "names of at most %d bytes, lists of at most %d", NAME_LEN - 1,
+			           PEOPLE_MAX);
+			return ERR_INVALID;
+		}
+		items[i].name = y->keys[i];
+	}
+	*ret = items;
+	*ret_n = y->n;
+	return 0;
+}
+
+static int set_groups(struct loader *ld, const struct field *f, const struct yaml *y, void *base)
+{
+	struct setup *s = base;
+
+	return read_names(ld, f, y, GROUPS_MAX, &s->groups, &s->n_groups);
+}
+
+static int set_people(struct loader *ld, const struct field *f, const struct yaml *y, void *base)
+{
+	struct setup *s = base;
+	struct group_conf *items = NULL;
+	int n = 0, rc = read_names(ld, f, y, PEOPLE_MAX, &items, &n);
+
+	if (rc != 0)
+		return rc;
+	s->people = arena_alloc(ld->a, ((size_t)n + 1) * sizeof(*s->people));
+	if (s->people == NULL)
+		return error_set(ld->e, ERR_NOMEM, "out of memory");
+	for (int i = 0; i < n; i++)
+		s->people[i] = (struct person_conf){items[i].name, items[i].people};
+	s->n_people = n;
+	return 0;
+}
+
+static int set_role(struct loader *ld, const struct field *f, const struct yaml *y, void *base)
+{
+	const char *const **dst = (const char *const **)(void *)((char *)base + f->at);
+	int rc = read_list(ld, f->name, y, 0, dst);
+
+	for (int i = 0; rc == 0 && (*dst)[i] != NULL; i++)
+		if ((*dst)[i][0] == '@')
+			rc = need_group(ld, y->items[i], (*dst)[i] + 1);
+	return rc;
+}
+
+static int set_signing_path(struct loader *ld, const struct field *f, const struct yaml *y, void *base)
+{
+	const char **dst = (const char **)(void *)((char *)base + f->at);
+	char path[PATH_LEN];
+	const char *s = "";
+	int rc = read_text(ld, f->name, y, &s);
+
+	if (rc != 0)
+		return rc;
+	if (s[0] == '\0' || s[0] == '~' || file_join(path, sizeof(path), ld->dir, s) != 0) {
+		load_fail(ld, y, "%s is no path that can be used", f->name);
+		error_hint(ld->e, "a path from the folder of this file, or one that starts with /");
+		return ERR_INVALID;
+	}
+	*dst = arena_strdup(ld->a, path);
+	return *dst != NULL ? 0 : error_set(ld->e, ERR_NOMEM, "out of memory");
+}
+
 static int check_freeze(struct loader *ld, const struct yaml *y, void *base)
 {
 	const struct freeze_window *fr = base;
@@ -91,10 +226,14 @@ static int check_gates(struct loader *ld, const struct yaml *y, void *base)
 {
 	struct policy *p = base;
 
-	UNUSED(ld);
-	UNUSED(y);
 	p->gate_on[GATE_SOAK] = p->soak_us > 0;
 	p->gate_on[GATE_APPROVAL] = p->approvals > 0;
+	if (p->signing != SIGNING_OFF && ld->s->allowed_signers == NULL) {
+		load_fail(ld, yaml_get(y, "approval_signed"),
+		          "approval_signed needs to know whose keys count");
+		error_hint(ld->e, "add signing: {allowed_signers: PATH}, in the format of ssh-keygen(1)");
+		return ERR_INVALID;
+	}
 	return 0;
 }
 
@@ -144,6 +283,7 @@ static int set_tier(struct loader *ld, const struct field *f, const struct yaml 
 }
 
 static const char *const failure_words[] = {"abort", "pause", "rollback", NULL};
+static const char *const signing_words[] = {"off", "optional", "required", NULL};
 static const char *const glyph_words[] = {"auto", "ascii", "line", "rich", NULL};
 
 static const struct field instance_fields[] = {
@@ -251,8 +391,45 @@ static const struct field gates_fields[] = {
      .otherwise = "0",
      .at = offsetof(struct policy, approval_valid_us),
      .max = 365 * US_PER_DAY,
-     .text = "How long an approval counts; 0 is until the plan changes.",
+     .text = "How long an approval counts, in a rollout under way too; 0 is until the plan changes.",
      .example = "4h"},
+    {.name = "approval_groups",
+     .type = FIELD_OTHER,
+     .set = set_approval_groups,
+     .kind = "list of groups",
+     .schema = "{\"type\":\"array\",\"maxItems\":4,\"items\":{\"type\":\"string\"}}",
+     .text = "Only people of these groups may approve. Without it everybody who may approve there.",
+     .example = "[leads, release]"},
+    {.name = "approval_required",
+     .type = FIELD_OTHER,
+     .set = set_approval_required,
+     .kind = "group",
+     .schema = "{\"type\":\"string\"}",
+     .text = "At least one of those who approve must be of this group.",
+     .example = "leads"},
+    {.name = "approval_not_own",
+     .type = FIELD_BOOL,
+     .otherwise = "off",
+     .at = offsetof(struct policy, approve_not_own),
+     .text =
+         "Authors and committers of a commit between what runs and the release do not count. The names of "
+         "git are matched with people; where the commits cannot be read the gate stays shut."},
+    {.name = "approval_once",
+     .type = FIELD_BOOL,
+     .otherwise = "off",
+     .at = offsetof(struct policy, approve_once),
+     .text = "An approval serves one rollout. Without it a rollout that is started again counts it as long "
+             "as the "
+             "plan has the very same digest."},
+    {.name = "approval_signed",
+     .type = FIELD_CHOICE,
+     .as_index = true,
+     .choices = signing_words,
+     .otherwise = "off",
+     .at = offsetof(struct policy, signing),
+     .text =
+         "Whether approvals are signed with the approver's SSH key, see signing. With optional a signature "
+         "that is there must be right; with required no approval counts without."},
     {.name = NULL},
 };
 const struct table table_gates = {.name = "gates",
@@ -260,6 +437,52 @@ const struct table table_gates = {.name = "gates",
                                   .size = sizeof(struct policy),
                                   .fields = gates_fields,
                                   .check = check_gates};
+
+#define ROLE(list) offsetof(struct env_conf, roles[list])
+#define ROLE_SCHEMA "{\"type\":\"array\",\"items\":{\"type\":\"string\"}}"
+static const struct field roles_fields[] = {
+    {.name = "viewer",
+     .type = FIELD_OTHER,
+     .set = set_role,
+     .at = ROLE(ROLES_VIEWER),
+     .kind = "list of people and @groups",
+     .schema = ROLE_SCHEMA,
+     .text = "May only look, whatever other list has them too.",
+     .example = "[\"@guests\"]"},
+    {.name = "operator",
+     .type = FIELD_OTHER,
+     .set = set_role,
+     .at = ROLE(ROLES_OPERATOR),
+     .kind = "list of people and @groups",
+     .schema = ROLE_SCHEMA,
+     .text = "May plan, start and steer rollouts, freeze, lock, pin and mark releases.",
+     .example = "[\"@oncall\", carla]"},
+    {.name = "approver",
+     .type = FIELD_OTHER,
+     .set = set_role,
+     .at = ROLE(ROLES_APPROVER),
+     .kind = "list of people and @groups",
+     .schema = ROLE_SCHEMA,
+     .text = "May approve, reject and withdraw.",
+     .example = "[\"@leads\"]"},
+    {.name = "admin",
+     .type = FIELD_OTHER,
+     .set = set_role,
+     .at = ROLE(ROLES_ADMIN),
+     .kind = "list of people and @groups",
+     .schema = ROLE_SCHEMA,
+     .text = "May do what operators may, and let everything go on after a global stop.",
+     .example = "[anna]"},
+    {.name = NULL},
+};
+const struct table table_roles = {
+    .name = "roles",
+    .text =
+        "Who may do what in the environment. Without it the store's roles alone decide; with it both must "
+        "allow, and who is in no list may only look. The rollout's process judges it with its own config, "
+        "whatever a console says.",
+    .size = sizeof(struct env_conf),
+    .fields = roles_fields};
 
 #define POLICY(member) offsetof(struct env_conf, policy.member)
 static const struct field env_fields[] = {
@@ -315,6 +538,22 @@ static const struct field env_fields[] = {
      .otherwise = "true",
      .at = POLICY(rollback_exempt),
      .text = "Rollbacks skip freeze, soak, smoke and approvals, and are audited."},
+    {.name = "strict_locks",
+     .type = FIELD_BOOL,
+     .otherwise = "off",
+     .at = POLICY(lock_strict),
+     .text = "A lock of somebody else stops rollbacks too. Without it a lock lets them through, and the plan "
+             "says so."},
+    {.name = "glass_max",
+     .type = FIELD_DURATION,
+     .otherwise = "1h",
+     .at = POLICY(glass_max_us),
+     .max = US_PER_DAY,
+     .text =
+         "The longest that broken glass may last; off means that it cannot be broken there. A longer wish is "
+         "refused, and a rollout counts none past it.",
+     .example = "30m"},
+    {.name = "roles", .type = FIELD_MAP, .sub = &table_roles, .text = "Who may do what in it."},
     {.name = "freezes",
      .type = FIELD_SEQ,
      .sub = &table_freeze,
@@ -440,6 +679,33 @@ static int set_environments(struct loader *ld, const struct field *f, const stru
 	return rc != 0 ? rc : check_environments(ld, y);
 }
 
+static const struct field signing_fields[] = {
+    {.name = "allowed_signers",
+     .type = FIELD_OTHER,
+     .set = set_signing_path,
+     .kind = "path",
+     .schema = "{\"type\":\"string\"}",
+     .at = offsetof(struct setup, allowed_signers),
+     .text = "File of principals and their keys as in ALLOWED SIGNERS of ssh-keygen(1), with valid-after, "
+             "valid-before "
+             "and namespaces=\"approve@towpath\" where wanted. The principal is the approver's name in the "
+             "store.",
+     .example = "allowed_signers"},
+    {.name = "revoked",
+     .type = FIELD_OTHER,
+     .set = set_signing_path,
+     .kind = "path",
+     .schema = "{\"type\":\"string\"}",
+     .at = offsetof(struct setup, revoked_keys),
+     .text = "Keys that count no longer: a KRL, or public keys one a line.",
+     .example = "revoked_keys"},
+    {.name = NULL},
+};
+const struct table table_signing = {.name = "signing",
+                                    .text =
+                                        "Whose signatures count for approvals, see approval_signed of gates.",
+                                    .fields = signing_fields};
+
 static int set_store(struct loader *ld, const struct field *f, const struct yaml *y, void *base)
 {
 	UNUSED(f);
@@ -469,6 +735,28 @@ static const struct field top_fields[] = {
      .max = US_PER_H,
      .text = "How often deployments and health are observed."},
     {.name = "ui", .type = FIELD_MAP, .sub = &table_ui, .text = "How the console looks."},
+    {.name = "groups",
+     .type = FIELD_OTHER,
+     .set = set_groups,
+     .kind = "mapping of names to lists of people",
+     .schema = "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"array\",\"items\":{\"type\":"
+               "\"string\"}}}",
+     .text = "Named lists of people, by their names in the store; for roles and approvals.",
+     .example = "{leads: [anna, ben]}"},
+    {.name = "people",
+     .type = FIELD_OTHER,
+     .set = set_people,
+     .kind = "mapping of names to lists",
+     .schema = "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"array\",\"items\":{\"type\":"
+               "\"string\"}}}",
+     .text = "What people are called in git: names and addresses, where they differ from the store's. A "
+             "name, or an "
+             "address that begins with it, is known without.",
+     .example = "{anna: [\"Anna Lind\", al@example.org]}"},
+    {.name = "signing",
+     .type = FIELD_MAP,
+     .sub = &table_signing,
+     .text = "Whose signatures count for approvals."},
     {.name = "environments",
      .type = FIELD_SEQ,
      .required = true,
@@ -501,6 +789,7 @@ static const struct field top_fields[] = {
 };
 const struct table table_top = {.name = "towpath.yaml", .text = "The file as a whole.", .fields = top_fields};
 
-const struct table *const tables[] = {&table_top,        &table_ui,    &table_env,      &table_gates,
-                                      &table_freeze,     &table_suite, &table_step,     &table_service,
-                                      &table_thresholds, &table_place, &table_instance, NULL};
+const struct table *const tables[] = {
+    &table_top,        &table_ui,     &table_signing,  &table_env,  &table_roles,
+    &table_gates,      &table_freeze, &table_suite,    &table_step, &table_service,
+    &table_thresholds, &table_place,  &table_instance, NULL};

@@ -1,5 +1,6 @@
 #include "core/gate.h"
 
+#include "core/roles.h"
 #include "core/standing.h"
 
 #include <stdarg.h>
@@ -252,84 +253,103 @@ static void freeze_eval(struct gate *g, const struct plan *p, const struct gate_
 	gate_say(g, GATE_OPEN, "no freeze holds");
 }
 
-static bool is_verdict(const struct decision *d, const char *plan_digest)
-{
-	return decision_rule(d->kind)->family == FAMILY_VERDICT && strcmp(d->plan, plan_digest) == 0;
-}
-
 int approvals_count(const struct decision *d, int n, const char *plan_digest, const char *requester,
                     int64_t valid_us, int64_t now_us, bool *ret_rejected, char *ret_names, size_t cap)
 {
-	bool rejected = false;
-	size_t used = 0;
-	int count = 0;
+	struct policy policy = {.approval_valid_us = valid_us};
+	struct approval_facts f = {.decisions = d,
+	                           .n_decisions = n,
+	                           .plan = plan_digest,
+	                           .requester = requester,
+	                           .policy = &policy,
+	                           .now_us = now_us};
+	struct approval_tally t;
 
+	approvals_tally(&f, &t);
 	if (cap > 0)
-		ret_names[0] = '\0';
+		snprintf(ret_names, cap, "%s", t.names);
 	if (ret_rejected != NULL)
-		*ret_rejected = false;
-	if (plan_digest[0] == '\0')
-		return 0;
-	for (int i = 0; i < n; i++) {
-		bool last = true;
+		*ret_rejected = t.rejected;
+	return t.count;
+}
 
-		if (!is_verdict(&d[i], plan_digest) || d[i].kind == DECISION_WITHDRAW)
-			continue;
-		/* The last word of each person counts. */
-		for (int k = i + 1; k < n && last; k++)
-			last = !is_verdict(&d[k], plan_digest) || strcmp(d[k].actor, d[i].actor) != 0;
-		if (!last)
-			continue;
-		if (d[i].kind == DECISION_REJECT) {
-			rejected = true;
-			continue;
-		}
-		if (strcmp(d[i].actor, requester) == 0 || (valid_us > 0 && now_us - d[i].at_us > valid_us))
-			continue;
-		count++;
-		if (used < cap) {
-			int w =
-			    snprintf(ret_names + used, cap - used, "%s%s", used > 0 ? ", " : "", d[i].actor);
+struct approval_facts gate_approvals(const struct plan *p, const struct gate_facts *f)
+{
+	return (struct approval_facts){
+	    .decisions = f->decisions,
+	    .n_decisions = f->n_decisions,
+	    .plan = p->digest,
+	    .requester = p->requester,
+	    .policy = &p->policy,
+	    .setup = f->setup,
+	    .env = f->env,
+	    .commits = p->commits,
+	    .commits_known = p->commits != NULL && (p->commits->n_people > 0 || p->commits->n_items == 0),
+	    .judges_commits = true,
+	    .signatures = f->signatures,
+	    .n_signatures = f->n_signatures,
+	    .judges_signatures = true,
+	    .spent_us = f->spent_us,
+	    .now_us = f->now_us,
+	};
+}
 
-			used += w > 0 ? (size_t)w : 0;
-		}
-	}
-	if (ret_rejected != NULL)
-		*ret_rejected = rejected;
-	return count;
+/* Who can open it: "somebody of leads other than anna, with a signature". */
+static void approval_next(struct gate *g, const struct plan *p, const struct approval_tally *t)
+{
+	const struct policy *y = &p->policy;
+	char hex[16], groups[TEXT_LEN / 4] = "";
+	size_t used = 0;
+
+	if (t->lacks_required)
+		used += (size_t)snprintf(groups, sizeof(groups), " of %.40s", y->approve_required);
+	for (int i = 0; used == 0 && i < y->n_approve_groups && i < 2; i++)
+		snprintf(groups + strlen(groups), sizeof(groups) - strlen(groups), "%s%.30s",
+		         i == 0 ? " of " : " or ", y->approve_groups[i]);
+	gate_next(g, "somebody%s other than %s%s: towpath approve %s%s", groups,
+	          p->requester[0] != '\0' ? p->requester : "the requester",
+	          y->approve_not_own ? " who wrote none of its commits" : "",
+	          p->digest[0] != '\0' ? plan_short(p, hex) : "PLAN",
+	          y->signing == SIGNING_REQUIRED ? ", which signs it" : "");
 }
 
 static void approval_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
 {
-	char names[TEXT_LEN / 2], hex[16];
-	bool rejected;
-	int n;
+	struct approval_facts facts = gate_approvals(p, f);
+	struct approval_tally t;
+	char until[32];
 
 	if (p->policy.approvals <= 0) {
 		gate_say(g, GATE_OPEN, "no approval is asked for");
 		return;
 	}
-	n = approvals_count(f->decisions, f->n_decisions, p->digest, p->requester,
-	                    p->policy.approval_valid_us, f->now_us, &rejected, names, sizeof(names));
-	if (rejected) {
-		gate_say(g, GATE_CLOSED, "rejected");
-		for (int i = 0; i < f->n_decisions; i++)
-			if (f->decisions[i].kind == DECISION_REJECT &&
-			    strcmp(f->decisions[i].plan, p->digest) == 0)
-				gate_say(g, GATE_CLOSED, "rejected by %s: %.200s", f->decisions[i].actor,
-				         f->decisions[i].reason);
+	approvals_tally(&facts, &t);
+	if (t.rejected) {
+		gate_say(g, GATE_CLOSED, "rejected by %s: %.200s", t.rejection->actor, t.rejection->reason);
 		gate_next(g, "whoever rejected it can approve it, or make another plan");
 		return;
 	}
-	if (n >= p->policy.approvals) {
-		gate_say(g, GATE_OPEN, "approved by %s", names);
+	if (approvals_suffice(&t, &p->policy)) {
+		if (t.until_us > 0)
+			time_iso(until, sizeof(until), t.until_us, false);
+		gate_say(g, GATE_OPEN, "approved by %s%s%s", t.names, t.until_us > 0 ? ", until " : "",
+		         t.until_us > 0 ? until : "");
 		return;
 	}
-	gate_say(g, GATE_WAITS, "%d of %d approval%s%s%s", n, p->policy.approvals,
-	         p->policy.approvals == 1 ? "" : "s", n > 0 ? ": " : "", names);
-	gate_next(g, "somebody other than %s: towpath approve %s",
-	          p->requester[0] != '\0' ? p->requester : "the requester",
-	          p->digest[0] != '\0' ? plan_short(p, hex) : "PLAN");
+	gate_say(g, t.unknown ? GATE_UNKNOWN : GATE_WAITS, "%d of %d approval%s%s%s%s%s%s%s%s%.150s%s",
+	         t.count, p->policy.approvals, p->policy.approvals == 1 ? "" : "s", t.count > 0 ? ": " : "",
+	         t.names, t.count >= p->policy.approvals && t.lacks_required ? ", none of " : "",
+	         t.count >= p->policy.approvals && t.lacks_required ? p->policy.approve_required : "",
+	         t.unknown ? "; " : "", t.unknown ? t.unknown_text : "",
+	         t.refused[0] != '\0' ? " (not counted: " : "", t.refused, t.refused[0] != '\0' ? ")" : "");
+	if (t.unknown)
+		gate_next(
+		    g, "%s",
+		    t.count + 1 > p->policy.approvals
+		        ? "somebody else's approval"
+		        : "make the repository, ssh-keygen and allowed_signers readable here and plan again");
+	else
+		approval_next(g, p, &t);
 }
 
 static void claim_lock(struct gate *g, const struct plan *p, const struct decision *d)
@@ -346,6 +366,17 @@ static void claim_lock(struct gate *g, const struct plan *p, const struct decisi
 	g->open_at_us = d->until_us;
 	gate_next(g, "ask %s, or take the lock away: towpath unlock %s%s%s --reason ..", d->actor, p->env,
 	          d->service[0] != '\0' ? " " : "", d->service);
+	/* Going back stops harm: a claim for one's own work does not stand in its way. */
+	if (p->kind == PLAN_ROLLBACK && !p->policy.lock_strict) {
+		g->verdict = GATE_EXEMPT;
+		gate_next(g, "a lock lets rollbacks through here (strict_locks: off); tell %s", d->actor);
+	}
+}
+
+/* The role to start a rollout there, of whoever asked for it. */
+static bool may_start(const struct plan *p, const struct gate_facts *f)
+{
+	return (roles_of(f->setup, f->env, p->requester) & (STORE_OPERATOR | STORE_ADMIN)) != 0;
 }
 
 /* What people hold back: everything, this place, or this release. */
@@ -355,13 +386,21 @@ static void claim_eval(struct gate *g, const struct plan *p, const struct gate_f
 	const struct decision *d = stop_standing(all, f->now_us);
 	char hex[20];
 
+	if (!may_start(p, f)) {
+		roles_refusal(f->setup, f->env, p->requester[0] != '\0' ? p->requester : "nobody",
+		              STORE_OPERATOR | STORE_ADMIN, "start rollouts", g->evidence,
+		              sizeof(g->evidence));
+		g->verdict = GATE_CLOSED;
+		gate_next(g, "ask one of them to start it, or for a place on that list");
+		return;
+	}
 	if (d != NULL) {
 		gate_say(g, GATE_CLOSED, "all rollouts are stopped by %s: %.200s", d->actor, d->reason);
 		g->open_at_us = d->until_us;
 		gate_next(g, "when the cause is gone: towpath resume");
 		return;
 	}
-	d = bad_standing(all, p->service, p->env, p->to.digest);
+	d = plan_of_database(p->kind) ? NULL : bad_standing(all, p->service, p->env, p->to.digest);
 	if (d != NULL) {
 		gate_say(g, GATE_CLOSED, "this release is marked bad%s%s by %s: %.200s",
 		         d->env[0] != '\0' ? " in " : " everywhere", d->env, d->actor, d->reason);
@@ -370,7 +409,7 @@ static void claim_eval(struct gate *g, const struct plan *p, const struct gate_f
 		return;
 	}
 	d = pin_standing(all, p->service, p->env, f->now_us);
-	if (d != NULL && strcmp(d->release, p->to.digest) != 0) {
+	if (d != NULL && !plan_of_database(p->kind) && strcmp(d->release, p->to.digest) != 0) {
 		gate_say(g, GATE_CLOSED, "%s is pinned to %s here by %s: %.180s", p->service,
 		         short_digest(d->release, hex), d->actor, d->reason);
 		g->open_at_us = d->until_us;
@@ -390,7 +429,7 @@ static bool gives_way(const struct plan *p, const struct gate_facts *f, const st
 	struct decisions all = {f->decisions, f->n_decisions};
 
 	if (g->kind == GATE_CLAIM)
-		return stop_standing(all, f->now_us) == NULL &&
+		return may_start(p, f) && stop_standing(all, f->now_us) == NULL &&
 		       bad_standing(all, p->service, p->env, p->to.digest) == NULL;
 	return g->kind == GATE_FREEZE || g->kind == GATE_SOAK || g->kind == GATE_SMOKE ||
 	       g->kind == GATE_APPROVAL;
@@ -400,13 +439,13 @@ static void glass_eval(struct plan *p, const struct gate_facts *f)
 {
 	const struct decision *second,
 	    *glass = glass_standing((struct decisions){f->decisions, f->n_decisions}, p->service, p->env,
-	                            f->now_us, &second);
+	                            p->policy.glass_max_us, f->now_us, &second);
 	char until[32];
 
 	p->glass[0] = '\0';
 	if (glass == NULL || second == NULL)
 		return;
-	time_iso(until, sizeof(until), glass->until_us, false);
+	time_iso(until, sizeof(until), glass_until_us(glass, p->policy.glass_max_us), false);
 	for (int i = 0; i < p->n_gates; i++) {
 		struct gate *g = &p->gates[i];
 
@@ -442,7 +481,8 @@ void gates_eval(struct plan *p, const struct gate_facts *f)
 			gate_say(g, GATE_OPEN, "off for %s", p->env);
 			continue;
 		}
-		if (plan_of_database(p->kind) && kind != GATE_FREEZE && kind != GATE_APPROVAL) {
+		if (plan_of_database(p->kind) && kind != GATE_FREEZE && kind != GATE_APPROVAL &&
+		    kind != GATE_CLAIM) {
 			gate_say(g, GATE_EXEMPT, "no release is deployed by this plan");
 			continue;
 		}

@@ -5,7 +5,7 @@
 #ifndef CORE_GATE_H
 #define CORE_GATE_H
 
-#include "core/decision.h"
+#include "core/approval.h"
 
 /* What is known when a plan is judged. A NULL or zero fact means "not known", with the reason in its text. */
 struct gate_facts {
@@ -24,7 +24,13 @@ struct gate_facts {
 	    running_since_us; /* since when the release runs on the previous environment; 0: it does not */
 	const struct decision *decisions; /* of the store: freezes and approvals */
 	int n_decisions;
+	const struct signature_verdict *signatures; /* of signed approvals; those that miss are not known */
+	int n_signatures;
+	int64_t spent_us; /* when an earlier rollout of this very plan ended, 0: there was none */
 };
+
+/* What the tally of a plan's approvals needs, from the plan and the facts. */
+struct approval_facts gate_approvals(const struct plan *p, const struct gate_facts *f);
 
 /* Fills p->gates for p's policy; needs p->digest for approvals (all waits before plan_seal()). */
 void gates_eval(struct plan *p, const struct gate_facts *f);

@@ -30,6 +30,11 @@
 #define SMOKE_SUITES_MAX 256
 #define SMOKE_STEPS_MAX 128
 #define GATES_MAX 24
+#define APPROVE_GROUPS_MAX 4 /* groups that one policy names */
+#define GROUPS_MAX 64
+#define PEOPLE_MAX 1000        /* of a group, and with git names */
+#define COMMIT_PEOPLE_MAX 1000 /* authors and committers kept of the commits of a plan */
+#define APPROVALS_SEEN_MAX 64  /* of one plan that are looked at */
 #define STEPS_MAX 128
 #define COMMITS_MAX 500 /* listed in a plan; the rest is counted */
 #define MIGRATIONS_MAX 4096

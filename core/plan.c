@@ -26,16 +26,12 @@ static const char *const verdict_names[] = {
     [GATE_OPEN] = "open",       [GATE_WAITS] = "waits",   [GATE_CLOSED] = "closed",
     [GATE_UNKNOWN] = "unknown", [GATE_EXEMPT] = "exempt",
 };
-static const char *const failure_names[] = {
-    [ON_FAILURE_ABORT] = "abort", [ON_FAILURE_PAUSE] = "pause", [ON_FAILURE_ROLLBACK] = "rollback"};
-
 #define NAME_OF(table, i) ((size_t)(i) < ARRAY_LEN(table) ? (table)[i] : "?")
 
 const char *plan_kind_name(enum plan_kind k) { return NAME_OF(kind_names, k); }
 const char *step_class_name(enum step_class c) { return NAME_OF(class_names, c); }
 const char *step_kind_name(enum step_kind k) { return NAME_OF(step_names, k); }
 const char *gate_verdict_name(enum gate_verdict v) { return NAME_OF(verdict_names, v); }
-const char *on_failure_name(enum on_failure f) { return NAME_OF(failure_names, f); }
 
 enum tier plan_tier(const struct plan *p) { return p->glass[0] != '\0' ? TIER_T4 : p->tier; }
 
@@ -159,6 +155,8 @@ void release_from_jv(const struct jv *v, struct release *ret)
 	text_cleanz(ret->tag, sizeof(ret->tag), jv_get_text(v, "tag", ""));
 }
 
+#define CLEAN(dst, obj, key) text_cleanz(dst, sizeof(dst), jv_get_text(obj, key, ""))
+
 /* What identifies a release: the tag and the time are labels. */
 static struct jv *artefact(struct arena *a, const struct release *r)
 {
@@ -167,41 +165,6 @@ static struct jv *artefact(struct arena *a, const struct release *r)
 	jv_set_str(a, o, "digest", r->digest);
 	jv_set_str(a, o, "revision", r->revision);
 	return o;
-}
-
-static struct jv *policy_to_jv(struct arena *a, const struct policy *p)
-{
-	struct jv *o = jv_obj(a), *gates = jv_obj(a);
-
-	for (int i = 0; i < GATE_CHOICES; i++)
-		jv_set_bool(a, gates, gate_kind_name((enum gate_kind)i), p->gate_on[i]);
-	jv_set(a, o, "gates", gates);
-	jv_set_int(a, o, "soak_us", p->soak_us);
-	jv_set_int(a, o, "smoke_max_age_us", p->smoke_max_age_us);
-	jv_set_int(a, o, "approvals", p->approvals);
-	jv_set_int(a, o, "approval_valid_us", p->approval_valid_us);
-	jv_set_str(a, o, "on_failure", on_failure_name(p->on_failure));
-	jv_set_int(a, o, "verify_us", p->verify_us);
-	jv_set_bool(a, o, "rollback_exempt", p->rollback_exempt);
-	return o;
-}
-
-static void policy_from_jv(const struct jv *v, struct policy *ret)
-{
-	const struct jv *gates = jv_get(v, "gates");
-	int f = name_index(failure_names, ARRAY_LEN(failure_names), jv_get_text(v, "on_failure", NULL));
-
-	*ret = (struct policy){
-	    .soak_us = jv_get_num(v, "soak_us", 0),
-	    .smoke_max_age_us = jv_get_num(v, "smoke_max_age_us", 0),
-	    .approvals = (int)CLAMP(jv_get_num(v, "approvals", 0), 0, 1000),
-	    .approval_valid_us = jv_get_num(v, "approval_valid_us", 0),
-	    .on_failure = f < 0 ? ON_FAILURE_PAUSE : (enum on_failure)f,
-	    .verify_us = jv_get_num(v, "verify_us", 0),
-	    .rollback_exempt = jv_get_true(v, "rollback_exempt", false),
-	};
-	for (int i = 0; i < GATE_CHOICES; i++)
-		ret->gate_on[i] = jv_get_true(gates, gate_kind_name((enum gate_kind)i), true);
 }
 
 static struct jv *step_to_jv(struct arena *a, const struct step *s)
@@ -415,6 +378,20 @@ static struct jv *commits_to_jv(struct arena *a, const struct commit_log *log)
 	return arr;
 }
 
+static struct jv *people_to_jv(struct arena *a, const struct commit_log *log)
+{
+	struct jv *arr = jv_arr(a);
+
+	for (int i = 0; i < log->n_people; i++) {
+		struct jv *o = jv_obj(a);
+
+		jv_set_str(a, o, "name", log->people[i].name);
+		jv_set_str(a, o, "mail", log->people[i].mail);
+		jv_push(a, arr, o);
+	}
+	return arr;
+}
+
 static struct jv *migrations_to_jv(struct arena *a, const struct plan *p)
 {
 	struct jv *arr = jv_arr(a);
@@ -480,6 +457,9 @@ static struct jv *plan_evidence(struct arena *a, const struct plan *p)
 	jv_set(a, o, "from", release_to_jv(a, &p->from));
 	jv_set(a, o, "to", release_to_jv(a, &p->to));
 	jv_set(a, o, "commits", p->commits != NULL ? commits_to_jv(a, p->commits) : jv_null(a));
+	if (p->commits != NULL && p->commits->n_people > 0)
+		jv_set(a, o, "commit_people", people_to_jv(a, p->commits));
+	jv_set_bool(a, o, "commit_people_cut", p->commits != NULL && p->commits->people_cut);
 	jv_set_int(a, o, "commits_more", p->commits != NULL ? p->commits->n_more : 0);
 	jv_set_bool(a, o, "backwards", p->commits != NULL && p->commits->backwards);
 	jv_set_str(a, o, "commits_text", p->commits_text);
@@ -517,8 +497,6 @@ struct jv *plan_to_jv(struct arena *a, const struct plan *p)
 	jv_set(a, o, "evidence", plan_evidence(a, p));
 	return o;
 }
-
-#define CLEAN(dst, obj, key) text_cleanz(dst, sizeof(dst), jv_get_text(obj, key, ""))
 
 static bool steps_from_jv(const struct jv *list, const struct jv *expect, struct plan *p)
 {
@@ -586,6 +564,13 @@ static bool commits_from_jv(const struct jv *e, struct plan *p)
 		return false;
 	p->commits->n_more = (int)jv_get_num(e, "commits_more", 0);
 	p->commits->backwards = jv_get_true(e, "backwards", false);
+	p->commits->people_cut = jv_get_true(e, "commit_people_cut", false);
+	for (size_t i = 0; i < jv_len(jv_get(e, "commit_people")); i++) {
+		const struct jv *v = jv_at(jv_get(e, "commit_people"), i);
+
+		if (!commit_log_person(p->commits, jv_get_text(v, "name", ""), jv_get_text(v, "mail", "")))
+			return false;
+	}
 	for (size_t i = 0; i < n; i++) {
 		const struct jv *v = jv_at(list, i);
 		struct commit *c = &p->commits->items[i];

@@ -168,6 +168,9 @@ int plan_from_jv(const struct jv *v, struct plan **ret, struct error *e) MUST_CH
 struct jv *release_to_jv(struct arena *a, const struct release *r);
 void release_from_jv(const struct jv *v, struct release *ret);
 const char *on_failure_name(enum on_failure f);
+/* The policy as a value and back (core/policy.c). */
+struct jv *policy_to_jv(struct arena *a, const struct policy *p);
+void policy_from_jv(const struct jv *v, struct policy *ret);
 
 /* True when every gate is open or exempt; else the first that is not, in *ret. */
 bool plan_may_run(const struct plan *p, const struct gate **ret);

@@ -14,6 +14,25 @@ const char *gate_kind_name(enum gate_kind k)
 	return (unsigned)k < GATE_KIND_COUNT ? names[k] : "?";
 }
 
+const char *signing_name(enum signing s)
+{
+	static const char *const names[] = {"off", "optional", "required"};
+
+	return (unsigned)s < ARRAY_LEN(names) ? names[s] : "?";
+}
+
+bool setup_in_group(const struct setup *s, const char *group, const char *person)
+{
+	for (int i = 0; i < s->n_groups; i++) {
+		if (strcmp(s->groups[i].name, group) != 0)
+			continue;
+		for (const char *const *p = s->groups[i].people; *p != NULL; p++)
+			if (strcmp(*p, person) == 0)
+				return true;
+	}
+	return false;
+}
+
 int setup_service(const struct setup *s, const char *name)
 {
 	for (int i = 0; i < s->n_services; i++)

@@ -49,7 +49,13 @@ enum gate_kind {
 };
 const char *gate_kind_name(enum gate_kind k);
 
-/* What guards an environment. */
+#define GLASS_MAX_US US_PER_H /* the longest break-glass where the config says nothing */
+
+/* Whether approvals carry a signature of the approver's SSH key. */
+enum signing { SIGNING_OFF, SIGNING_OPTIONAL, SIGNING_REQUIRED };
+const char *signing_name(enum signing s);
+
+/* What guards an environment. What is zero here is the lenient default, so that digests of older plans hold. */
 struct policy {
 	bool gate_on[GATE_CHOICES];
 	int64_t soak_us;
@@ -59,7 +65,29 @@ struct policy {
 	enum on_failure on_failure;
 	int64_t verify_us;    /* how long health is given to become and stay green */
 	bool rollback_exempt; /* rollbacks skip freeze, soak, smoke and approval */
+	char approve_groups[APPROVE_GROUPS_MAX]
+	                   [NAME_LEN]; /* only their people may approve; none: everybody */
+	int n_approve_groups;
+	char approve_required[NAME_LEN]; /* one of this group must be among them; "" none */
+	bool approve_not_own;            /* who wrote a commit of the release does not count */
+	bool approve_once; /* an approval serves one rollout, never a second one of the same plan */
+	enum signing signing;
+	bool lock_strict;     /* a lock of somebody else stops rollbacks too */
+	int64_t glass_max_us; /* the longest that broken glass may last, 0: it cannot be broken */
 };
+
+/* Named people, and what they are called in git. */
+struct group_conf {
+	const char *name;
+	const char *const *people;
+};
+struct person_conf {
+	const char *name;
+	const char *const *git; /* names and addresses of their commits */
+};
+
+/* Who may do what in an environment: people, and groups as "@name"; NULL-terminated, NULL: not said. */
+enum role_list { ROLES_VIEWER, ROLES_OPERATOR, ROLES_APPROVER, ROLES_ADMIN, ROLE_LIST_COUNT };
 
 struct freeze_window {
 	const char *reason;
@@ -76,6 +104,7 @@ struct env_conf {
 	struct policy policy;
 	struct freeze_window *freezes;
 	int n_freezes;
+	const char *const *roles[ROLE_LIST_COUNT]; /* all NULL: the store's roles alone decide */
 };
 
 struct instance_conf {
@@ -150,6 +179,11 @@ struct setup {
 	const char *theme;  /* "auto", "dark", or a file */
 	const char *glyphs; /* "auto", "ascii", "line", "rich" */
 	bool is_demo;       /* set by the store's marker, never by the file */
+	struct group_conf *groups;
+	int n_groups;
+	struct person_conf *people;
+	int n_people;
+	const char *allowed_signers, *revoked_keys; /* paths; NULL: none */
 };
 
 static inline const struct deployment_conf *setup_deployment(const struct setup *s, int service, int env)
@@ -160,6 +194,8 @@ static inline const struct deployment_conf *setup_deployment(const struct setup 
 /* Index by name (an environment also by its short token); -1 where there is none. */
 int setup_service(const struct setup *s, const char *name);
 int setup_env(const struct setup *s, const char *name);
+/* True for one of its people; false also where there is no such group. */
+bool setup_in_group(const struct setup *s, const char *group, const char *person);
 const struct smoke_suite_conf *setup_suite(const struct setup *s, const char *name);
 /* The environment before env in promotion order in which the service exists; -1 for the first. */
 int setup_previous_env(const struct setup *s, int service, int env);

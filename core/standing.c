@@ -104,12 +104,26 @@ static const struct decision *second_of(struct decisions all, const struct decis
 	return NULL;
 }
 
-const struct decision *glass_standing(struct decisions all, const char *service, const char *env,
-                                      int64_t now_us, const struct decision **ret_second)
+int64_t glass_until_us(const struct decision *glass, int64_t max_us)
 {
-	const struct decision *d = standing(all, DECISION_BREAK_GLASS, DECISION_SEAL, service, env, now_us);
-
-	*ret_second = d != NULL ? second_of(all, d) : NULL;
 	/* Without an end it would be a policy of its own. */
-	return d != NULL && d->until_us != 0 ? d : NULL;
+	return glass->until_us == 0 ? 0 : MIN(glass->until_us, glass->at_us + max_us);
+}
+
+const struct decision *glass_standing(struct decisions all, const char *service, const char *env,
+                                      int64_t max_us, int64_t now_us, const struct decision **ret_second)
+{
+	const char *const places[] = {service, ""};
+
+	*ret_second = NULL;
+	for (size_t i = service[0] == '\0' ? 1 : 0; i < ARRAY_LEN(places); i++) {
+		const struct decision *d =
+		    last_of(all, DECISION_BREAK_GLASS, DECISION_SEAL, places[i], env, NULL);
+
+		if (d == NULL || glass_until_us(d, max_us) <= now_us)
+			continue;
+		*ret_second = second_of(all, d);
+		return d;
+	}
+	return NULL;
 }

@@ -29,11 +29,14 @@ const struct decision *bad_standing(struct decisions all, const char *service, c
 /* The global stop. */
 const struct decision *stop_standing(struct decisions all, int64_t now_us);
 
+/* When a break-glass ends: as was asked for, and never later than max_us after it was. */
+int64_t glass_until_us(const struct decision *glass, int64_t max_us);
+
 /*
- * A break-glass that has not ended; *ret_second is who agreed to it, NULL as long as nobody else did: then nothing
- * gives way yet.
+ * A break-glass that has not ended, by its own end or by max_us of the environment (0: none ever stands);
+ * *ret_second is who agreed to it, NULL as long as nobody else did: then nothing gives way yet.
  */
 const struct decision *glass_standing(struct decisions all, const char *service, const char *env,
-                                      int64_t now_us, const struct decision **ret_second);
+                                      int64_t max_us, int64_t now_us, const struct decision **ret_second);
 
 #endif

@@ -141,6 +141,32 @@ struct commit_log *commit_log_new(int n_items)
 	return log;
 }
 
+bool commit_log_person(struct commit_log *log, const char *name, const char *mail)
+{
+	struct commit_person x;
+
+	text_cleanz(x.name, sizeof(x.name), name);
+	text_cleanz(x.mail, sizeof(x.mail), mail);
+	/* Histories have long runs of one person: the newest are looked at first. */
+	for (int i = log->n_people - 1; i >= 0; i--)
+		if (strcmp(log->people[i].mail, x.mail) == 0 && strcmp(log->people[i].name, x.name) == 0)
+			return true;
+	if (log->n_people == COMMIT_PEOPLE_MAX) {
+		log->people_cut = true;
+		return true;
+	}
+	if ((log->n_people & (log->n_people - 1)) == 0) {
+		size_t cap = log->n_people == 0 ? 1 : (size_t)log->n_people * 2;
+		struct commit_person *grown = realloc(log->people, cap * sizeof(*grown));
+
+		if (grown == NULL)
+			return false;
+		log->people = grown;
+	}
+	log->people[log->n_people++] = x;
+	return true;
+}
+
 struct release_list *release_list_new(int n_items)
 {
 	struct release_list *list;
@@ -333,7 +359,16 @@ void migration_set_free(void *p)
 }
 
 void deployed_free(void *p) { free(p); }
-void commit_log_free(void *p) { free(p); }
+
+void commit_log_free(void *p)
+{
+	struct commit_log *log = p;
+
+	if (log != NULL)
+		free(log->people);
+	free(log);
+}
+
 void release_list_free(void *p) { free(p); }
 void var_set_free(void *p) { free(p); }
 void sample_set_free(void *p) { free(p); }

@@ -190,14 +190,24 @@ struct commit {
 	int64_t time_us;
 };
 
+/* Who wrote or committed at least one of the commits, as git says it. */
+struct commit_person {
+	char name[NAME_LEN], mail[KEY_LEN];
+};
+
 struct commit_log {
 	struct commit *items; /* newest first */
 	int n_items;
 	int n_more;     /* left out past COMMITS_MAX */
 	bool backwards; /* to is older than from: these leave */
 	bool unrelated; /* no common history */
+	struct commit_person *people; /* of all commits, those past COMMITS_MAX too; owned, each once */
+	int n_people;
+	bool people_cut; /* there are more than COMMIT_PEOPLE_MAX, or not all commits were visited */
 };
 struct commit_log *commit_log_new(int n_items);
+/* Adds a person once; texts are cleaned. False: no memory. */
+bool commit_log_person(struct commit_log *log, const char *name, const char *mail);
 void commit_log_free(void *log);
 
 struct release_list {

@@ -1,6 +1,7 @@
 #include "engine/app_private.h"
 
 #include "config/config.h"
+#include "core/roles.h"
 #include "core/text.h"
 #include "engine/request.h"
 
@@ -296,6 +297,8 @@ static void on_snapshot(void *ctx, struct op *op, const struct outcome *o, void 
 
 		if (e != NULL) {
 			e->store = op_take(op);
+			e->store->n_decisions =
+			    roles_filter(a->now->setup, e->store->decisions, e->store->n_decisions);
 			if (a->options.observe && !a->closing)
 				request_adopt(a, e->store);
 			app_post(a, e);

@@ -8,20 +8,26 @@
 enum { REASON_MIN = 10 };
 static const int64_t lasts_us = 30 * US_PER_MIN;
 
+static int64_t longest(struct app *a, const char *env)
+{
+	return app_setup(a)->envs[setup_env(app_setup(a), env)].policy.glass_max_us;
+}
+
 static const struct decision *standing(struct app *a, const struct decision *d,
                                        const struct decision **second)
 {
 	const struct store_snapshot *s = app_model(a)->store;
 
 	return glass_standing((struct decisions){s->decisions, s->n_decisions}, d->service, d->env,
-	                      loop_wall_us(), second);
+	                      longest(a, d->env), loop_wall_us(), second);
 }
 
 static void exec_open(struct app *a, struct command_run *run)
 {
 	int env = setup_env(app_setup(a), args_text(run, "env"));
 	struct decision d = decide_about(run, DECISION_BREAK_GLASS, env, args_text(run, "service"));
-	char done[TEXT_LEN], place[NAME_LEN * 2 + 2];
+	char done[TEXT_LEN], place[NAME_LEN * 2 + 2], span[32];
+	int64_t max = longest(a, d.env);
 
 	decide_place(&d, place, sizeof(place));
 	if (strlen(d.reason) < REASON_MIN) {
@@ -29,10 +35,22 @@ static void exec_open(struct app *a, struct command_run *run)
 		             REASON_MIN);
 		return;
 	}
+	if (max == 0) {
+		command_done(run, EXIT_NO, "the glass of %s cannot be broken: glass_max is off in the config",
+		             d.env);
+		return;
+	}
+	if (args_num(run, "for", 0) > max) {
+		time_span(span, sizeof(span), max);
+		command_done(run, EXIT_USAGE,
+		             "broken glass lasts at most %s in %s (glass_max): ask for less with --for", span,
+		             d.env);
+		return;
+	}
 	if (!decide_confirmed(run, DECISION_BREAK_GLASS, env))
 		return;
 	if (d.until_us == 0)
-		d.until_us = loop_wall_us() + lasts_us;
+		d.until_us = loop_wall_us() + MIN(lasts_us, max);
 	snprintf(
 	    done, sizeof(done),
 	    "%s: asked for; somebody else agrees with: towpath break-glass confirm %s%s%s. It would hold",
@@ -64,7 +82,7 @@ static void exec_confirm(struct app *a, struct command_run *run)
 		return;
 	d.about_seq = glass->seq;
 	str_copy(d.service, sizeof(d.service), glass->service);
-	time_iso(until, sizeof(until), glass->until_us, false);
+	time_iso(until, sizeof(until), glass_until_us(glass, longest(a, d.env)), false);
 	snprintf(done, sizeof(done), "%s: the glass is broken until %s; %s asked: %.100s", place, until,
 	         glass->actor, glass->reason);
 	decide_write(run, &d, done);
@@ -91,7 +109,7 @@ static const struct arg_desc open_args[] = {
     {.name = "env", .type = ARG_ENV, .required = true, .text = "the environment"},
     {.name = "service", .type = ARG_SERVICE, .text = "only this service"},
     DECIDE_REASON(true, "why, in at least ten characters; shown to everybody"),
-    DECIDE_FOR("how long, 30m without it; the environment's policy sets the longest"),
+    DECIDE_FOR("how long, 30m without it; glass_max of the environment is the longest (1h)"),
     DECIDE_CONFIRM,
     {.name = NULL},
 };

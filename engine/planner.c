@@ -7,6 +7,7 @@
 #include "engine/planner_private.h"
 
 #include "core/gate.h"
+#include "core/roles.h"
 #include "core/standing.h"
 #include "core/text.h"
 
@@ -54,11 +55,18 @@ static void on_answer(void *ctx, struct op *op, const struct outcome *o, void *r
 	struct ask *a = ctx;
 	struct gather *g = a->g;
 	struct answer *x = &g->answers[a->q];
+	bool a_store = a->q == Q_STORE;
 
 	free(a);
 	x->o = *o;
 	if (o->kind == OUTCOME_OK && result != NULL)
 		x->result = op_take(op);
+	if (a_store && x->result != NULL) {
+		struct store_snapshot *s = x->result;
+
+		/* What somebody wrote without the role for it counts nowhere. */
+		s->n_decisions = roles_filter(app_setup(g->app), s->decisions, s->n_decisions);
+	}
 	planner_wave_done(g);
 }
 
@@ -328,6 +336,17 @@ static int64_t running_since(const struct gather *g)
 	return 0;
 }
 
+/* When the newest rollout of this very plan ended; its own is live while it asks. */
+int64_t plan_spent_us(const struct store_snapshot *s, const char *digest)
+{
+	int64_t newest = 0;
+
+	for (int i = 0; i < s->n_rollouts; i++)
+		if (s->rollouts[i].state == ROLLOUT_ENDED && strcmp(s->rollouts[i].plan, digest) == 0)
+			newest = MAX(newest, s->rollouts[i].ended_us);
+	return newest;
+}
+
 static void judge(struct gather *g)
 {
 	const struct store_snapshot *s = planner_got(g, Q_STORE);
@@ -347,6 +366,7 @@ static void judge(struct gather *g)
 	    .running_since_us = running_since(g),
 	    .decisions = s != NULL ? s->decisions : NULL,
 	    .n_decisions = s != NULL ? s->n_decisions : 0,
+	    .spent_us = s != NULL ? plan_spent_us(s, g->plan->digest) : 0,
 	};
 
 	str_copy(f.migrations_text, sizeof(f.migrations_text), g->answers[Q_MIGRATIONS].o.text);

@@ -22,6 +22,9 @@ typedef void plan_done_fn(void *ctx, struct plan *plan, const struct outcome *wh
 
 void planner_start(struct app *a, const struct plan_want *want, plan_done_fn *done, void *ctx);
 
+/* When the newest ended rollout of a plan ended, 0 where there is none: approvals before may be used up. */
+int64_t plan_spent_us(const struct store_snapshot *s, const char *digest);
+
 /* Evidence of a stored plan judged anew (at run time, at approval). Same digest or FAILED with what changed. */
 void planner_recheck(struct app *a, const struct plan *p, plan_done_fn *done, void *ctx);
 

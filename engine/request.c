@@ -2,6 +2,7 @@
 #include "engine/request.h"
 #include "engine/run.h"
 
+#include "core/roles.h"
 #include "core/standing.h"
 #include "core/text.h"
 #include "io/fault.h"
@@ -163,6 +164,8 @@ static void store_plan(struct app *a, const struct plan *p, const char *reason, 
 	const struct opened *store = app_store(a);
 	struct request *q = request_new(a, done, ctx);
 	const struct gate *g;
+	char why[TEXT_LEN];
+	int env;
 
 	if (q == NULL)
 		return;
@@ -172,6 +175,16 @@ static void store_plan(struct app *a, const struct plan *p, const char *reason, 
 		return;
 	}
 	str_copy(q->id, sizeof(q->id), p->digest);
+	env = setup_env(app_setup(a), p->env);
+	if (env >= 0 &&
+	    (roles_of(app_setup(a), env, app_model(a)->actor) & (STORE_OPERATOR | STORE_ADMIN)) == 0) {
+		q->o = outcome_make(OUTCOME_FAILED, "request", "%s",
+		                    roles_refusal(app_setup(a), env, app_model(a)->actor,
+		                                  STORE_OPERATOR | STORE_ADMIN, "start rollouts", why,
+		                                  sizeof(why)));
+		loop_defer(app_loop(a), finish_later, q);
+		return;
+	}
 	if (!store_only && !plan_may_run(p, &g)) {
 		q->o = outcome_make(OUTCOME_FAILED, "request", "gate %s is not open: %.300s",
 		                    g != NULL ? gate_kind_name(g->kind) : "?", g != NULL ? g->evidence : "");
@@ -223,6 +236,25 @@ static bool refuse(struct request *q, const char *why)
 	return false;
 }
 
+/* What the config of the environment says against this person deciding it; NULL nothing. dst holds the text. */
+static const char *role_lacks(const struct app *a, const struct decision *d, char dst[TEXT_LEN])
+{
+	const struct setup *s = app_setup(a);
+	const char *person = app_model(a)->actor;
+	int env = d->env[0] != '\0' ? setup_env(s, d->env) : -1;
+	struct decision mine = *d;
+
+	str_copy(mine.actor, sizeof(mine.actor), person);
+	if (roles_allow(s, env, &mine))
+		return NULL;
+	if (env >= 0)
+		return roles_refusal(s, env, person, decision_rule(d->kind)->roles,
+		                     decision_kind_name(d->kind), dst, TEXT_LEN);
+	snprintf(dst, TEXT_LEN, "%s may not %s: roles in the config do not give it in every environment",
+	         person, decision_kind_name(d->kind));
+	return dst;
+}
+
 /* Checks a decision against the state that the rollout is in now. */
 static bool fits(struct request *q, const struct rollout *r)
 {
@@ -230,6 +262,10 @@ static bool fits(struct request *q, const struct rollout *r)
 	struct reaction cell = rollout_judge(r, &q->d);
 	char why[TEXT_LEN];
 
+	str_copy(q->d.service, sizeof(q->d.service), r->service);
+	str_copy(q->d.env, sizeof(q->d.env), r->env);
+	if (role_lacks(q->app, &q->d, why) != NULL)
+		return refuse(q, why);
 	if (cell.cell == CELL_REFUSED || cell.cell == CELL_IGNORED)
 		return refuse(q, cell.why != NULL ? cell.why : "that changes nothing now");
 	if (q->d.kind == DECISION_TAKE_OVER && !r->orphaned) {
@@ -240,8 +276,6 @@ static bool fits(struct request *q, const struct rollout *r)
 	if (decision_goes_on(q->d.kind) && s != NULL &&
 	    stop_standing((struct decisions){s->decisions, s->n_decisions}, loop_wall_us()) != NULL)
 		return refuse(q, "all rollouts are stopped: towpath resume");
-	str_copy(q->d.service, sizeof(q->d.service), r->service);
-	str_copy(q->d.env, sizeof(q->d.env), r->env);
 	/* A take-over is followed by request_resume(); the others wake an executor where none lives. */
 	q->wakes = r->orphaned && q->d.kind != DECISION_TAKE_OVER && q->d.kind != DECISION_HOLD;
 	if (cell.why != NULL)
@@ -273,6 +307,27 @@ static void on_rollout(void *ctx, struct op *op, const struct outcome *o, void *
 	decide(q);
 }
 
+/* An approval that would not count is refused when it is given, with the rule; the rest the gate says. */
+static const char *would_not_count(const struct app *a, const struct decision *d, char dst[TEXT_LEN])
+{
+	const struct setup *s = app_setup(a);
+	const struct policy *p = NULL;
+	int env = setup_env(s, d->env);
+
+	if (d->kind != DECISION_APPROVE || env < 0)
+		return NULL;
+	p = &s->envs[env].policy;
+	for (int i = 0; i < p->n_approve_groups; i++)
+		if (setup_in_group(s, p->approve_groups[i], app_model(a)->actor))
+			return NULL;
+	if (p->n_approve_groups == 0)
+		return NULL;
+	snprintf(dst, TEXT_LEN, "%s is not in %s%s: only they approve for %s (approval_groups)",
+	         app_model(a)->actor, p->approve_groups[0],
+	         p->n_approve_groups > 1 ? " or another of its groups" : "", s->envs[env].name);
+	return dst;
+}
+
 /* Whoever asked for a plan never approves it; NULL where that is not the case. */
 static const char *own_plan(const struct app *a, const struct decision *d)
 {
@@ -290,6 +345,7 @@ void request_decide(struct app *a, const struct decision *d, request_done_fn *do
 	const struct opened *store = app_store(a);
 	struct request *q = request_new(a, done, ctx);
 	const char *own = own_plan(a, d);
+	char why[TEXT_LEN];
 
 	if (q == NULL)
 		return;
@@ -300,6 +356,10 @@ void request_decide(struct app *a, const struct decision *d, request_done_fn *do
 	text_cleanz(q->d.reason, sizeof(q->d.reason), d->reason);
 	if (own == NULL)
 		own = decision_lacks(&q->d);
+	if (own == NULL)
+		own = role_lacks(a, &q->d, why);
+	if (own == NULL)
+		own = would_not_count(a, &q->d, why);
 	if (own != NULL) {
 		q->o = outcome_make(OUTCOME_FAILED, "request", "%s", own);
 		loop_defer(app_loop(a), finish_later, q);

@@ -10,7 +10,9 @@
 #include "engine/run_private.h"
 
 #include "core/gate.h"
+#include "core/roles.h"
 #include "core/standing.h"
+#include "engine/planner.h"
 #include "io/fault.h"
 #include "io/proc.h"
 
@@ -251,18 +253,55 @@ static struct outcome write_result(struct run *x, int step, const struct reactio
 
 /* --- decisions -------------------------------------------------------------------------------- */
 
+/* What counts of the approvals now, by the plan's policy and this process's own config. */
+static void tally(const struct run *x, const struct store_snapshot *s, struct approval_tally *ret)
+{
+	struct gate_facts f = {.now_us = s->now_us,
+	                       .setup = app_setup(x->app),
+	                       .service = x->service,
+	                       .env = x->env,
+	                       .decisions = s->decisions,
+	                       .n_decisions = s->n_decisions,
+	                       .spent_us = plan_spent_us(s, x->r->plan)};
+	struct approval_facts a = gate_approvals(x->plan, &f);
+
+	/* Loaded by start(): whoever started it is who must not have approved it. */
+	a.requester = x->r->requester;
+	approvals_tally(&a, ret);
+}
+
+static bool approvals_asked(const struct run *x)
+{
+	return x->plan->policy.approvals > 0 && !x->r->glass &&
+	       !(x->r->kind == PLAN_ROLLBACK && x->plan->policy.rollback_exempt);
+}
+
 /* Do enough approvals stand without what was withdrawn? Where none are asked for, a withdrawal changes nothing. */
 static bool approvals_stand(const struct run *x, const struct store_snapshot *s)
 {
-	const struct policy *p = &x->plan->policy;
-	char names[TEXT_LEN];
-	bool rejected;
-	int n = approvals_count(s->decisions, s->n_decisions, x->r->plan, x->r->requester,
-	                        p->approval_valid_us, s->now_us, &rejected, names, sizeof(names));
+	struct approval_tally t;
 
-	if ((x->r->kind == PLAN_ROLLBACK && p->rollback_exempt) || x->r->glass)
-		return !rejected;
-	return !rejected && n >= p->approvals;
+	tally(x, s, &t);
+	return approvals_asked(x) ? approvals_suffice(&t, &x->plan->policy) : !t.rejected;
+}
+
+/* Gates were open once and the approvals have run out since: what was not begun waits for new ones. */
+static void hold_lapsed(struct run *x, const struct store_snapshot *s)
+{
+	struct rollout *r = x->r;
+	struct approval_tally t;
+	bool judged = false;
+
+	for (int i = 0; i < r->at_step; i++)
+		judged = judged || r->steps[i].kind == STEP_PREFLIGHT;
+	if (!judged || r->hold_wanted || r->abort_wanted || r->state == ROLLOUT_PAUSED ||
+	    r->state == ROLLOUT_REVERTING || !approvals_asked(x) || approvals_stand(x, s))
+		return;
+	tally(x, s, &t);
+	run_say(x, "approvals do not hold any more: %s", t.refused[0] != '\0' ? t.refused : "too few");
+	snprintf(r->want_why, sizeof(r->want_why), "approvals do not hold any more: %.130s",
+	         t.refused[0] != '\0' ? t.refused : "too few");
+	rollout_next(r, ROLLOUT_EV_GATE_LOST, NULL, loop_wall_us());
 }
 
 /* Is this one about our rollout, and does it change anything now? */
@@ -276,13 +315,23 @@ static bool concerns(const struct run *x, const struct store_snapshot *s, const 
 }
 
 /* Why nobody may let it go on now, whoever asks; NULL when somebody may. */
-static const char *barred(const struct run *x, const struct store_snapshot *s, const struct decision *d)
+static const char *barred(struct run *x, const struct store_snapshot *s, const struct decision *d)
 {
+	struct approval_tally t;
+
+	if (!roles_allow(app_setup(x->app), x->env, d))
+		return roles_refusal(app_setup(x->app), x->env, d->actor, decision_rule(d->kind)->roles,
+		                     decision_kind_name(d->kind), x->no, sizeof(x->no));
 	if (!decision_goes_on(d->kind))
 		return NULL;
 	if (stop_standing((struct decisions){s->decisions, s->n_decisions}, s->now_us) != NULL)
 		return "all rollouts are stopped";
-	return approvals_stand(x, s) ? NULL : "its approval does not stand any more";
+	if (approvals_stand(x, s))
+		return NULL;
+	tally(x, s, &t);
+	snprintf(x->no, sizeof(x->no), "its approval does not stand any more%s%.200s",
+	         t.refused[0] != '\0' ? ": " : "", t.refused);
+	return x->no;
 }
 
 static struct reaction decided(struct run *x, const struct store_snapshot *s, const struct decision *d)
@@ -315,6 +364,7 @@ struct reaction run_decisions(struct run *x)
 	s = w.result;
 	if (w.o.kind != OUTCOME_OK || s == NULL)
 		return last;
+	s->n_decisions = roles_filter(app_setup(x->app), s->decisions, s->n_decisions);
 	for (int i = 0; i < s->n_decisions && last.effect == EFFECT_NONE; i++) {
 		const struct decision *d = &s->decisions[i];
 
@@ -326,6 +376,8 @@ struct reaction run_decisions(struct run *x)
 	/* All of them were looked at: none of these stands before the next intent. */
 	if (last.effect == EFFECT_NONE)
 		x->r->seen_seq = MAX(x->r->seen_seq, s->seq);
+	if (last.effect == EFFECT_NONE)
+		hold_lapsed(x, s);
 	store_snapshot_free(s);
 	return last;
 }

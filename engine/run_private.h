@@ -25,6 +25,7 @@ struct run {
 	bool heard;   /* run_decisions() found one */
 	int gate_pid; /* a child that waits to begin, 0: none; gate is its gate, -1 without */
 	int gate;
+	char no[TEXT_LEN]; /* why the last one was refused */
 };
 
 /* An operation that run() waits for while the loop turns (renewals go on). */

@@ -262,6 +262,12 @@ static void commit_fill(git_commit *c, struct commit *ret)
 	commit_parse(message != NULL ? message : "", message != NULL ? strlen(message) : 0, ret);
 }
 
+static bool person_add(struct commit_log *log, const git_signature *who)
+{
+	return who == NULL || commit_log_person(log, who->name != NULL ? who->name : "",
+	                                        who->email != NULL ? who->email : "");
+}
+
 static int walk_fill(struct job *job, git_revwalk *walk, struct commit_log *log)
 {
 	int n = 0, visited = 0, rc;
@@ -275,6 +281,7 @@ static int walk_fill(struct job *job, git_revwalk *walk, struct commit_log *log)
 			return error_set(&job->e, ERR_CANCELLED, "cancelled");
 		if (++visited > GIT_WALK_MAX) {
 			log->n_more++;
+			log->people_cut = true;
 			break;
 		}
 		if (git_commit_lookup(&c, job->repo, &oid) != 0)
@@ -284,6 +291,9 @@ static int walk_fill(struct job *job, git_revwalk *walk, struct commit_log *log)
 				commit_fill(c, &log->items[n++]);
 			else
 				log->n_more++;
+			if (!person_add(log, git_commit_author(c)) ||
+			    !person_add(log, git_commit_committer(c)))
+				log->people_cut = true;
 		}
 		git_commit_free(c);
 	}

@@ -13,7 +13,7 @@
 #include "io/work.h"
 
 enum {
-	PG_SCHEMA = 1,         /* what this program writes */
+	PG_SCHEMA = 2,         /* what this program writes */
 	PG_SCHEMA_BACK = 2,    /* and reads so many back */
 	PG_NAME_MAX = 40,      /* of schema and prefix */
 	PG_KEY_LEN = 33,       /* of a request: 128 random bits in hex */

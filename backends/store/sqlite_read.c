@@ -168,7 +168,7 @@ static int read_decisions(struct db *d, struct store_snapshot *s)
 	    "json"
 	    " FROM decisions WHERE"
 	    " seq IN (SELECT max(seq) FROM decisions JOIN rule USING (kind) WHERE family = 'place'"
-	    "         GROUP BY topic, service, env, release)"
+	    "         GROUP BY topic, service, env, release, actor)"
 	    " OR (seq IN (SELECT max(seq) FROM decisions JOIN rule USING (kind) WHERE family = 'verdict'"
 	    "             GROUP BY plan, actor)"
 	    "     AND plan IN (SELECT digest FROM plans WHERE at_us > ?"

@@ -450,7 +450,7 @@ static void broken_glass(void **state)
 	snap = small_snapshot(&w);
 	d = about(&w, DECISION_SECOND, "ben");
 	d.about_seq = glass_standing((struct decisions){snap->decisions, snap->n_decisions}, "web", "dev",
-	                             snap->now_us, &second)
+	                             US_PER_H, snap->now_us, &second)
 	                  ->seq;
 	store_snapshot_free(snap);
 	str_copy(d.env, sizeof(d.env), "dev");

@@ -172,6 +172,11 @@ static void logs_the_commits_of_the_service(void **state)
 	assert_string_equal(log->items[2].author, "Ada Example");
 	assert_int_equal(log->items[2].time_us, (T0 + 20) * US_PER_S);
 	assert_false(log->backwards || log->unrelated || log->n_more > 0);
+	/* One person wrote and committed them all. */
+	assert_int_equal(log->n_people, 1);
+	assert_string_equal(log->people[0].name, "Ada Example");
+	assert_string_equal(log->people[0].mail, "ada@example.org");
+	assert_false(log->people_cut);
 	commit_log_free(log);
 	/* From the beginning, by tag as shown. */
 	log = log_of(w, "", "1.1.0", &o);

@@ -359,14 +359,14 @@ static void places_have_their_last_word(void **state)
 	s = snapshot(w);
 	all = (struct decisions){s->decisions, s->n_decisions};
 	assert_string_equal(lock_standing(all, "web", "prod", s->now_us)->actor, "olga");
-	assert_non_null(glass_standing(all, "web", "prod", s->now_us, &by));
+	assert_non_null(glass_standing(all, "web", "prod", US_PER_DAY, s->now_us, &by));
 	assert_null(by);
-	second.about_seq = glass_standing(all, "web", "prod", s->now_us, &by)->seq;
+	second.about_seq = glass_standing(all, "web", "prod", US_PER_DAY, s->now_us, &by)->seq;
 	store_snapshot_free(s);
 	assert_int_equal(decide_it(w, &second).kind, OUTCOME_OK);
 	s = snapshot(w);
 	all = (struct decisions){s->decisions, s->n_decisions};
-	assert_non_null(glass_standing(all, "web", "prod", s->now_us, &by));
+	assert_non_null(glass_standing(all, "web", "prod", US_PER_DAY, s->now_us, &by));
 	assert_non_null(by);
 	assert_string_equal(by->actor, "ben");
 	store_snapshot_free(s);

@@ -376,6 +376,74 @@ static void empty_files(void **state)
 	}
 }
 
+/* A small file with lines of the top and of its one environment. */
+static int parse_policy(const char *top, const char *env, struct setup **ret, struct error *e)
+{
+	char text[2048];
+
+	snprintf(text, sizeof(text),
+	         "name: a\nstore: {driver: sqlite, path: s}\n%senvironments:\n  - name: prod\n%sservices: "
+	         "[{name: web, deploy: {driver: host, root: r}}]\n",
+	         top, env);
+	return parse(text, strlen(text), ret, e);
+}
+
+static void policies(void **state)
+{
+	static const struct {
+		const char *top, *env, *says;
+		int line;
+	} bad[] = {
+	    {"", "    gates: {approval_groups: [leads]}\n", "the group", 5},
+	    {"groups: {leads: [anna]}\n", "    gates: {approval_required: leades}\n", "the group", 6},
+	    {"groups: {leads: []}\n", "", "empty", 3},
+	    {"groups: [anna]\n", "", "must be a mapping", 3},
+	    {"", "    roles: {operator: [\"@ops\"]}\n", "the group", 5},
+	    {"", "    roles: {boss: [anna]}\n", "the key", 5},
+	    {"", "    gates: {approval_signed: required}\n", "whose keys count", 5},
+	    {"", "    gates: {approval_signed: maybe}\n", "approval_signed", 5},
+	    {"", "    glass_max: 2d\n", "glass_max", 5},
+	    {"groups: {a: [x], b: [x], c: [x], d: [x], e: [x]}\n",
+	     "    gates: {approval_groups: [a, b, c, d, e]}\n", "names 5 groups", 6},
+	    {"signing: {allowed_signers: \"~/x\"}\n", "", "no path", 3},
+	};
+	struct setup *s = NULL;
+	struct error e;
+
+	UNUSED(state);
+	if (parse_policy("groups: {leads: [anna, ben]}\npeople: {anna: [Anna Lind]}\nsigning: "
+	                 "{allowed_signers: keys}\n",
+	                 "    gates: {approvals: 2, approval_groups: [leads], approval_required: leads, "
+	                 "approval_not_own: on, approval_once: on, approval_signed: optional}\n"
+	                 "    roles: {operator: [\"@leads\", zed], approver: []}\n    strict_locks: on\n    "
+	                 "glass_max: off\n",
+	                 &s, &e) != 0)
+		fail_msg("%d:%d %s (%s)", e.line, e.col, e.text, e.hint);
+	assert_string_equal(s->allowed_signers, "/base/keys");
+	assert_null(s->revoked_keys);
+	assert_true(setup_in_group(s, "leads", "ben"));
+	assert_false(setup_in_group(s, "leads", "zed"));
+	assert_string_equal(s->people[0].git[0], "Anna Lind");
+	assert_string_equal(s->envs[0].policy.approve_groups[0], "leads");
+	assert_string_equal(s->envs[0].policy.approve_required, "leads");
+	assert_true(s->envs[0].policy.approve_not_own && s->envs[0].policy.approve_once &&
+	            s->envs[0].policy.lock_strict);
+	assert_int_equal(s->envs[0].policy.signing, SIGNING_OPTIONAL);
+	assert_int_equal(s->envs[0].policy.glass_max_us, 0);
+	assert_string_equal(s->envs[0].roles[ROLES_OPERATOR][1], "zed");
+	assert_null(s->envs[0].roles[ROLES_APPROVER][0]);
+	assert_null(s->envs[0].roles[ROLES_ADMIN]);
+	setup_free(s);
+	assert_int_equal(parse_policy("", "", &s, &e), 0);
+	assert_int_equal(s->envs[0].policy.glass_max_us, GLASS_MAX_US);
+	setup_free(s);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		assert_int_equal(parse_policy(bad[i].top, bad[i].env, &s, &e), ERR_INVALID);
+		if (strstr(e.text, bad[i].says) == NULL || e.line != bad[i].line || e.hint[0] == '\0')
+			fail_msg("%zu: %d:%d %s (%s)", i, e.line, e.col, e.text, e.hint);
+	}
+}
+
 /* Every byte region of the full example deleted, doubled, garbled: a place, or a setup, never a crash. */
 static void mutations_never_crash(void **state)
 {
@@ -553,6 +621,7 @@ int main(void)
 	                                   cmocka_unit_test(another_driver_starts_afresh),
 	                                   cmocka_unit_test(mistakes_have_places),
 	                                   cmocka_unit_test(empty_files),
+	                                   cmocka_unit_test(policies),
 	                                   cmocka_unit_test(mutations_never_crash),
 	                                   cmocka_unit_test(examples_load),
 	                                   cmocka_unit_test(files_that_others_may_write_are_refused),

@@ -37,6 +37,7 @@ static struct plan *make(void)
 static void seal(struct plan *p) { assert_int_equal(plan_seal(p, NULL), 0); }
 
 #define TEXT(f) str_copy(p->f, sizeof(p->f), "other")
+enum { N_CHANGES = 37 }; /* beside the gates that are on */
 static void intent_change(struct plan *p, int i)
 {
 	switch (i) {
@@ -69,7 +70,18 @@ static void intent_change(struct plan *p, int i)
 	case 26: p->policy.verify_us++; break;
 	case 27: p->policy.rollback_exempt = true; break;
 	case 28: p->tier = TIER_T1; break;
-	default: p->policy.gate_on[i - 29] = !p->policy.gate_on[i - 29]; break;
+	case 29:
+		p->policy.n_approve_groups = 1;
+		TEXT(policy.approve_groups[0]);
+		break;
+	case 30: TEXT(policy.approve_required); break;
+	case 31: p->policy.approve_not_own = true; break;
+	case 32: p->policy.approve_once = true; break;
+	case 33: p->policy.signing = SIGNING_OPTIONAL; break;
+	case 34: p->policy.signing = SIGNING_REQUIRED; break;
+	case 35: p->policy.lock_strict = true; break;
+	case 36: p->policy.glass_max_us++; break;
+	default: p->policy.gate_on[i - N_CHANGES] = !p->policy.gate_on[i - N_CHANGES]; break;
 	}
 }
 
@@ -79,7 +91,7 @@ static void every_intent_field_counts(void **state)
 
 	UNUSED(state);
 	seal(base);
-	for (int i = 0; i < 29 + GATE_CHOICES; i++) {
+	for (int i = 0; i < N_CHANGES + GATE_CHOICES; i++) {
 		struct plan *p = make();
 
 		intent_change(p, i);
@@ -89,6 +101,37 @@ static void every_intent_field_counts(void **state)
 		plan_free(p);
 	}
 	plan_free(base);
+}
+
+/* A plan of before there were these rules has the digest that it had; each rule comes back as it went. */
+static void later_rules(void **state)
+{
+	struct plan *p = make(), *back = NULL;
+	struct arena a;
+	struct str out;
+	struct error e;
+
+	UNUSED(state);
+	p->policy.glass_max_us = GLASS_MAX_US;
+	arena_init(&a, ARENA_DEFAULT_MAX);
+	str_init(&out, 64 * 1024);
+	jv_print(policy_to_jv(&a, &p->policy), JV_CANONICAL, &out);
+	assert_null(strstr(str_text(&out), "approve"));
+	assert_null(strstr(str_text(&out), "glass"));
+	assert_null(strstr(str_text(&out), "sign"));
+	str_release(&out);
+	for (int i = 29; i < N_CHANGES; i++)
+		intent_change(p, i);
+	seal(p);
+	assert_int_equal(plan_from_jv(plan_to_jv(&a, p), &back, &e), 0);
+	assert_string_equal(back->digest, p->digest);
+	assert_string_equal(back->policy.approve_groups[0], "other");
+	assert_int_equal(back->policy.signing, SIGNING_REQUIRED);
+	assert_int_equal(back->policy.glass_max_us, GLASS_MAX_US + 1);
+	assert_true(back->policy.lock_strict && back->policy.approve_once && back->policy.approve_not_own);
+	plan_free(back);
+	plan_free(p);
+	arena_release(&a);
 }
 
 static void no_evidence_counts(void **state)
@@ -220,9 +263,9 @@ static void steps_follow_the_plan(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(every_intent_field_counts), cmocka_unit_test(no_evidence_counts),
-	    cmocka_unit_test(stored_plans_come_back),    cmocka_unit_test(forged_plans_are_refused),
-	    cmocka_unit_test(steps_follow_the_plan),
+	    cmocka_unit_test(every_intent_field_counts), cmocka_unit_test(later_rules),
+	    cmocka_unit_test(no_evidence_counts),        cmocka_unit_test(stored_plans_come_back),
+	    cmocka_unit_test(forged_plans_are_refused),  cmocka_unit_test(steps_follow_the_plan),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,28 +104,28 @@ static void glass(void **state)
 
 	UNUSED(state);
 	say(DECISION_BREAK_GLASS, "anna", "", "prod");
-	assert_null(glass_standing(all, "web", "prod", 1, &second));
+	assert_null(glass_standing(all, "web", "prod", US_PER_H, 1, &second));
 	rows[0].until_us = 100;
-	assert_non_null(glass_standing(all, "web", "prod", 1, &second));
+	assert_non_null(glass_standing(all, "web", "prod", US_PER_H, 1, &second));
 	assert_null(second);
 	d = say(DECISION_SECOND, "anna", "", "prod");
 	d->about_seq = 1;
-	glass_standing(all, "web", "prod", 1, &second);
+	glass_standing(all, "web", "prod", US_PER_H, 1, &second);
 	assert_null(second);
 	d = say(DECISION_SECOND, "ben", "", "prod");
 	d->about_seq = 7;
-	glass_standing(all, "web", "prod", 1, &second);
+	glass_standing(all, "web", "prod", US_PER_H, 1, &second);
 	assert_null(second);
 	d->about_seq = 1;
-	assert_non_null(glass_standing(all, "web", "prod", 99, &second));
+	assert_non_null(glass_standing(all, "web", "prod", US_PER_H, 99, &second));
 	assert_string_equal(second->actor, "ben");
-	assert_null(glass_standing(all, "web", "prod", 100, &second));
+	assert_null(glass_standing(all, "web", "prod", US_PER_H, 100, &second));
 	/* A new one needs a new second. */
 	say(DECISION_BREAK_GLASS, "anna", "", "prod")->until_us = 200;
-	assert_non_null(glass_standing(all, "web", "prod", 1, &second));
+	assert_non_null(glass_standing(all, "web", "prod", US_PER_H, 1, &second));
 	assert_null(second);
 	say(DECISION_SEAL, "ben", "", "prod");
-	assert_null(glass_standing(all, "web", "prod", 1, &second));
+	assert_null(glass_standing(all, "web", "prod", US_PER_H, 1, &second));
 }
 
 int main(void)
