@@ -50,6 +50,21 @@ void approvals_tally(const struct approval_facts *f, struct approval_tally *ret)
 /* True when they are enough for the policy. */
 bool approvals_suffice(const struct approval_tally *t, const struct policy *p);
 
+/* SSHSIG's namespace of our approvals. */
+#define APPROVAL_NAMESPACE "approve@towpath"
+
+/*
+ * What a signed approval signs, by the plan's own canonical intent and the decision's actor, end and nonce. False: no
+ * memory, or the plan is not sealed.
+ */
+bool approval_bytes(const struct plan *p, const struct decision *d, struct str *out);
+
+/* A nonce: when it was signed and chance, 32 hex digits. */
+void approval_nonce(int64_t now_us, uint64_t random, char dst[NONCE_LEN]);
+
+/* Why the nonce does not fit the time at which the store got the decision; NULL when it does. dst may hold it. */
+const char *approval_stale(const struct decision *d, char *dst, size_t cap);
+
 /* True when a person wrote or committed one of them, by name, address or what the config says of them. */
 bool person_wrote(const struct setup *s, const char *person, const struct commit_log *log);
 

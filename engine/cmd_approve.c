@@ -23,7 +23,8 @@ static void on_decided(void *ctx, const struct outcome *o, const char *id)
 	}
 	jv_set_str(a, command_value(p->run), "plan", p->plan);
 	jv_set_str(a, command_value(p->run), "decision", decision_kind_name(p->kind));
-	command_done(p->run, EXIT_DONE, "plan %.19s: %s is recorded", p->plan, decision_kind_name(p->kind));
+	command_done(p->run, EXIT_DONE, "plan %.19s: %s is recorded%s%.250s", p->plan,
+	             decision_kind_name(p->kind), o->text[0] != '\0' ? "; " : "", o->text);
 }
 
 /* The stored plan that a prefix of its digest names; NULL where none or several do. */
@@ -94,6 +95,12 @@ static void decide(struct app *a, struct command_run *run, enum decision_kind ki
 	str_copy(d.env, sizeof(d.env), row->env);
 	if (reason != NULL)
 		str_copy(d.reason, sizeof(d.reason), reason);
+	if (kind == DECISION_APPROVE) {
+		if (args_num(run, "for", 0) > 0)
+			d.until_us = loop_wall_us() + args_num(run, "for", 0);
+		request_approve(a, &d, args_text(run, "key"), on_decided, p);
+		return;
+	}
 	request_decide(a, &d, on_decided, p);
 }
 
@@ -109,6 +116,25 @@ static const struct arg_desc approve_args[] = {
     {.name = "reason", .type = ARG_WORD, .option = true, .text = "a remark for the audit"},
     {.name = NULL},
 };
+static const struct arg_desc approve_signed_args[] = {
+    {.name = "plan",
+     .type = ARG_PLAN,
+     .required = true,
+     .text = "its digest, or the first six or more digits of it"},
+    {.name = "reason", .type = ARG_WORD, .option = true, .text = "a remark for the audit"},
+    {.name = "key",
+     .type = ARG_WORD,
+     .option = true,
+     .text = "SSH key to sign with: a private key's file, or a public key's whose private half is in the "
+             "agent. Without "
+             "it TOWPATH_SIGNING_KEY, else the agent's first key that allowed_signers has"},
+    {.name = "for",
+     .type = ARG_DURATION,
+     .option = true,
+     .text =
+         "how long the approval counts; without it as long as approval_valid, signed ones for a day at most"},
+    {.name = NULL},
+};
 static const struct arg_desc reject_args[] = {
     {.name = "plan",
      .type = ARG_PLAN,
@@ -121,13 +147,15 @@ static const struct arg_desc reject_args[] = {
 const struct command command_approve = {
     .name = "approve",
     .summary = "approve a plan by its digest",
-    .args = approve_args,
+    .args = approve_signed_args,
     .flags = COMMAND_MUTATES,
     .tier = TIER_T3,
     .opens = OPENS_STORED_PLAN,
     .exec = exec_approve,
-    .details = "An approval is bound to the digest: when the plan changes, it is void. Who asked for the "
-               "plan never counts.",
+    .details =
+        "An approval is bound to the digest: when the plan changes, it is void. Who asked for the "
+        "plan never counts. Where the environment has approval_signed it is signed by ssh-keygen over the "
+        "plan itself, and the rollout's process checks the signature when it runs.",
     .json = "plan, decision",
     .example = "towpath approve 3fa9c1d20b77",
 };

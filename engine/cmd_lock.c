@@ -79,8 +79,9 @@ const struct command command_lock = {
     .tier = TIER_T1,
     .exec = exec_lock,
     .json = DECIDE_JSON,
-    .details = "Rollouts of others do not start there until you unlock or it ends. Rollouts under way go on, and "
-               "rollbacks are let through unless the environment has strict_locks.",
+    .details =
+        "Rollouts of others do not start there until you unlock or it ends. Rollouts under way go on, and "
+        "rollbacks are let through unless the environment has strict_locks.",
     .example = "towpath lock prod --for 2h --reason \"load test\"",
 };
 const struct command command_unlock = {

@@ -5,6 +5,7 @@
  * so in the plan, never guessed.
  */
 #include "engine/planner_private.h"
+#include "engine/signatures.h"
 
 #include "core/gate.h"
 #include "core/roles.h"
@@ -29,6 +30,7 @@ static void gather_free(struct gather *g)
 		if (g->answers[i].result != NULL)
 			g->answers[i].free(g->answers[i].result);
 	plan_free(g->plan);
+	free(g->signatures);
 	free(g);
 }
 
@@ -366,6 +368,8 @@ static void judge(struct gather *g)
 	    .running_since_us = running_since(g),
 	    .decisions = s != NULL ? s->decisions : NULL,
 	    .n_decisions = s != NULL ? s->n_decisions : 0,
+	    .signatures = g->signatures,
+	    .n_signatures = g->n_signatures,
 	    .spent_us = s != NULL ? plan_spent_us(s, g->plan->digest) : 0,
 	};
 
@@ -400,8 +404,29 @@ static struct outcome what_changed(const struct plan *old, const struct plan *no
 	                    what);
 }
 
+/* Judged and compared with the plan that it is to be; then it is done. */
+static void conclude(struct gather *g)
+{
+	struct outcome o = outcome_ok();
+
+	judge(g);
+	if (g->old != NULL && strcmp(g->old_digest, g->plan->digest) != 0)
+		o = what_changed(g->old, g->plan);
+	finish(g, &o);
+}
+
+static void on_signatures(void *ctx, struct signature_verdict *list, int n)
+{
+	struct gather *g = ctx;
+
+	g->signatures = list;
+	g->n_signatures = n;
+	conclude(g);
+}
+
 static void build(struct gather *g)
 {
+	const struct store_snapshot *store = planner_got(g, Q_STORE);
 	const struct setup *s = app_setup(g->app);
 	const struct deployment_conf *dep = setup_deployment(s, g->want.service, g->want.env);
 	const struct opened *deploy = app_deploy(g->app, g->want.service, g->want.env);
@@ -426,14 +451,10 @@ static void build(struct gather *g)
 		finish(g, &o);
 		return;
 	}
-	judge(g);
-	if (g->old != NULL && strcmp(g->old_digest, p->digest) != 0) {
-		o = what_changed(g->old, p);
-		finish(g, &o);
-		return;
-	}
-	o = outcome_ok();
-	finish(g, &o);
+	if (store != NULL && approvals_are_signed(p, store->decisions, store->n_decisions))
+		approvals_check(g->app, p, store->decisions, store->n_decisions, on_signatures, g);
+	else
+		conclude(g);
 }
 
 /* --- first wave: which release ---------------------------------------------------------------- */

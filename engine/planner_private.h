@@ -2,6 +2,7 @@
 #ifndef ENGINE_PLANNER_PRIVATE_H
 #define ENGINE_PLANNER_PRIVATE_H
 
+#include "core/approval.h"
 #include "engine/planner.h"
 
 #define ASK_US (REMOTE_TIMEOUT_MS * US_PER_MS)
@@ -43,6 +44,8 @@ struct gather {
 	char old_digest[DIGEST_LEN];
 	char requester[NAME_LEN];
 	struct answer answers[Q_COUNT];
+	struct signature_verdict *signatures; /* of the approvals of the sealed plan, owned */
+	int n_signatures;
 	int64_t migrate_us; /* how long the migrations may take, 0 unknown */
 	int waiting;
 	void (*next)(struct gather *g);

@@ -1,6 +1,7 @@
 /* What people ask for: each is written with its audit row before anything happens. */
 #include "engine/request.h"
 #include "engine/run.h"
+#include "engine/signatures.h"
 
 #include "core/roles.h"
 #include "core/standing.h"
@@ -22,6 +23,7 @@ struct request {
 	bool store_only;
 	bool wakes; /* the decision needs an executor: start one where none lives */
 	char id[DIGEST_LEN];
+	char key[PATH_LEN]; /* to sign with, "" to find one */
 	struct outcome o;
 	request_done_fn *done;
 	void *ctx;
@@ -36,6 +38,7 @@ static void finish(struct request *q, const struct outcome *o)
 	q->done(q->ctx, &q->o, q->id);
 	plan_free(q->plan);
 	free(q->rollout);
+	free(q->d.signature);
 	free(q);
 }
 
@@ -340,7 +343,88 @@ static const char *own_plan(const struct app *a, const struct decision *d)
 	return NULL;
 }
 
+/* Whose place a plan is of, where the decision does not say so. */
+static void place_of_plan(const struct app *a, struct decision *d)
+{
+	const struct store_snapshot *s = app_model(a)->store;
+
+	for (int i = 0; d->plan[0] != '\0' && s != NULL && i < s->n_plans; i++)
+		if (strcmp(s->plans[i].digest, d->plan) == 0) {
+			str_copy(d->service, sizeof(d->service), s->plans[i].service);
+			str_copy(d->env, sizeof(d->env), s->plans[i].env);
+		}
+}
+
+/* --- signing an approval --- */
+
+static enum signing signing_of(const struct app *a, const char *env)
+{
+	int i = setup_env(app_setup(a), env);
+
+	return i < 0 ? SIGNING_OFF : app_setup(a)->envs[i].policy.signing;
+}
+
+static void on_signature(void *ctx, const struct outcome *o, const struct decision *d, char *armor)
+{
+	struct request *q = ctx;
+
+	if (o->kind == OUTCOME_UNSUPPORTED && signing_of(q->app, q->d.env) == SIGNING_OPTIONAL &&
+	    q->key[0] == '\0') {
+		snprintf(q->o.text, sizeof(q->o.text), "not signed: %.300s", o->text);
+	} else if (o->kind != OUTCOME_OK) {
+		struct outcome no = *o;
+
+		if (no.kind == OUTCOME_UNSUPPORTED)
+			no.kind = OUTCOME_FAILED;
+		snprintf(no.text, sizeof(no.text), "not approved, %s wants a signature: %.300s", q->d.env,
+		         o->text);
+		free(armor);
+		finish(q, &no);
+		return;
+	} else {
+		q->d = *d;
+		q->d.signature = armor;
+	}
+	decide(q);
+}
+
+static void on_plan_read(void *ctx, struct op *op, const struct outcome *o, void *result)
+{
+	struct request *q = ctx;
+	struct outcome no;
+	struct arena arena;
+	struct jv *v;
+	struct error e = {.text = ""};
+	int rc;
+
+	UNUSED(op);
+	if (o->kind != OUTCOME_OK) {
+		finish(q, o);
+		return;
+	}
+	arena_init(&arena, ARENA_DEFAULT_MAX);
+	rc = jv_parse(&arena, result, strlen(result), &v, &e);
+	/* The digest is computed from what is signed: a plan that was changed in the store is not. */
+	if (rc == 0)
+		rc = plan_from_jv(v, &q->plan, &e);
+	arena_release(&arena);
+	if (rc != 0) {
+		no = outcome_make(OUTCOME_FAILED, "store", "%s", e.text);
+		finish(q, &no);
+		return;
+	}
+	str_copy(q->d.service, sizeof(q->d.service), q->plan->service);
+	str_copy(q->d.env, sizeof(q->d.env), q->plan->env);
+	approval_sign(q->app, q->plan, &q->d, q->key[0] != '\0' ? q->key : NULL, on_signature, q);
+}
+
 void request_decide(struct app *a, const struct decision *d, request_done_fn *done, void *ctx)
+{
+	request_approve(a, d, NULL, done, ctx);
+}
+
+void request_approve(struct app *a, const struct decision *d, const char *key, request_done_fn *done,
+                     void *ctx)
 {
 	const struct opened *store = app_store(a);
 	struct request *q = request_new(a, done, ctx);
@@ -350,6 +434,9 @@ void request_decide(struct app *a, const struct decision *d, request_done_fn *do
 	if (q == NULL)
 		return;
 	q->d = *d;
+	q->d.signature = NULL;
+	place_of_plan(a, &q->d);
+	str_copy(q->key, sizeof(q->key), key != NULL ? key : "");
 	str_copy(q->id, sizeof(q->id), d->rollout[0] != '\0' ? d->rollout : d->plan);
 	str_copy(q->d.actor, sizeof(q->d.actor), app_model(a)->actor);
 	str_copy(q->d.host, sizeof(q->d.host), app_model(a)->host);
@@ -367,6 +454,10 @@ void request_decide(struct app *a, const struct decision *d, request_done_fn *do
 	}
 	if (decision_rule(d->kind)->target == TARGET_ROLLOUT) {
 		STORE_OF(store)->rollout_get(store->priv, d->rollout, store_op(q, on_rollout));
+		return;
+	}
+	if (d->kind == DECISION_APPROVE && signing_of(a, q->d.env) != SIGNING_OFF) {
+		STORE_OF(store)->plan_get(store->priv, d->plan, store_op(q, on_plan_read));
 		return;
 	}
 	decide(q);

@@ -20,6 +20,13 @@ void request_approval(struct app *a, const struct plan *p, const char *reason, r
 /* Any decision; actor and host are filled here from identity. Refusals of rollout_cell() come back as FAILED. */
 void request_decide(struct app *a, const struct decision *d, request_done_fn *done, void *ctx);
 
+/*
+ * The same for an approval, signed with key where the environment's policy has signatures; NULL finds one, see
+ * engine/signatures.h. Where the policy needs none and there is no key, it is given without.
+ */
+void request_approve(struct app *a, const struct decision *d, const char *key, request_done_fn *done,
+                     void *ctx);
+
 /* Starts the process of a rollout whose holder is provably dead or that has none. */
 void request_resume(struct app *a, const char *rollout_id, request_done_fn *done, void *ctx);
 

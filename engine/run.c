@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE /* CLOCK_BOOTTIME */
 #include "engine/run_private.h"
+#include "engine/signatures.h"
 
 #include "core/gate.h"
 #include "core/roles.h"
@@ -262,12 +263,41 @@ static void tally(const struct run *x, const struct store_snapshot *s, struct ap
 	                       .env = x->env,
 	                       .decisions = s->decisions,
 	                       .n_decisions = s->n_decisions,
+	                       .signatures = x->signatures,
+	                       .n_signatures = x->n_signatures,
 	                       .spent_us = plan_spent_us(s, x->r->plan)};
 	struct approval_facts a = gate_approvals(x->plan, &f);
 
 	/* Loaded by start(): whoever started it is who must not have approved it. */
 	a.requester = x->r->requester;
 	approvals_tally(&a, ret);
+}
+
+struct check_wait {
+	struct run *x;
+	bool done;
+};
+
+static void on_signatures(void *ctx, struct signature_verdict *list, int n)
+{
+	struct check_wait *w = ctx;
+
+	free(w->x->signatures);
+	w->x->signatures = list;
+	w->x->n_signatures = n;
+	w->done = true;
+}
+
+/* Each time anew: a key may be revoked while the rollout runs. */
+static void check_signatures(struct run *x, const struct store_snapshot *s)
+{
+	struct check_wait w = {x, false};
+
+	if (!approvals_are_signed(x->plan, s->decisions, s->n_decisions))
+		return;
+	approvals_check(x->app, x->plan, s->decisions, s->n_decisions, on_signatures, &w);
+	while (!w.done)
+		loop_until(x->loop, &w.done, loop_mono_us() + US_PER_S);
 }
 
 static bool approvals_asked(const struct run *x)
@@ -365,6 +395,7 @@ struct reaction run_decisions(struct run *x)
 	if (w.o.kind != OUTCOME_OK || s == NULL)
 		return last;
 	s->n_decisions = roles_filter(app_setup(x->app), s->decisions, s->n_decisions);
+	check_signatures(x, s);
 	for (int i = 0; i < s->n_decisions && last.effect == EFFECT_NONE; i++) {
 		const struct decision *d = &s->decisions[i];
 
@@ -675,6 +706,7 @@ int run_rollout(struct app *a, const char *id)
 		loop_until(x.loop, &never, loop_mono_us() + 10 * US_PER_MS);
 	proc_gate_end(x.gate, false);
 	plan_free(x.plan);
+	free(x.signatures);
 	free(x.r);
 	return rc;
 }

@@ -2,6 +2,7 @@
 #ifndef ENGINE_RUN_PRIVATE_H
 #define ENGINE_RUN_PRIVATE_H
 
+#include "core/approval.h"
 #include "engine/run.h"
 
 struct run {
@@ -25,6 +26,8 @@ struct run {
 	bool heard;   /* run_decisions() found one */
 	int gate_pid; /* a child that waits to begin, 0: none; gate is its gate, -1 without */
 	int gate;
+	struct signature_verdict *signatures; /* of the newest snapshot's approvals, owned */
+	int n_signatures;
 	char no[TEXT_LEN]; /* why the last one was refused */
 };
 

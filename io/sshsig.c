@@ -15,7 +15,7 @@
 
 static const char source[] = "ssh-keygen";
 
-enum { KEYGEN_S = 15, WORDS_MAX = 20 };
+enum { KEYGEN_S = 15, SIGN_S = 60, WORDS_MAX = 20 }; /* a key may wait for a touch */
 
 struct sshsig {
 	struct loop *loop;
@@ -66,13 +66,17 @@ static struct outcome said(const struct proc_result *r, const char *what)
 	return o;
 }
 
+static void on_signed(void *ctx, const struct proc_result *r);
+
 static void keygen(struct sshsig *s, const char *const *words, const char *input, proc_done_fn *done)
 {
 	const char *argv[WORDS_MAX + 2] = {"ssh-keygen"}, *env[2] = {NULL, NULL};
 	char agent[PATH_LEN];
 	const char *socket = getenv("SSH_AUTH_SOCK");
-	struct proc_spec spec = {
-	    .argv = argv, .env = env, .input_path = input, .timeout_us = KEYGEN_S * US_PER_S};
+	struct proc_spec spec = {.argv = argv,
+	                         .env = env,
+	                         .input_path = input,
+	                         .timeout_us = (done == on_signed ? SIGN_S : KEYGEN_S) * US_PER_S};
 
 	for (int i = 0; i < WORDS_MAX && words[i] != NULL; i++)
 		argv[i + 1] = words[i];

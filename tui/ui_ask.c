@@ -250,6 +250,9 @@ void ui_ask_gate(struct ui *u, const struct model *m)
 	           p->n_migrations, p->n_steps);
 	ui_ask_say(a, "this would be approval %d of %d%s%s; %s cannot count", given + 1, p->policy.approvals,
 	           names[0] ? ", so far " : "", names, requester);
+	if (p->policy.signing != SIGNING_OFF)
+		ui_ask_say(a, "%s your SSH key over this plan; touch it when it blinks",
+		           p->policy.signing == SIGNING_REQUIRED ? "signed with" : "signed, where you have one, with");
 	(void)snprintf(a->token, sizeof a->token, "%s/%s", ui_env_short(m, p->env), p->service);
 	(void)snprintf(a->command, sizeof a->command, "towpath approve %s", p->digest);
 	str_copy(a->plan, sizeof a->plan, p->digest);
