@@ -1,6 +1,7 @@
 /* migrations lint: files and folders judged by the rules, for people, scripts and CI. */
 #include "cli/lint.h"
 
+#include "config/config.h"
 #include "core/limits.h"
 #include "core/lint.h"
 #include "core/port/migrate.h"
@@ -20,6 +21,10 @@ enum { WIDTH = 80, DEPTH_MAX = 32, LABEL_LEN = 16 };
 static driver_list all_drivers;
 
 void lint_set_drivers(driver_list list) { all_drivers = list; }
+
+static const char *config_path;
+
+void lint_set_config(const char *path) { config_path = path; }
 
 /* One run over all the words. */
 struct linting {
@@ -382,6 +387,44 @@ static void lint_word(struct linting *l, const char *path)
 		lint_path(l, path, true);
 }
 
+/* An index of a named service or environment, -1 where none is named; false: there is none of that name. */
+static bool find_place(struct command_run *run, const char *what, const char *name, int index,
+                       const char *file)
+{
+	if (name == NULL || index >= 0)
+		return true;
+	command_done(run, EXIT_USAGE, "%s has no %s %.60s", file, what, name);
+	return false;
+}
+
+/* Severities of the config that -c names, or that a service or environment is asked of. */
+static bool take_config(struct command_run *run, struct lint_policy *ret)
+{
+	const char *service = args_text(run, "service"), *env = args_text(run, "env");
+	int of_service = -1, of_env = -1;
+	char path[PATH_LEN];
+	struct setup *s = NULL;
+	struct error e = {0};
+	bool ok;
+
+	lint_policy_init(ret);
+	if (config_path == NULL && service == NULL && env == NULL)
+		return true;
+	if (config_find(config_path, path, sizeof(path), &e) != 0 ||
+	    config_load(path, all_drivers, &s, &e) != 0) {
+		command_done(run, EXIT_USAGE, "%s%s%s", e.text, e.hint[0] != '\0' ? ": " : "", e.hint);
+		return false;
+	}
+	of_service = service != NULL ? setup_service(s, service) : -1;
+	of_env = env != NULL ? setup_env(s, env) : -1;
+	ok = find_place(run, "service", service, of_service, path) &&
+	     find_place(run, "environment", env, of_env, path);
+	if (ok)
+		setup_lint(s, of_service, of_env, ret);
+	setup_free(s);
+	return ok;
+}
+
 static void exec(struct app *app, struct command_run *run)
 {
 	const char *tool = args_text(run, "tool"), *fail_on = args_text(run, "fail-on"),
@@ -404,7 +447,8 @@ static void exec(struct app *app, struct command_run *run)
 		l.ctx.tool = lint_tool_of(tool);
 	if (args_flag(run, "in-transaction"))
 		l.ctx.transaction = TX_YES;
-	lint_policy_init(&l.policy);
+	if (!take_config(run, &l.policy))
+		return;
 	for (int i = 0; args_flag(run, "style") && i < LINT_RULE_COUNT; i++)
 		l.policy.severity[i] = MAX(l.policy.severity[i], SEVERITY_INFO);
 	l.ctx.policy = &l.policy;
@@ -450,6 +494,11 @@ static const struct arg_desc args[] = {
      .type = ARG_FLAG,
      .option = true,
      .text = "judge as if all ran in one transaction"},
+    {.name = "service",
+     .type = ARG_WORD,
+     .option = true,
+     .text = "severities that the config has for it; without -c the config is looked for as always"},
+    {.name = "env", .type = ARG_WORD, .option = true, .text = "severities that the config has for it"},
     {.name = "style", .type = ARG_FLAG, .option = true, .text = "rules of style too (class S)"},
     {.name = "rules",
      .type = ARG_FLAG,

@@ -14,4 +14,7 @@ const struct sql_parser *lint_parser(void);
 /* The drivers one of which may bring a parser of SQL; set once by main(). */
 void lint_set_drivers(driver_list list);
 
+/* The file that -c names, whose severities then count; NULL: none is given. Set once by main(). */
+void lint_set_config(const char *path);
+
 #endif

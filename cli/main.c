@@ -7,6 +7,7 @@
 #include "backends/drivers.h"
 #include "cli/commands.h"
 #include "cli/guard.h"
+#include "cli/lint.h"
 #include "cli/print.h"
 #include "demo/demo.h"
 #include "engine/run.h"
@@ -245,5 +246,6 @@ int main(int argc, char **argv)
 	find_self(&c, argv[0]);
 	cli_set_drivers(drivers);
 	code = parse_globals(&c, argc, argv);
+	lint_set_config(c.config);
 	return code >= 0 ? code : dispatch(&c);
 }

@@ -116,6 +116,12 @@ int template_expand(struct loader *ld, const struct yaml *y, const char *text, c
 int driver_read(struct loader *ld, enum port port, const struct yaml *base, const struct yaml *over,
                 struct driver_conf *ret);
 
+/* Severities of the lint's rules, into the struct lint_conf at f->at. */
+int set_lint(struct loader *ld, const struct field *f, const struct yaml *y, void *base);
+#define LINT_SCHEMA                                                                                          \
+	"{\"type\":\"object\",\"additionalProperties\":{\"enum\":[\"off\",\"info\",\"warning\",\"error\","   \
+	"false]}}"
+
 /* The services of the file, into ld->services. */
 int set_services(struct loader *ld, const struct field *f, const struct yaml *y, void *base);
 /* All services' drivers into deployments. */

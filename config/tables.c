@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config/field.h"
+#include "core/lint.h"
 #include "core/text.h"
 #include "io/file.h"
 
@@ -211,6 +212,38 @@ static int set_signing_path(struct loader *ld, const struct field *f, const stru
 	return *dst != NULL ? 0 : error_set(ld->e, ERR_NOMEM, "out of memory");
 }
 
+int set_lint(struct loader *ld, const struct field *f, const struct yaml *y, void *base)
+{
+	struct lint_conf *c = (struct lint_conf *)(void *)((char *)base + f->at);
+	struct lint_policy scratch;
+	struct error why = {.code = ERR_OK};
+
+	if (y->type != YAML_MAP) {
+		load_fail(ld, y, "%s must be a mapping of rules to severities", f->name);
+		error_hint(ld->e, "such as lint: {L1: error, drop-column: warning, S: off}");
+		return ERR_INVALID;
+	}
+	lint_policy_init(&scratch);
+	c->items = arena_alloc(ld->a, (size_t)MAX(y->n, 1) * sizeof(*c->items));
+	for (int i = 0; c->items != NULL && i < y->n; i++) {
+		const char *severity = "";
+		int rc = read_text(ld, y->keys[i], y->items[i], &severity);
+
+		if (rc != 0)
+			return rc;
+		/* "false" is how YAML 1.1 reads "off". */
+		severity = strcmp(severity, "false") == 0 ? "off" : severity;
+		if (lint_policy_set(&scratch, y->keys[i], severity, &why) != 0) {
+			load_fail(ld, y->items[i], "%s: %.200s", f->name, why.text);
+			error_hint(ld->e, "%s", why.hint);
+			return ERR_INVALID;
+		}
+		c->items[c->n++] =
+		    (struct lint_override){arena_strdup(ld->a, y->keys[i]), arena_strdup(ld->a, severity)};
+	}
+	return 0;
+}
+
 static int check_freeze(struct loader *ld, const struct yaml *y, void *base)
 {
 	const struct freeze_window *fr = base;
@@ -227,6 +260,7 @@ static int check_gates(struct loader *ld, const struct yaml *y, void *base)
 	struct policy *p = base;
 
 	p->gate_on[GATE_SOAK] = p->soak_us > 0;
+	p->gate_on[GATE_LINT] = p->lint_block > SEVERITY_OFF;
 	p->gate_on[GATE_APPROVAL] = p->approvals > 0;
 	if (p->signing != SIGNING_OFF && ld->s->allowed_signers == NULL) {
 		load_fail(ld, yaml_get(y, "approval_signed"),
@@ -282,6 +316,8 @@ static int set_tier(struct loader *ld, const struct field *f, const struct yaml 
 	return rc;
 }
 
+/* In the order of enum lint_severity. */
+static const char *const severity_words[] = {"off", "info", "warning", "error", NULL};
 static const char *const failure_words[] = {"abort", "pause", "rollback", NULL};
 static const char *const signing_words[] = {"off", "optional", "required", NULL};
 static const char *const glyph_words[] = {"auto", "ascii", "line", "rich", NULL};
@@ -349,6 +385,16 @@ static const struct field gates_fields[] = {
      .otherwise = "on",
      .at = GATE(GATE_MIGRATIONS),
      .text = "Migrations can be read and nothing blocks them."},
+    {.name = "migration_lint",
+     .type = FIELD_CHOICE,
+     .as_index = true,
+     .choices = severity_words,
+     .otherwise = "error",
+     .at = offsetof(struct policy, lint_block),
+     .text =
+         "The least severity of a finding of the migration lint that keeps a plan from running; see lint and "
+         "towpath-lint(7).",
+     .example = "warning"},
     {.name = "config",
      .type = FIELD_BOOL,
      .otherwise = "on",
@@ -519,6 +565,16 @@ static const struct field env_fields[] = {
      .sub = &table_gates,
      .at = offsetof(struct env_conf, policy),
      .text = "What must hold before a promotion into it."},
+    {.name = "lint",
+     .type = FIELD_OTHER,
+     .set = set_lint,
+     .at = offsetof(struct env_conf, lint),
+     .kind = "mapping of rules to severities",
+     .schema = LINT_SCHEMA,
+     .text = "Severities of the migration lint that differ here: off, info, warning or error by rule, name "
+             "or class; "
+             "they count before those of the service and of the file.",
+     .example = "{L1: error, T3: off}"},
     {.name = "on_failure",
      .type = FIELD_CHOICE,
      .as_index = true,
@@ -757,6 +813,16 @@ static const struct field top_fields[] = {
      .type = FIELD_MAP,
      .sub = &table_signing,
      .text = "Whose signatures count for approvals."},
+    {.name = "lint",
+     .type = FIELD_OTHER,
+     .set = set_lint,
+     .at = offsetof(struct setup, lint),
+     .kind = "mapping of rules to severities",
+     .schema = LINT_SCHEMA,
+     .text = "Severities of the migration lint that differ from the rules' own: off, info, warning or error "
+             "by rule "
+             "(L1), name (drop-column) or class (S).",
+     .example = "{L1: error, T3: off}"},
     {.name = "environments",
      .type = FIELD_SEQ,
      .required = true,

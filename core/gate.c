@@ -120,6 +120,82 @@ static void migrations_eval(struct gate *g, const struct plan *p, const struct g
 		         set->n_applied, odd);
 }
 
+/* The first finding that blocks, in the order in which the migrations would run. */
+static const struct lint_finding *lint_worst(const struct plan *p, const struct migration_preview *v,
+                                             int *ret_item, int *ret_n)
+{
+	const struct lint_finding *first = NULL;
+
+	*ret_n = 0;
+	for (int i = 0; i < v->n_items; i++)
+		for (int k = 0; k < v->items[i].n_findings; k++) {
+			const struct lint_finding *f = &v->items[i].findings[k];
+
+			if ((int)f->severity < p->policy.lint_block)
+				continue;
+			++*ret_n;
+			/* An error is told before a warning. */
+			if (first == NULL || f->severity > first->severity) {
+				first = f;
+				*ret_item = i;
+			}
+		}
+	return first;
+}
+
+static void lint_judge_all(struct gate *g, const struct plan *p, const struct migration_preview *v)
+{
+	int item = 0, n = 0, n_findings = 0, n_unread = 0;
+	const struct lint_finding *f = lint_worst(p, v, &item, &n);
+	const char *name = item < p->n_migrations ? p->migrations[item].name : "?";
+
+	for (int i = 0; i < v->n_items; i++) {
+		n_findings += v->items[i].n_findings;
+		n_unread += !v->items[i].read;
+	}
+	if (f != NULL) {
+		gate_say(g, GATE_CLOSED, "%s %.160s (%.100s:%d)", lint_rule_desc(f->rule)->id, f->message,
+		         name, f->line);
+		if (n > 1) {
+			const size_t used = strlen(g->evidence);
+
+			snprintf(g->evidence + used, sizeof(g->evidence) - used, ", and %d more", n - 1);
+		}
+		gate_next(
+		    g,
+		    "%.200s; if it must be: a mark in the file (towpath-lint(7)), or lint: {%s: ..} for %s",
+		    f->safer, lint_rule_desc(f->rule)->id, p->env);
+		return;
+	}
+	gate_say(g, GATE_OPEN, "%d migration%s looked at, %d finding%s, none blocks", v->n_items - n_unread,
+	         v->n_items - n_unread == 1 ? "" : "s", n_findings, n_findings == 1 ? "" : "s");
+	if (n_unread > 0) {
+		const size_t used = strlen(g->evidence);
+
+		snprintf(g->evidence + used, sizeof(g->evidence) - used, "; %d cannot be judged: look at %s",
+		         n_unread, n_unread == 1 ? "it" : "them");
+	}
+}
+
+static void lint_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
+{
+	if (!f->has_migrations) {
+		gate_say(g, GATE_OPEN, "%s has no migrations", p->service);
+	} else if (p->kind == PLAN_ROLLBACK) {
+		gate_say(g, GATE_OPEN, "a rollback runs no migration");
+	} else if (f->migrations == NULL) {
+		gate_say(g, GATE_UNKNOWN, "which migrations would run is not known");
+		gate_next(g, "make the database and the repository reachable and plan again");
+	} else if (p->n_migrations == 0) {
+		gate_say(g, GATE_OPEN, "no migration is pending");
+	} else if (f->preview == NULL) {
+		gate_say(g, GATE_UNKNOWN, "their statements could not be looked at: %.250s", f->preview_text);
+		gate_next(g, "make the repository readable and plan again");
+	} else {
+		lint_judge_all(g, p, f->preview);
+	}
+}
+
 static void config_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
 {
 	char names[TEXT_LEN / 2] = "";
@@ -432,7 +508,7 @@ static bool gives_way(const struct plan *p, const struct gate_facts *f, const st
 		return may_start(p, f) && stop_standing(all, f->now_us) == NULL &&
 		       bad_standing(all, p->service, p->env, p->to.digest) == NULL;
 	return g->kind == GATE_FREEZE || g->kind == GATE_SOAK || g->kind == GATE_SMOKE ||
-	       g->kind == GATE_APPROVAL;
+	       g->kind == GATE_APPROVAL || g->kind == GATE_LINT;
 }
 
 static void glass_eval(struct plan *p, const struct gate_facts *f)
@@ -464,10 +540,9 @@ void gates_eval(struct plan *p, const struct gate_facts *f)
 {
 	static void (*const eval[GATE_KIND_COUNT])(struct gate *, const struct plan *,
 	                                           const struct gate_facts *) = {
-	    [GATE_IMAGE] = image_eval,       [GATE_MIGRATIONS] = migrations_eval,
-	    [GATE_CONFIG] = config_eval,     [GATE_SMOKE] = smoke_eval,
-	    [GATE_SOAK] = soak_eval,         [GATE_FREEZE] = freeze_eval,
-	    [GATE_APPROVAL] = approval_eval, [GATE_CLAIM] = claim_eval,
+	    [GATE_IMAGE] = image_eval,   [GATE_MIGRATIONS] = migrations_eval, [GATE_LINT] = lint_eval,
+	    [GATE_CONFIG] = config_eval, [GATE_SMOKE] = smoke_eval,           [GATE_SOAK] = soak_eval,
+	    [GATE_FREEZE] = freeze_eval, [GATE_APPROVAL] = approval_eval,     [GATE_CLAIM] = claim_eval,
 	};
 	bool exempt = p->kind == PLAN_ROLLBACK && p->policy.rollback_exempt;
 

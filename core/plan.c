@@ -1,5 +1,6 @@
 #include "core/plan.h"
 
+#include "core/lint.h"
 #include "core/sha256.h"
 #include "core/text.h"
 
@@ -282,6 +283,21 @@ static struct jv *suite_to_jv(struct arena *a, const struct smoke_suite_conf *su
 	return arr;
 }
 
+/* Rules whose severity is not their own: when one changes, an approval of the plan is void. */
+static struct jv *lint_to_jv(struct arena *a, const struct setup *s, int service, int env)
+{
+	struct lint_policy here, own;
+	struct jv *o = jv_obj(a);
+
+	lint_policy_init(&own);
+	setup_lint(s, service, env, &here);
+	for (int i = 0; i < LINT_RULE_COUNT; i++)
+		if (here.severity[i] != own.severity[i])
+			jv_set_str(a, o, lint_rule_desc((enum lint_rule)i)->slug,
+			           lint_severity_name((enum lint_severity)here.severity[i]));
+	return o;
+}
+
 void plan_set_target(struct plan *p, const struct setup *s, int service, int env)
 {
 	const struct env_conf *ec = &s->envs[env];
@@ -289,7 +305,7 @@ void plan_set_target(struct plan *p, const struct setup *s, int service, int env
 	const struct deployment_conf *dep = setup_deployment(s, service, env);
 	int previous = setup_previous_env(s, service, env);
 	struct arena a;
-	struct jv *o, *freezes, *instances;
+	struct jv *o, *freezes, *instances, *lint;
 
 	str_copy(p->service, sizeof(p->service), sc->name);
 	str_copy(p->env, sizeof(p->env), ec->name);
@@ -320,6 +336,9 @@ void plan_set_target(struct plan *p, const struct setup *s, int service, int env
 		jv_push(&a, freezes, w);
 	}
 	jv_set(&a, o, "freezes", freezes);
+	lint = lint_to_jv(&a, s, service, env);
+	if (jv_len(lint) > 0)
+		jv_set(&a, o, "lint", lint);
 	jv_set_str(&a, o, "deploy", dep->deploy.driver);
 	jv_set(&a, o, "deploy_options",
 	       dep->deploy.options != NULL ? jv_copy(&a, dep->deploy.options) : jv_null(&a));
@@ -751,12 +770,12 @@ void plan_command_line(const struct plan *p, const char *env_short, char *dst, s
 	else if (p->kind == PLAN_ROLLBACK)
 		snprintf(dst, cap, "towpath rollback %s %s --release %s", p->service, p->env, release);
 	else
-		snprintf(dst, cap, "towpath migrations %s %s %s%s%s", plan_kind_name(p->kind), p->service, p->env,
-		         p->argument[0] != '\0' ? " --name " : "", p->argument);
+		snprintf(dst, cap, "towpath migrations %s %s %s%s%s", plan_kind_name(p->kind), p->service,
+		         p->env, p->argument[0] != '\0' ? " --name " : "", p->argument);
 	n = strlen(dst);
 	if (plan_tier(p) >= TIER_T3)
-		snprintf(dst + n, cap - n, p->kind == PLAN_ROLLBACK ? " --confirm %s" : " --confirm %s/%s", env_short,
-		         p->service);
+		snprintf(dst + n, cap - n, p->kind == PLAN_ROLLBACK ? " --confirm %s" : " --confirm %s/%s",
+		         env_short, p->service);
 	n = strlen(dst);
 	if (plan_tier(p) >= TIER_T4)
 		snprintf(dst + n, cap - n, " --reason ...");

@@ -1,6 +1,7 @@
 /* The policy of a plan as canonical bytes and back. */
 #include "core/plan.h"
 
+#include "core/lint.h"
 #include "core/text.h"
 
 #include <string.h>
@@ -32,6 +33,8 @@ static void policy_more_to_jv(struct arena *a, const struct policy *p, struct jv
 		jv_set_bool(a, o, "approve_once", true);
 	if (p->signing != SIGNING_OFF)
 		jv_set_str(a, o, "signing", signing_name(p->signing));
+	if (p->gate_on[GATE_LINT])
+		jv_set_int(a, o, "lint_block", p->lint_block);
 	if (p->lock_strict)
 		jv_set_bool(a, o, "lock_strict", true);
 	if (p->glass_max_us != GLASS_MAX_US)
@@ -53,6 +56,7 @@ static void policy_more_from_jv(const struct jv *v, struct policy *ret)
 	ret->signing = strcmp(signing, "off") == 0        ? SIGNING_OFF
 	               : strcmp(signing, "optional") == 0 ? SIGNING_OPTIONAL
 	                                                  : SIGNING_REQUIRED;
+	ret->lint_block = (int)CLAMP(jv_get_num(v, "lint_block", 0), SEVERITY_OFF, SEVERITY_ERROR);
 	ret->lock_strict = jv_get_true(v, "lock_strict", false);
 	ret->glass_max_us = jv_get_num(v, "glass_max_us", GLASS_MAX_US);
 }
@@ -62,7 +66,8 @@ struct jv *policy_to_jv(struct arena *a, const struct policy *p)
 	struct jv *o = jv_obj(a), *gates = jv_obj(a);
 
 	for (int i = 0; i < GATE_CHOICES; i++)
-		jv_set_bool(a, gates, gate_kind_name((enum gate_kind)i), p->gate_on[i]);
+		if (i != GATE_LINT || p->gate_on[i])
+			jv_set_bool(a, gates, gate_kind_name((enum gate_kind)i), p->gate_on[i]);
 	jv_set(a, o, "gates", gates);
 	jv_set_int(a, o, "soak_us", p->soak_us);
 	jv_set_int(a, o, "smoke_max_age_us", p->smoke_max_age_us);
@@ -93,6 +98,6 @@ void policy_from_jv(const struct jv *v, struct policy *ret)
 	    .rollback_exempt = jv_get_true(v, "rollback_exempt", false),
 	};
 	for (int i = 0; i < GATE_CHOICES; i++)
-		ret->gate_on[i] = jv_get_true(gates, gate_kind_name((enum gate_kind)i), true);
+		ret->gate_on[i] = jv_get_true(gates, gate_kind_name((enum gate_kind)i), i != GATE_LINT);
 	policy_more_from_jv(v, ret);
 }

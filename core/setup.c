@@ -1,15 +1,16 @@
 #include "core/setup.h"
 
+#include "core/lint.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 const char *gate_kind_name(enum gate_kind k)
 {
 	static const char *const names[GATE_KIND_COUNT] = {
-	    [GATE_IMAGE] = "image",       [GATE_MIGRATIONS] = "migrations",
-	    [GATE_CONFIG] = "config",     [GATE_SMOKE] = "smoke",
-	    [GATE_SOAK] = "soak",         [GATE_FREEZE] = "freeze",
-	    [GATE_APPROVAL] = "approval", [GATE_CLAIM] = "claim",
+	    [GATE_IMAGE] = "image",   [GATE_MIGRATIONS] = "migrations", [GATE_LINT] = "migration-lint",
+	    [GATE_CONFIG] = "config", [GATE_SMOKE] = "smoke",           [GATE_SOAK] = "soak",
+	    [GATE_FREEZE] = "freeze", [GATE_APPROVAL] = "approval",     [GATE_CLAIM] = "claim",
 	};
 	return (unsigned)k < GATE_KIND_COUNT ? names[k] : "?";
 }
@@ -66,6 +67,28 @@ int setup_previous_env(const struct setup *s, int service, int env)
 		if (setup_deployment(s, service, i)->present)
 			return i;
 	return -1;
+}
+
+static void lint_apply(const struct lint_conf *c, struct lint_policy *ret)
+{
+	struct error ignored;
+
+	for (int classes = 1; classes >= 0; classes--)
+		for (int i = 0; i < c->n; i++)
+			/* The config has checked them: none is refused. */
+			if ((c->items[i].rule[1] == '\0') == (classes == 1) &&
+			    lint_policy_set(ret, c->items[i].rule, c->items[i].severity, &ignored) != 0)
+				continue;
+}
+
+void setup_lint(const struct setup *s, int service, int env, struct lint_policy *ret)
+{
+	lint_policy_init(ret);
+	lint_apply(&s->lint, ret);
+	if (service >= 0)
+		lint_apply(&s->services[service].lint, ret);
+	if (env >= 0)
+		lint_apply(&s->envs[env].lint, ret);
 }
 
 void setup_free(struct setup *s)

@@ -38,12 +38,13 @@ struct secret_ref {
 enum gate_kind {
 	GATE_IMAGE,      /* the image is in the registry, its bytes match their digests */
 	GATE_MIGRATIONS, /* migrations can be read and nothing blocks them */
+	GATE_LINT,       /* no pending migration does what the lint finds too dangerous */
 	GATE_CONFIG,     /* required env keys are present */
 	GATE_SMOKE,      /* the suite was green on the previous environment for this very release */
 	GATE_SOAK,       /* the release has run on the previous environment for long enough */
 	GATE_FREEZE,     /* no freeze holds */
 	GATE_APPROVAL,   /* enough approvals of this plan digest */
-	GATE_CLAIM,      /* no global stop, no lock of somebody else, no pin to another release, no bad mark */
+	GATE_CLAIM, /* no global stop, no lock of somebody else, no pin to another release, no bad mark */
 	GATE_KIND_COUNT,
 	GATE_CHOICES = GATE_CLAIM /* the config can turn those before it off */
 };
@@ -58,6 +59,7 @@ const char *signing_name(enum signing s);
 /* What guards an environment. What is zero here is the lenient default, so that digests of older plans hold. */
 struct policy {
 	bool gate_on[GATE_CHOICES];
+	int lint_block; /* least enum lint_severity of a finding that closes the lint's gate; 0: off */
 	int64_t soak_us;
 	int64_t smoke_max_age_us;  /* 0: any age */
 	int approvals;             /* how many people other than the requester */
@@ -96,12 +98,22 @@ struct freeze_window {
 	struct zone *zone;     /* NULL: UTC; freed with the setup */
 };
 
+/* Severities of the lint's rules that differ from their own, in the file's order. */
+struct lint_override {
+	const char *rule, *severity; /* as lint_policy_set() takes them, checked */
+};
+struct lint_conf {
+	struct lint_override *items;
+	int n;
+};
+
 struct env_conf {
 	const char *name;
 	char short_name[SHORT_LEN];
 	enum tier tier; /* of a promotion into it */
 	bool production;
 	struct policy policy;
+	struct lint_conf lint;
 	struct freeze_window *freezes;
 	int n_freezes;
 	const char *const *roles[ROLE_LIST_COUNT]; /* all NULL: the store's roles alone decide */
@@ -148,6 +160,7 @@ struct service_conf {
 	const char *smoke; /* suite name, NULL: none */
 	struct driver_conf forge, registry;
 	struct thresholds thresholds;
+	struct lint_conf lint;
 };
 
 /* A service in an environment. */
@@ -168,6 +181,7 @@ struct setup {
 	const char *dir;         /* its folder: relative paths start here */
 	char digest[DIGEST_LEN]; /* SHA-256 of the file's bytes */
 	struct driver_conf store;
+	struct lint_conf lint;
 	struct env_conf *envs; /* promotion order */
 	int n_envs;
 	struct service_conf *services;
@@ -199,6 +213,13 @@ bool setup_in_group(const struct setup *s, const char *group, const char *person
 const struct smoke_suite_conf *setup_suite(const struct setup *s, const char *name);
 /* The environment before env in promotion order in which the service exists; -1 for the first. */
 int setup_previous_env(const struct setup *s, int service, int env);
+
+/*
+ * Severities of the lint for a service in an environment (-1: of none): the rules' own, then those of the file, of the
+ * service and of the environment, the later word counts. In one mapping a class gives way to a rule.
+ */
+struct lint_policy;
+void setup_lint(const struct setup *s, int service, int env, struct lint_policy *ret);
 
 void setup_free(struct setup *s);
 

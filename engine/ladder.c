@@ -6,6 +6,7 @@
  */
 #include "core/ladder.h"
 #include "engine/app_private.h"
+#include "engine/planner.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -397,6 +398,7 @@ struct source_read {
 	int line;
 	bool applied, modified, unsummed;
 	int64_t applied_us;
+	struct database_health *health; /* for the sizes of tables; NULL: not known */
 	void (*done)(void *ctx);
 	void *ctx;
 };
@@ -405,6 +407,7 @@ static void source_end(struct source_read *r)
 {
 	if (r->done != NULL)
 		loop_defer(r->app->loop, r->done, r->ctx);
+	database_health_free(r->health);
 	free(r);
 }
 
@@ -477,17 +480,19 @@ static void prove(struct source_read *r)
 static void ask_source(struct source_read *r)
 {
 	const struct opened *d = app_migrate(r->app, r->service, r->env);
-	const struct source_ask ask = {.revision = r->revision,
-	                               .name = r->name,
-	                               .path = r->path,
-	                               .line = r->line,
-	                               .applied = r->applied,
-	                               .modified = r->modified,
-	                               .unsummed = r->unsummed,
-	                               .applied_us = r->applied_us,
-	                               .deployed = r->deployed,
-	                               .applied_as = r->proven,
-	                               .tags = release_tags(r->app, r->service)};
+	struct lint_policy lint;
+	struct arena a;
+	struct source_ask ask = {.revision = r->revision,
+	                         .name = r->name,
+	                         .path = r->path,
+	                         .line = r->line,
+	                         .applied = r->applied,
+	                         .modified = r->modified,
+	                         .unsummed = r->unsummed,
+	                         .applied_us = r->applied_us,
+	                         .deployed = r->deployed,
+	                         .applied_as = r->proven,
+	                         .tags = release_tags(r->app, r->service)};
 	struct op *op = d != NULL && MIGRATE_OF(d)->source != NULL
 	                    ? op_new(r->app->loop, HISTORY_US, on_source, r)
 	                    : NULL;
@@ -500,7 +505,37 @@ static void ask_source(struct source_read *r)
 		source_end(r);
 		return;
 	}
+	arena_init(&a, ARENA_DEFAULT_MAX);
+	ask.sizes = planner_sizes(&a, r->health, &ask.n_sizes);
+	setup_lint(app_setup(r->app), r->service, r->env, &lint);
+	ask.lint = &lint;
 	MIGRATE_OF(d)->source(d->priv, &ask, op);
+	arena_release(&a);
+}
+
+/* Without an answer the text is judged all the same, as that of tables of any size. */
+static void on_sizes(void *ctx, struct op *op, const struct outcome *o, void *result)
+{
+	struct source_read *r = ctx;
+
+	r->health = o->kind == OUTCOME_OK && result != NULL ? op_take(op) : NULL;
+	if (r->app->closing || r->generation != app_setup(r->app)->generation)
+		source_end(r);
+	else
+		ask_source(r);
+}
+
+static void ask_sizes(struct source_read *r)
+{
+	const struct opened *d = app_migrate(r->app, r->service, r->env);
+	struct op *op = d != NULL && MIGRATE_OF(d)->health != NULL
+	                    ? op_new(r->app->loop, REMOTE_TIMEOUT_MS * US_PER_MS, on_sizes, r)
+	                    : NULL;
+
+	if (op == NULL)
+		ask_source(r);
+	else
+		MIGRATE_OF(d)->health(d->priv, false, op);
 }
 
 static void fill_question(struct source_read *r)
@@ -546,5 +581,5 @@ void app_migration_source(struct app *a, int service, int env, const char *name,
 	r->ctx = ctx;
 	str_copy(r->name, sizeof(r->name), name);
 	fill_question(r);
-	ask_source(r);
+	ask_sizes(r);
 }

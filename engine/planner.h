@@ -36,4 +36,7 @@ void planner_candidates(struct app *a, int service, int env,
                         void (*done)(void *ctx, const struct candidate *c, int n, const struct outcome *why),
                         void *ctx);
 
+/* Sizes of live tables for the lint, in a; names point into h. h may be NULL. */
+const struct lint_size *planner_sizes(struct arena *a, const struct database_health *h, int *ret_n);
+
 #endif

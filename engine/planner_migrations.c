@@ -229,6 +229,23 @@ static int running_revisions(const struct gather *g, const char *list[RUNNING_MA
 	return n;
 }
 
+const struct lint_size *planner_sizes(struct arena *a, const struct database_health *h, int *ret_n)
+{
+	const int n = h != NULL ? h->n_tables : 0;
+	struct lint_size *sizes = arena_alloc(a, (size_t)MAX(n * 2, 1) * sizeof(*sizes));
+
+	*ret_n = 0;
+	/* Under both names that a statement may use. */
+	for (int i = 0; sizes != NULL && i < n; i++) {
+		const struct db_table *t = &h->tables[i];
+		const char *full = arena_printf(a, "%s.%s", t->schema, t->name);
+
+		sizes[(*ret_n)++] = (struct lint_size){full != NULL ? full : "", t->rows, t->bytes};
+		sizes[(*ret_n)++] = (struct lint_size){t->name, t->rows, t->bytes};
+	}
+	return sizes;
+}
+
 void planner_preview(struct gather *g, void (*then)(struct gather *g))
 {
 	const struct opened *migrate = app_migrate(g->app, g->want.service, g->want.env);
@@ -237,8 +254,8 @@ void planner_preview(struct gather *g, void (*then)(struct gather *g))
 	struct arena *a = &g->plan->arena;
 	const char *running[RUNNING_MAX];
 	struct preview_item *items;
-	struct lint_size *sizes;
-	struct preview_ask ask = {.revision = g->plan->to.revision, .running = running};
+	struct lint_policy lint;
+	struct preview_ask ask = {.revision = g->plan->to.revision, .running = running, .lint = &lint};
 	struct op *op;
 
 	if (migrate == NULL || set == NULL || set->n_pending == 0 || g->plan->kind != PLAN_PROMOTE) {
@@ -246,21 +263,13 @@ void planner_preview(struct gather *g, void (*then)(struct gather *g))
 		return;
 	}
 	items = arena_alloc(a, (size_t)set->n_pending * sizeof(*items));
-	sizes = arena_alloc(a, (size_t)MAX(h != NULL ? h->n_tables * 2 : 1, 1) * sizeof(*sizes));
 	for (int i = 0; items != NULL && i < set->n_items && ask.n_items < set->n_pending; i++)
 		if (is_pending(&set->items[i]))
 			items[ask.n_items++] =
 			    (struct preview_item){.path = set->items[i].path, .line = set->items[i].line};
-	/* Under both names that a statement may use. */
-	for (int i = 0; sizes != NULL && h != NULL && i < h->n_tables; i++) {
-		const struct db_table *t = &h->tables[i];
-
-		sizes[ask.n_sizes++] =
-		    (struct lint_size){arena_printf(a, "%s.%s", t->schema, t->name), t->rows, t->bytes};
-		sizes[ask.n_sizes++] = (struct lint_size){t->name, t->rows, t->bytes};
-	}
 	ask.items = items;
-	ask.sizes = sizes;
+	ask.sizes = planner_sizes(a, h, &ask.n_sizes);
+	setup_lint(app_setup(g->app), g->want.service, g->want.env, &lint);
 	ask.n_running = running_revisions(g, running);
 	g->next = then;
 	g->waiting = 1;

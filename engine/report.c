@@ -204,7 +204,7 @@ void report_plan(struct command_run *run, const struct plan *p)
 		const struct gate *g = &p->gates[i];
 
 		time_clock(when, sizeof(when), g->open_at_us);
-		command_line(run, "  %c %-10s  %s%s%s%s%s", gate_glyph(g->verdict), gate_kind_name(g->kind),
+		command_line(run, "  %c %-14s  %s%s%s%s%s", gate_glyph(g->verdict), gate_kind_name(g->kind),
 		             g->evidence, g->next[0] != '\0' ? "; " : "", g->next,
 		             g->open_at_us != 0 ? ", opens " : "", g->open_at_us != 0 ? when : "");
 	}

@@ -34,6 +34,7 @@ struct preview_run {
 	const char *revision, *revisions[REVISIONS_MAX];
 	int n_revisions;
 	struct lint_sizes sizes;
+	const struct lint_policy *lint;
 	struct migration_preview *preview;
 	struct word words[NAMES_MAX];
 	int n_words;
@@ -172,6 +173,7 @@ static int judge_files(struct preview_run *r)
 	    .tool = tool != LINT_TOOL_COUNT ? tool : LINT_TOOL_AUTO,
 	    .lock_timeout = jv_get_num(r->priv->ctx.options, "lock_timeout", 1) > 0,
 	    .parser = PGQUERY_PARSER,
+	    .policy = r->lint,
 	    .sizes = &r->sizes,
 	    .known = lint_known_new(&r->arena),
 	};
@@ -362,6 +364,15 @@ static void preview_done(void *job)
 	free(r);
 }
 
+static const struct lint_policy *copy_policy(struct arena *a, const struct lint_policy *p)
+{
+	struct lint_policy *copy = p != NULL ? arena_alloc(a, sizeof(*copy)) : NULL;
+
+	if (copy != NULL)
+		*copy = *p;
+	return copy;
+}
+
 static void copy_question(struct preview_run *r, const struct preview_ask *ask)
 {
 	struct migration_preview *v = r->preview;
@@ -376,6 +387,7 @@ static void copy_question(struct preview_run *r, const struct preview_ask *ask)
 		sizes[i].table = arena_strdup(&r->arena, ask->sizes[i].table);
 	}
 	r->sizes = (struct lint_sizes){sizes, ask->n_sizes};
+	r->lint = copy_policy(&r->arena, ask->lint);
 	v->items = arena_alloc(&v->arena, (size_t)MAX(ask->n_items, 1) * sizeof(*v->items));
 	v->uses = arena_alloc(&v->arena, USES_MAX * sizeof(*v->uses));
 	for (int i = 0; v->items != NULL && i < ask->n_items; i++)

@@ -30,6 +30,8 @@ struct source_job {
 	int n_paths, line;
 	bool applied, modified, unsummed;
 	int64_t applied_us;
+	struct lint_sizes sizes;
+	struct lint_policy *lint; /* NULL: the rules' own severities */
 	uint64_t mark;
 	/* the answer */
 	struct migration_history *history;  /* one user is this job */
@@ -361,11 +363,13 @@ static int by_line(const void *a, const void *b)
 	                          : (x->statement > y->statement) - (x->statement < y->statement);
 }
 
-/* As the file stands, by itself: sizes of live tables are the plan's to add. */
+/* As the file stands, by itself. */
 static void fill_findings(struct source_job *j, const char *path, const char *bytes, size_t n)
 {
 	const enum lint_tool tool = lint_tool_of(j->priv->tool->name);
 	const struct lint_context ctx = {.tool = tool != LINT_TOOL_COUNT ? tool : LINT_TOOL_AUTO,
+	                                 .policy = j->lint,
+	                                 .sizes = &j->sizes,
 	                                 .parser = PGQUERY_PARSER};
 	struct migration_source *s = j->source;
 	struct lint_report r;
@@ -629,6 +633,20 @@ void migrate_history(struct migrate_priv *p, const struct history_ask *ask, stru
 	job_run(j);
 }
 
+static void keep_lint(struct source_job *j, const struct source_ask *ask)
+{
+	struct lint_size *sizes = arena_alloc(&j->arena, (size_t)MAX(ask->n_sizes, 1) * sizeof(*sizes));
+
+	for (int i = 0; sizes != NULL && i < ask->n_sizes; i++) {
+		sizes[i] = ask->sizes[i];
+		sizes[i].table = arena_strdup(&j->arena, ask->sizes[i].table);
+	}
+	j->sizes = (struct lint_sizes){sizes, sizes != NULL ? ask->n_sizes : 0};
+	j->lint = ask->lint != NULL ? arena_alloc(&j->arena, sizeof(*j->lint)) : NULL;
+	if (j->lint != NULL)
+		*j->lint = *ask->lint;
+}
+
 void migrate_source(struct migrate_priv *p, const struct source_ask *ask, struct op *op)
 {
 	struct source_job *j = job_new(p, op);
@@ -648,6 +666,7 @@ void migrate_source(struct migrate_priv *p, const struct source_ask *ask, struct
 	j->modified = ask->modified;
 	j->unsummed = ask->unsummed;
 	j->applied_us = ask->applied_us;
+	keep_lint(j, ask);
 	if (j->source != NULL)
 		j->source->name = keep_clean(&j->source->arena, ask->name);
 	else

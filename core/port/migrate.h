@@ -52,14 +52,17 @@ struct history_ask {
 /* What source is asked for. The driver copies what it keeps. */
 struct source_ask {
 	const char *revision;
-	const char *name, *path; /* of struct migration; path "" where no file is known */
-	int line;                /* of struct migration */
-	bool applied, modified;  /* as the environment's database says */
-	bool unsummed;           /* no checksum of it was compared */
-	int64_t applied_us;      /* when, 0 unknown */
-	const char *deployed;    /* revision that runs in the environment, "" unknown */
-	const char *applied_as;  /* a revision whose text was proven to be what was applied; "" none */
-	const char *tags;        /* glob of release tags, "" all */
+	const char *name, *path;       /* of struct migration; path "" where no file is known */
+	int line;                      /* of struct migration */
+	const struct lint_size *sizes; /* of live tables */
+	int n_sizes;
+	const struct lint_policy *lint; /* severities; NULL: the rules' own */
+	bool applied, modified;         /* as the environment's database says */
+	bool unsummed;                  /* no checksum of it was compared */
+	int64_t applied_us;             /* when, 0 unknown */
+	const char *deployed;           /* revision that runs in the environment, "" unknown */
+	const char *applied_as;         /* a revision whose text was proven to be what was applied; "" none */
+	const char *tags;               /* glob of release tags, "" all */
 };
 
 /* What preview is asked for. The driver copies what it keeps. */
@@ -72,6 +75,7 @@ struct preview_ask {
 	int n_running;
 	const struct lint_size *sizes; /* of live tables */
 	int n_sizes;
+	const struct lint_policy *lint; /* severities; NULL: the rules' own */
 };
 
 /* How a session that the command opens is called in the database. */

@@ -90,23 +90,24 @@ static void build_place(int env)
 		fail_msg("%s", e.text);
 }
 
+static const char yaml[] =
+    "name: acme\n"
+    "store: {driver: sqlite, path: state/store.db}\n"
+    "poll: 1s\n"
+    "environments:\n"
+    "  - {name: dev, short: dev, tier: 1}\n"
+    "  - {name: prod, short: prod, tier: 3, production: true}\n"
+    "services:\n"
+    "  - name: shop\n"
+    "    forge: {driver: git, path: repo, tags: \"shop-v*\"}\n"
+    "    deploy: {driver: host, root: \"host-{env}\", restart: [\"true\"]}\n"
+    "    migrate: {driver: prisma, repo: repo, path: db, database: {file: \"{env}.url\"}}\n"
+    "    environments:\n"
+    "      dev: {instances: [{name: one}]}\n"
+    "      prod: {instances: [{name: two}]}\n";
+
 static int group_setup(void **state)
 {
-	static const char yaml[] =
-	    "name: acme\n"
-	    "store: {driver: sqlite, path: state/store.db}\n"
-	    "poll: 1s\n"
-	    "environments:\n"
-	    "  - {name: dev, short: dev, tier: 1}\n"
-	    "  - {name: prod, short: prod, tier: 3, production: true}\n"
-	    "services:\n"
-	    "  - name: shop\n"
-	    "    forge: {driver: git, path: repo, tags: \"shop-v*\"}\n"
-	    "    deploy: {driver: host, root: \"host-{env}\", restart: [\"true\"]}\n"
-	    "    migrate: {driver: prisma, repo: repo, path: db, database: {file: \"{env}.url\"}}\n"
-	    "    environments:\n"
-	    "      dev: {instances: [{name: one}]}\n"
-	    "      prod: {instances: [{name: two}]}\n";
 	UNUSED(state);
 	scene_bare(&scene);
 	assert_int_equal(mkdir(scene_path(&scene, "state"), 0700), 0);
@@ -277,6 +278,35 @@ static void test_live(void **state)
 	assert_int_equal(row_of("3_drop_zone")[0], '>');
 }
 
+/* The dangerous one keeps a promotion into production from running; a severity of the config lets it pass. */
+static void test_gate(void **state)
+{
+	const char *rest = strstr(yaml, "true}") + strlen("true");
+	const struct jv *gate, *detail;
+	char own[sizeof scene.config], text[4096];
+
+	UNUSED(state);
+	assert_int_equal(scene_run(&scene, "plan", "shop", "--to", "prod", NULL), 3);
+	gate = scene_gate(&scene, "migration-lint");
+	assert_string_equal(jv_get_text(gate, "verdict", ""), "closed");
+	assert_non_null(strstr(jv_get_text(gate, "evidence", ""), "B1 drops column cart.zone"));
+	assert_non_null(strstr(jv_get_text(gate, "evidence", ""), "(3_drop_zone:1)"));
+	assert_non_null(strstr(jv_get_text(gate, "next", ""), "wait until no older build runs"));
+	detail = jv_at(jv_get(jv_get(jv_get(scene.value, "plan"), "evidence"), "details"), 0);
+	assert_int_equal(jv_get_num(detail, "line", 0), 1);
+	assert_int_equal(scene_run(&scene, "promote", "shop", "--to", "prod", "--confirm", "prod/shop", NULL),
+	                 3);
+	str_copy(own, sizeof own, scene.config);
+	str_copy(scene.config, sizeof scene.config, scene_path(&scene, "easy.yaml"));
+	(void)snprintf(text, sizeof text, "%.*s, lint: {B1: warning}%s", (int)(rest - yaml), yaml, rest);
+	scene_write(scene.config, text, strlen(text), 0600);
+	(void)scene_run(&scene, "plan", "shop", "--to", "prod", NULL);
+	gate = scene_gate(&scene, "migration-lint");
+	assert_string_equal(jv_get_text(gate, "verdict", ""), "open");
+	assert_non_null(strstr(jv_get_text(gate, "evidence", ""), "none blocks"));
+	str_copy(scene.config, sizeof scene.config, own);
+}
+
 /* A terminal of any size. */
 static void test_sizes(void **state)
 {
@@ -318,9 +348,10 @@ static void test_command(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_ladder), cmocka_unit_test(test_diff_and_commit),
-	    cmocka_unit_test(test_source), cmocka_unit_test(test_live),
-	    cmocka_unit_test(test_sizes),  cmocka_unit_test(test_command),
+	    cmocka_unit_test(test_ladder),  cmocka_unit_test(test_diff_and_commit),
+	    cmocka_unit_test(test_source),  cmocka_unit_test(test_gate),
+	    cmocka_unit_test(test_live),    cmocka_unit_test(test_sizes),
+	    cmocka_unit_test(test_command),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

@@ -1,4 +1,6 @@
 #include "tests/lib/small.h"
+#include "core/limits.h"
+#include "io/file.h"
 
 #include "backends/drivers.h"
 #include "engine/planner.h"
@@ -132,11 +134,30 @@ static void fake_health(void *priv, bool with_catalog, struct op *op)
 	op_done(op, outcome_make(OUTCOME_UNSUPPORTED, "fake", "no database"), NULL, NULL);
 }
 
+/* The migration's text is DIR/migration.sql; without one there is nothing to find. */
 static void fake_preview(void *priv, const struct preview_ask *ask, struct op *op)
 {
-	UNUSED(priv);
-	UNUSED(ask);
-	op_done(op, outcome_make(OUTCOME_UNSUPPORTED, "fake", "nothing to show"), NULL, NULL);
+	const struct fake *f = priv;
+	const struct lint_context how = {.tool = LINT_TOOL_SQL, .policy = ask->lint};
+	struct migration_preview *v = calloc(1, sizeof(*v));
+	struct lint_report report;
+	char path[PATH_LEN + 16];
+	struct str text;
+
+	assert_non_null(v);
+	arena_init(&v->arena, ARENA_DEFAULT_MAX);
+	snprintf(path, sizeof(path), "%s/migration.sql", f->dir);
+	str_init(&text, TREE_FILE_MAX);
+	if (access(path, F_OK) == 0)
+		assert_int_equal(file_read(path, TREE_FILE_MAX, &text, NULL), 0);
+	lint_file(&v->arena, "", arena_strdup(&v->arena, str_text(&text)), text.len, &how, &report);
+	v->items = arena_alloc(&v->arena, (size_t)ask->n_items * sizeof(*v->items));
+	v->n_items = ask->n_items;
+	for (int i = 0; i < v->n_items; i++)
+		v->items[i] = (struct preview_item){
+		    .path = "", .read = true, .findings = report.findings, .n_findings = report.n_findings};
+	str_release(&text);
+	op_done(op, outcome_ok(), v, migration_preview_free);
 }
 
 static const struct migrate_driver fake_migrate = {
@@ -153,8 +174,9 @@ static const struct migrate_driver fake_migrate = {
     .preview = fake_preview,
 };
 
-static const struct driver *const test_drivers[] = {&store_sqlite.base,   &store_postgres.base, &deploy_command.base,
-                                                    &fake_registry.base, &fake_migrate.base,  NULL};
+static const struct driver *const test_drivers[] = {&store_sqlite.base,   &store_postgres.base,
+                                                    &deploy_command.base, &fake_registry.base,
+                                                    &fake_migrate.base,   NULL};
 
 /* --- the world -------------------------------------------------------------------------------- */
 
@@ -244,7 +266,10 @@ bool small_says(const struct small *w, const char *name, const char *words)
 
 static char other_store[256];
 
-void small_use_store(const char *store) { str_copy(other_store, sizeof(other_store), store != NULL ? store : ""); }
+void small_use_store(const char *store)
+{
+	str_copy(other_store, sizeof(other_store), store != NULL ? store : "");
+}
 
 void small_make_with(struct small *w, const char *policy, const char *lease, const struct small_lines *more)
 {

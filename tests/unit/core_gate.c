@@ -160,6 +160,41 @@ static void migrations(void **state)
 	assert_int_equal(verdict(w, GATE_MIGRATIONS), GATE_CLOSED);
 }
 
+static void lint(void **state)
+{
+	static struct lint_finding f[] = {
+	    {.rule = RULE_DROP_COLUMN, .severity = SEVERITY_ERROR, .line = 2},
+	    {.rule = RULE_CREATE_INDEX, .severity = SEVERITY_WARNING, .line = 5}};
+	struct preview_item item = {.read = true, .findings = f, .n_findings = 2};
+	struct migration_preview v = {.items = &item, .n_items = 1};
+	struct world *w = *state;
+
+	f[0].message = f[1].message = f[0].safer = f[1].safer = "x";
+	w->plan->policy.lint_block = SEVERITY_ERROR;
+	w->plan->migrations = w->migrations->items;
+	w->plan->n_migrations = 1;
+	assert_int_equal(verdict(w, GATE_LINT), GATE_UNKNOWN);
+	w->facts.preview = &v;
+	assert_int_equal(verdict(w, GATE_LINT), GATE_CLOSED);
+	f[0].severity = SEVERITY_WARNING;
+	assert_int_equal(verdict(w, GATE_LINT), GATE_OPEN);
+	w->plan->policy.lint_block = SEVERITY_WARNING;
+	assert_int_equal(verdict(w, GATE_LINT), GATE_CLOSED);
+	w->plan->policy.gate_on[GATE_LINT] = false;
+	assert_int_equal(verdict(w, GATE_LINT), GATE_OPEN);
+	w->plan->policy.gate_on[GATE_LINT] = true;
+	item.n_findings = 0;
+	item.read = false;
+	assert_int_equal(verdict(w, GATE_LINT), GATE_OPEN);
+	for (int i = 0; i < w->plan->n_gates; i++)
+		if (w->plan->gates[i].kind == GATE_LINT)
+			assert_non_null(strstr(w->plan->gates[i].evidence, "1 cannot be judged"));
+	w->facts.migrations = NULL;
+	assert_int_equal(verdict(w, GATE_LINT), GATE_UNKNOWN);
+	w->plan->kind = PLAN_ROLLBACK;
+	assert_int_equal(verdict(w, GATE_LINT), GATE_OPEN);
+}
+
 static void config(void **state)
 {
 	struct world *w = *state;
@@ -348,9 +383,8 @@ static void schema_verdicts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(all_open),        TEST(image),     TEST(migrations),
-	    TEST(config),          TEST(smoke),     TEST(soak),
-	    TEST(freezes),         TEST(approvals), TEST(rollbacks_are_exempt),
+	    TEST(all_open),        TEST(image), TEST(migrations), TEST(lint),      TEST(config),
+	    TEST(smoke),           TEST(soak),  TEST(freezes),    TEST(approvals), TEST(rollbacks_are_exempt),
 	    TEST(schema_verdicts),
 	};
 

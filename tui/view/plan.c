@@ -46,7 +46,7 @@ static int gates(const struct ui *u, struct area a, int row, const struct plan *
 	for (int i = 0; i < p->n_gates; i++) {
 		const struct gate *g = &p->gates[i];
 		enum state s = gate_glyph(g->verdict);
-		int col = area_printf(a, row, 3, state_role(s), "%s %-10s", u->glyphs->state[s],
+		int col = area_printf(a, row, 3, state_role(s), "%s %-14s", u->glyphs->state[s],
 		                      gate_kind_name(g->kind));
 		row = paragraph(a, row, col + 1, ROLE_TEXT,
 		                g->evidence[0] ? g->evidence : gate_verdict_name(g->verdict));
