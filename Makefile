@@ -63,7 +63,7 @@ SCRIPTS := $(patsubst tests/%.sh,%,$(wildcard tests/script/*.sh))
 TESTLIB := $(patsubst %.c,$(B)/%.o,$(wildcard tests/lib/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 
-.PHONY: all help debug asan tsan clang test tests-build check golden demo deps deps-test install uninstall clean docs \
+.PHONY: all help debug asan tsan clang test tests-build check crash golden demo deps deps-test install uninstall clean docs \
 	fuzz fuzz-long bench figures layers headers style screenshots valgrind
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -127,6 +127,10 @@ test/%: $(B)/towpath             ## run one: make test/unit/core_text
 
 check: deps-test                  ## install what the tests need, build and run everything
 	@sh tests/check
+
+# A thousand tries of tests/crash/storm.c, at most 20 minutes; the gate runs its short form.
+crash: $(B)/tests/crash/storm     ## kill, stop and cut off rollouts at every failpoint, on both stores
+	@CMOCKA_MESSAGE_OUTPUT=TAP $(B)/tests/crash/storm 1000 1200
 
 golden: tests-build               ## rewrite the golden screens
 	@GOLDEN_UPDATE=1 sh tests/run $(B) $(filter golden/%,$(TESTS))

@@ -147,6 +147,9 @@ bool rollout_event_of(enum decision_kind k, enum rollout_event *ret);
 /* A step that was to run has not begun after all: somebody's decision came before its intent. */
 void rollout_unbegin(struct rollout *r);
 
+/* A probe showed that the step did happen: what is answered now is its own answer, not whether it happened. */
+void rollout_happened(struct rollout *r);
+
 /* A decision that no process has acted upon yet, as the wanted flags show it. */
 void rollout_want(struct rollout *r, enum decision_kind k);
 

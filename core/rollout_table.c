@@ -321,6 +321,12 @@ void rollout_unbegin(struct rollout *r)
 		run->started_us = 0;
 }
 
+void rollout_happened(struct rollout *r)
+{
+	if (r->state == ROLLOUT_PROBING)
+		r->state = ROLLOUT_RUNNING;
+}
+
 void rollout_want(struct rollout *r, enum decision_kind k)
 {
 	if (k == DECISION_HOLD)

@@ -7,6 +7,7 @@
 #include "io/fault.h"
 #include "io/proc.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,7 +57,10 @@ struct outcome run_child_ended(struct run *x, void (*watch)(struct run *x))
 		return outcome_make(OUTCOME_UNKNOWN, "run", "its command may still run as process %lld on %s",
 		                    pid, host);
 	while (!x->lost && proc_is((int)pid, started, boot)) {
-		if (!said)
+		/* Whoever would let it begin is stopped, or slow: it does not begin under our lease. */
+		if (proc_at_gate((int)pid))
+			kill((pid_t)pid, SIGKILL);
+		else if (!said)
 			run_say(x, "its child %lld of an earlier process still runs: waits for it", pid);
 		said = true;
 		if (loop_mono_us() >= until)

@@ -272,11 +272,13 @@ static struct outcome judge(struct run *x, const struct outcome *ran)
 		newer += behind && migration_state_ran(set->items[i].state) && !set->items[i].external;
 		behind |= strcmp(set->items[i].name, x->plan->argument) == 0;
 	}
-	if (set->n_failed > 0 && action != MIGRATE_RESTORE)
+	if (set->n_failed > 0 && action != MIGRATE_RESTORE) {
 		o = outcome_make(OUTCOME_FAILED, set->tool,
 		                 "%d failed migration%s in the database: see the log", set->n_failed,
 		                 set->n_failed == 1 ? " is" : "s are");
-	else if (action == MIGRATE_UP && (set->n_pending > 0 || set->n_running > 0))
+		/* It ran and broke: that is no reason to run it again. */
+		rollout_happened(x->r);
+	} else if (action == MIGRATE_UP && (set->n_pending > 0 || set->n_running > 0))
 		o = ran != NULL && ran->kind == OUTCOME_OK
 		        ? outcome_make(OUTCOME_FAILED, set->tool,
 		                       "the command ended well, but %d are still pending", set->n_pending)

@@ -309,7 +309,13 @@ static struct outcome probe_deploy(struct run *x)
 	const char *instance = step_now(x)->target;
 	struct outcome o = applied(x, instance, &x->r->to);
 
-	return o.kind == OUTCOME_OK ? healthy_after(x, instance, &x->r->to) : o;
+	if (o.kind != OUTCOME_OK)
+		return o;
+	o = healthy_after(x, instance, &x->r->to);
+	/* It is there and ill: that is no reason to do it again. */
+	if (o.kind == OUTCOME_FAILED)
+		rollout_happened(x->r);
+	return o;
 }
 
 /* --- the rest --------------------------------------------------------------------------------- */

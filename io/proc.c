@@ -618,6 +618,16 @@ void proc_boot_id(char dst[64])
 	text_cleanz(dst, 64, buf);
 }
 
+bool proc_at_gate(int pid)
+{
+	char path[64], buf[256] = "";
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	n = small_read(path, buf, sizeof(buf));
+	return n > 0 && strlen(buf) + 1 < (size_t)n && strcmp(buf + strlen(buf) + 1, gate_word) == 0;
+}
+
 bool proc_is(int pid, int64_t start_time, const char *boot_id)
 {
 	char now[64];

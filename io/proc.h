@@ -48,6 +48,8 @@ void proc_forget(struct proc *p);           /* no callback; the child goes on */
 enum { PROC_NOT_BEGUN = 125 };
 int proc_gate(const struct proc *p);
 void proc_gate_end(int fd, bool begin);
+/* True while a process, whoever started it, waits at its gate. */
+bool proc_at_gate(int pid);
 /* First thing in main(): where this program was started to be a gated child it does not return. */
 void proc_gate_main(int argc, char **argv);
 

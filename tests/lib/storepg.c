@@ -2,6 +2,7 @@
 
 #include "backends/drivers.h"
 #include "tests/lib/cm.h"
+#include "tests/lib/porttest.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,9 @@
 
 #include "core/port/store.h"
 #include "tests/lib/pgserver.h"
-#include "tests/lib/porttest.h"
+
+struct loop;
+struct opened; /* of tests/lib/porttest.h */
 
 #define STOREPG_PASSWORD "pass word/2" /* of every user but the superuser */
 

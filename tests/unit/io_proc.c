@@ -280,6 +280,7 @@ static void test_gate(void **state)
 		assert_false(s.done);
 		assert_int_equal(access(path, F_OK), -1);
 		assert_int_equal(proc_start_time(proc_pid(p)), started);
+		assert_true(proc_at_gate(proc_pid(p)));
 		proc_gate_end(gate, begin == 1);
 		assert_true(loop_until(l, &s.done, loop_mono_us() + 10 * US_PER_S));
 		assert_int_equal(s.r.exit_code, begin == 1 ? 0 : PROC_NOT_BEGUN);
