@@ -207,6 +207,7 @@ static const char observe_sh[] =
     "printf ']}'\n";
 static const char deploy_sh[] =
     "echo \"apply $TOWPATH_INSTANCE $TOWPATH_DIGEST\" >> effects\n"
+    "[ -e stuck ] && [ \"$TOWPATH_DIGEST\" = \"$(cat stuck)\" ] && exit 7\n"
     "printf %s \"$TOWPATH_DIGEST\" > $TOWPATH_INSTANCE.new && mv $TOWPATH_INSTANCE.new $TOWPATH_INSTANCE\n"
     "printf %s \"$TOWPATH_DIGEST\" > wanted.new && mv wanted.new wanted\n";
 static const char migrate_sh[] = "echo migrate >> effects\n"
