@@ -341,6 +341,12 @@ static void store_load(void *p, const struct store_load *l, struct op *op)
 	UNUSED(l);
 	store_ask(op);
 }
+static void store_beat(void *p, const struct executor_row *row, struct op *op)
+{
+	UNUSED(p);
+	UNUSED(row);
+	store_ask(op);
+}
 static const struct lease_times *store_times(void *p)
 {
 	static const struct lease_times times = {30 * US_PER_S, 5 * US_PER_S, 14 * US_PER_S};
@@ -376,4 +382,5 @@ const struct store_driver store_null = {
     .dump = store_dump,
     .load = store_load,
     .retire = store_name,
+    .executor_beat = store_beat,
 };

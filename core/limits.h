@@ -125,6 +125,8 @@
 #define HTTP_POOL_MAX 32    /* connections kept for later calls */
 #define HTTP_PER_HOST_MAX 8 /* at the same time */
 #define LOOP_DRAIN_MS 20000 /* wait for running work when a loop is freed */
+#define EXECUTOR_BEAT_MS 5000                      /* how often an executor says that it lives */
+#define EXECUTOR_SILENT_US (INT64_C(30) * 1000000) /* then people are told that there is none */
 #define PROC_TERM_MS 2000   /* between SIGTERM and SIGKILL */
 #define PROC_DRAIN_MS 500   /* output that a grandchild still holds after the exit */
 

@@ -131,6 +131,8 @@ struct jv *rollout_to_jv(struct arena *a, const struct rollout *r)
 	jv_set_int(a, o, "epoch", r->epoch);
 	jv_set_int(a, o, "lease_until_us", r->lease_until_us);
 	jv_set_bool(a, o, "orphaned", r->orphaned);
+	if (r->behind[0] != '\0')
+		jv_set_str(a, o, "queued_behind", r->behind);
 	for (int i = 0; i < r->n_steps; i++) {
 		const struct step *s = &r->steps[i];
 		const struct step_run *run = &r->runs[i];

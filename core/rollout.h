@@ -99,7 +99,8 @@ struct rollout {
 	/* lease as the store shows it */
 	char holder[NAME_LEN]; /* "pid@host" */
 	int64_t epoch, lease_until_us;
-	bool orphaned;    /* nobody holds it and it is not ended */
+	char behind[ID_LEN]; /* queued: the rollout that it waits for, as a snapshot shows it */
+	bool orphaned;       /* nobody holds it and it is neither ended nor queued */
 	bool holder_dead; /* its holder was of this host and boot and is provably gone */
 };
 

@@ -36,7 +36,8 @@ void rollout_overlay_lease(struct rollout *r, const struct lease *l, bool held, 
 	r->holder[0] = '\0';
 	r->lease_until_us = 0;
 	r->orphaned = r->holder_dead = false;
-	if (!rollout_is_live(r))
+	if (!rollout_is_live(r) ||
+	    (r->state == ROLLOUT_QUEUED && (l == NULL || strcmp(l->rollout, r->id) != 0)))
 		return;
 	if (l == NULL || strcmp(l->rollout, r->id) != 0 || l->holder[0] == '\0') {
 		r->orphaned = r->state != ROLLOUT_PLANNED || now_us - r->created_us > START_GRACE_US;

@@ -21,8 +21,9 @@ static const char source[] = "store";
 static const char *const statements[PG_STATEMENTS] = {
     [PG_ABOUT] = "SELECT %s.about(), session_user = $1::text",
     [PG_CHANGES] = "SELECT changes FROM %s.head",
-    [PG_SNAPSHOT] = ("SELECT part, body FROM %s.snapshot((SELECT (extract(epoch FROM clock_timestamp()) * 1000000)"
-                     "::bigint) - $1::bigint, $2, $3, $4, $5, $6, $7)"),
+    [PG_SNAPSHOT] =
+        ("SELECT part, body FROM %s.snapshot((SELECT (extract(epoch FROM clock_timestamp()) * 1000000)"
+         "::bigint) - $1::bigint, $2, $3, $4, $5, $6, $7)"),
     [PG_PLAN_GET] = "SELECT part, body FROM %s.plan_get($1)",
     [PG_ROLLOUT_GET] = "SELECT part, body FROM %s.rollout_get($1)",
     [PG_HISTORY] = "SELECT * FROM %s.history($1, $2)",
@@ -36,6 +37,7 @@ static const char *const statements[PG_STATEMENTS] = {
     [PG_LEASE_RELEASE] = "SELECT %s.lease_release($1, $2, $3, $4, $5, $6, $7)",
     [PG_JOURNAL] = "SELECT %s.journal($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     [PG_DEPLOY_NOTE] = "SELECT %s.deploy_note($1, $2, $3, $4, $5)",
+    [PG_EXECUTOR_BEAT] = "SELECT %s.executor_beat($1, $2, $3)",
     [PG_LISTEN] = "LISTEN %s",
     [PG_MOVE_BEGIN] = "SELECT %s.move_begin($1, $2)",
     [PG_MOVE_ROWS] = "SELECT %s.move_rows($1, $2)",
@@ -413,4 +415,5 @@ const struct store_driver store_postgres = {
     .dump = postgres_dump,
     .load = postgres_load,
     .retire = postgres_retire,
+    .executor_beat = postgres_executor_beat,
 };

@@ -13,7 +13,7 @@
 #include "io/work.h"
 
 enum {
-	PG_SCHEMA = 2,         /* what this program writes */
+	PG_SCHEMA = 3,         /* what this program writes */
 	PG_SCHEMA_BACK = 2,    /* and reads so many back */
 	PG_NAME_MAX = 40,      /* of schema and prefix */
 	PG_KEY_LEN = 33,       /* of a request: 128 random bits in hex */
@@ -38,6 +38,7 @@ enum pg_statement {
 	PG_LEASE_RELEASE,
 	PG_JOURNAL,
 	PG_DEPLOY_NOTE,
+	PG_EXECUTOR_BEAT,
 	PG_LISTEN,
 	PG_MOVE_BEGIN,
 	PG_MOVE_ROWS,
@@ -154,6 +155,7 @@ void postgres_status(void *priv, struct op *op);
 void postgres_dump(void *priv, const char *part, const char *after, struct op *op);
 void postgres_load(void *priv, const struct store_load *l, struct op *op);
 void postgres_retire(void *priv, const char *where, struct op *op);
+void postgres_executor_beat(void *priv, const struct executor_row *row, struct op *op);
 void postgres_smoke_put(void *priv, const struct smoke_result *r, struct op *op);
 
 #endif

@@ -88,7 +88,7 @@ static void job_end(struct pg_job *j)
 		j->free_result(j->result);
 		j->result = NULL;
 	}
-	if (wrote && j->statement != PG_LEASE_RENEW)
+	if (wrote && j->statement != PG_LEASE_RENEW && j->statement != PG_EXECUTOR_BEAT)
 		pg_watch_soon(j->s);
 	op_done(j->op, j->outcome, j->result, j->free_result);
 	job_free(j);

@@ -70,6 +70,18 @@ static void deploy_row_from(const struct jv *v, struct deploy_row *x)
 	release_from_jv(v, &x->release);
 }
 
+static void executor_from(const struct jv *v, struct executor_row *x)
+{
+	*x = (struct executor_row){.pid = jv_get_num(v, "pid", 0),
+	                           .since_us = jv_get_num(v, "since_us", 0),
+	                           .seen_us = jv_get_num(v, "seen_us", 0),
+	                           .running = (int)jv_get_num(v, "running", 0),
+	                           .leaving = jv_get_true(v, "leaving", false)};
+	get_text(v, "id", x->id, sizeof(x->id));
+	get_text(v, "host", x->host, sizeof(x->host));
+	get_text(v, "version", x->version, sizeof(x->version));
+}
+
 /* A kind of a later version is a remark. */
 static void decision_from(const struct jv *v, struct decision *x)
 {
@@ -92,7 +104,7 @@ struct reading {
 	struct store_snapshot *s;
 	struct lease *leases;
 	int n_leases;
-	int cap_rollouts, cap_decisions, cap_plans, cap_smokes, cap_deploys, cap_leases;
+	int cap_rollouts, cap_decisions, cap_plans, cap_smokes, cap_deploys, cap_leases, cap_executors;
 	bool no_memory;
 };
 
@@ -172,6 +184,12 @@ static bool take(struct reading *r, const char *part, const struct jv *v)
 
 		if (x != NULL)
 			deploy_row_from(v, x);
+	} else if (strcmp(part, "executor") == 0) {
+		struct executor_row *x =
+		    more(r, (void **)&s->executors, &s->n_executors, &r->cap_executors, sizeof(*x));
+
+		if (x != NULL)
+			executor_from(v, x);
 	}
 	return true;
 }

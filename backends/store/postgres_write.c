@@ -373,3 +373,25 @@ void postgres_smoke_put(void *priv, const struct smoke_result *r, struct op *op)
 	if (pg_job_json(j, smoke_to_jv(&a, r), &a))
 		pg_job_ask(j, (const char *[]){BEGIN_WRITE(j), str_text(&j->json)}, 5);
 }
+
+/* --- executors ---------------------------------------------------------------------------------------- */
+
+void postgres_executor_beat(void *priv, const struct executor_row *row, struct op *op)
+{
+	struct pg_job *j = write_new(priv, op, PG_EXECUTOR_BEAT, nothing);
+	struct arena a;
+	struct jv *v;
+
+	if (j == NULL)
+		return;
+	arena_init(&a, ARENA_DEFAULT_MAX);
+	v = jv_obj(&a);
+	jv_set_str(&a, v, "id", row->id);
+	jv_set_str(&a, v, "host", row->host);
+	jv_set_str(&a, v, "version", row->version);
+	jv_set_int(&a, v, "pid", row->pid);
+	jv_set_int(&a, v, "running", row->running);
+	jv_set_bool(&a, v, "leaving", row->leaving);
+	if (pg_job_json(j, v, &a))
+		pg_job_ask(j, (const char *[]){pg_session_me, j->s->known, str_text(&j->json)}, 3);
+}

@@ -522,4 +522,5 @@ const struct store_driver store_sqlite = {
     .dump = sqlite_dump,
     .load = sqlite_load,
     .retire = sqlite_retire,
+    .executor_beat = sqlite_executor_beat,
 };

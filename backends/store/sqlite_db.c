@@ -277,7 +277,8 @@ static int64_t pragma(sqlite3 *db, const char *sql)
 static int schema_steps(struct db *d, int64_t version)
 {
 	static const char *const files[SCHEMA_VERSION] = {"backends/store/schema/001_init.sql",
-	                                                  "backends/store/schema/002_decisions.sql"};
+	                                                  "backends/store/schema/002_decisions.sql",
+	                                                  "backends/store/schema/003_executors.sql"};
 	int rc = SQLITE_OK;
 
 	for (int64_t i = version; i < SCHEMA_VERSION && rc == SQLITE_OK; i++) {

@@ -36,6 +36,7 @@ struct job {
 	struct decision decision;
 	struct lease lease;
 	struct deploy_row deploy;
+	struct executor_row executor;
 	struct smoke_result *smoke;
 	struct plan_row plan;
 	struct outcome result_of;
@@ -55,11 +56,25 @@ struct outcome done_or(struct db *d, int rc);
 int audit_write(struct db *d, const char *actor, const char *verb, const char *target, const char *result,
                 const char *text);
 
+/*
+ * Rollouts that wait (sqlite_queue.c), inside the caller's transaction. The live one that comes before a queued one, ""
+ * for none; the end of one that nobody has begun (begun or not queued: nothing happens); of those that by replaces.
+ */
+int queue_behind(struct db *d, const char *rollout, char ret[ID_LEN]);
+struct outcome queue_leave(struct db *d, const char *rollout, const char *actor, const char *verb,
+                           const char *text);
+struct outcome queue_supersede(struct db *d, const struct rollout *by, const char *actor);
+int read_executors(struct db *d, struct store_snapshot *s);
+void sqlite_executor_beat(void *priv, const struct executor_row *row, struct op *op);
+
 /* Moving it elsewhere (sqlite_move.c). FAILED where that was done: nobody may write here any more. */
 struct outcome sqlite_not_retired(struct db *d);
 void sqlite_dump(void *priv, const char *part, const char *after, struct op *op);
 void sqlite_load(void *priv, const struct store_load *l, struct op *op);
 void sqlite_retire(void *priv, const char *where, struct op *op);
+
+/* As JSON, on the heap; NULL: no memory. */
+char *rollout_text(const struct rollout *r);
 
 /* The slots that write (sqlite_write.c), and two that read one row. */
 void sqlite_plan_put(void *priv, const struct plan *p, const char *actor, struct op *op);

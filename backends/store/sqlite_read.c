@@ -1,7 +1,7 @@
 /* What the store answers: snapshot, one plan, one rollout, history, the chain's verdict. */
 #include "backends/answer.h"
 #include "backends/store/common.h"
-#include "backends/store/sqlite_db.h"
+#include "backends/store/sqlite_job.h"
 #include "core/smoke.h"
 #include "core/text.h"
 
@@ -333,7 +333,7 @@ static int read_meta(struct db *d, struct store_snapshot *s)
 struct outcome read_snapshot(struct db *d, void **ret)
 {
 	static int (*const parts[])(struct db *, struct store_snapshot *) = {
-	    read_meta, read_rollouts, read_decisions, read_plans, read_smokes, read_deploys};
+	    read_meta, read_rollouts, read_decisions, read_plans, read_smokes, read_deploys, read_executors};
 	struct store_snapshot *s = calloc(1, sizeof(*s));
 	struct outcome o;
 	int rc;

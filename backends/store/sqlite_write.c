@@ -115,7 +115,7 @@ void sqlite_plan_get(void *priv, const char *digest, struct op *op)
 	job_start(j);
 }
 
-static char *rollout_text(const struct rollout *r)
+char *rollout_text(const struct rollout *r)
 {
 	struct arena a;
 	struct str s;
@@ -134,25 +134,27 @@ static struct outcome create_work(struct db *d, struct job *j)
 {
 	const struct rollout *r = j->rollout;
 	char target[NAME_LEN * 2 + 2], text[TEXT_LEN], id[ID_LEN];
+	bool queued = r->state == ROLLOUT_QUEUED;
 	int rc;
-	sqlite3_stmt *st =
-	    db_query(d, &rc, "SELECT id FROM rollouts WHERE service = ? AND env = ? AND live = 1", "ss",
-	             r->service, r->env);
+	sqlite3_stmt *st = db_query(d, &rc,
+	                            "SELECT id FROM rollouts WHERE service = ? AND env = ? AND live = 1"
+	                            " AND (? = 0 OR plan = ?) ORDER BY created_us LIMIT 1",
+	                            "ssis", r->service, r->env, (int64_t)queued, r->plan);
 
 	if (st != NULL) {
 		struct outcome o;
 
 		db_text(st, 0, id, sizeof(id));
 		db_done(st);
-		o = answer_make(OUTCOME_FAILED, source, "rollout %s of %s in %s is running", id, r->service,
-		                r->env);
+		o = answer_make(OUTCOME_FAILED, source, "rollout %s of %s in %s is %s", id, r->service,
+		                r->env, queued ? "of this same plan" : "running");
 		answer_hint(&o, "watch it: towpath rollout %s --follow", id);
 		return o;
 	}
 	if (rc != SQLITE_DONE)
 		return db_failed(d, rc);
-	rc = db_run(d, "INSERT INTO rollouts VALUES(?,?,?,?,1,?,0,?)", "ssssis", r->id, r->service, r->env,
-	            r->plan, r->created_us, j->json);
+	rc = db_run(d, "INSERT INTO rollouts VALUES(?,?,?,?,1,?,0,?,?)", "ssssisi", r->id, r->service, r->env,
+	            r->plan, r->created_us, j->json, (int64_t)queued);
 	if (rc != SQLITE_DONE)
 		return db_failed(d, rc);
 	snprintf(target, sizeof(target), "%s/%s", r->service, r->env);
@@ -160,7 +162,8 @@ static struct outcome create_work(struct db *d, struct job *j)
 	         r->from.tag[0] != '\0' ? r->from.tag : "nothing",
 	         r->to.tag[0] != '\0' ? r->to.tag : r->to.digest, r->reason[0] != '\0' ? ": " : "",
 	         r->reason);
-	return done_or(d, audit_write(d, j->actor, plan_kind_name(r->kind), target, "", text));
+	rc = audit_write(d, j->actor, plan_kind_name(r->kind), target, "", text);
+	return rc == SQLITE_OK && queued ? queue_supersede(d, r, j->actor) : done_or(d, rc);
 }
 
 /* A job with a copy of a rollout and its text; NULL when the op was answered already. */
@@ -229,12 +232,17 @@ static struct outcome claim_work(struct db *d, struct job *j)
 {
 	const struct lease *want = &j->lease;
 	struct lease l;
-	char boot[64], text[TEXT_LEN];
+	char boot[64], text[TEXT_LEN], behind[ID_LEN] = "";
 	bool found, mine;
 	int rc = lease_read(d, want->key, &l, &found);
 
+	if (rc == SQLITE_OK)
+		rc = queue_behind(d, want->rollout, behind);
 	if (rc != SQLITE_OK)
 		return db_failed(d, rc);
+	if (behind[0] != '\0')
+		return answer_make(OUTCOME_FAILED, source, "rollout %s is queued behind %s", want->rollout,
+		                   behind);
 	proc_boot_id(boot);
 	mine = found && l.pid == want->pid && l.pid_start == want->pid_start &&
 	       strcmp(l.holder, want->holder) == 0 && strcmp(l.boot_id, boot) == 0;
@@ -348,8 +356,9 @@ void sqlite_lease_release(void *priv, const char *key, int64_t epoch, struct op 
 
 static int rollout_row_write(struct db *d, struct job *j)
 {
-	return db_run(d, "UPDATE rollouts SET live = ?, epoch = ?, json = ? WHERE id = ?", "iiss",
-	              (int64_t)rollout_is_live(j->rollout), j->epoch, j->json, j->rollout->id);
+	return db_run(d, "UPDATE rollouts SET live = ?, queued = ?, epoch = ?, json = ? WHERE id = ?",
+	              "iiiss", (int64_t)rollout_is_live(j->rollout),
+	              (int64_t)(j->rollout->state == ROLLOUT_QUEUED), j->epoch, j->json, j->rollout->id);
 }
 
 static struct outcome journal_work(struct db *d, struct job *j, const char *entry, const char *outcome,
@@ -586,6 +595,16 @@ static struct outcome decide_work(struct db *d, struct job *j)
 	            x->service, x->env, x->reason, x->release, x->until_us, j->json);
 	if (rc != SQLITE_DONE)
 		return db_failed(d, rc);
+	if (x->kind == DECISION_ABORT && x->rollout[0] != '\0') {
+		struct outcome o;
+
+		/* Nobody need drive what has not begun. */
+		snprintf(text, sizeof(text), "aborted before it began: %s%s%.250s", x->actor,
+		         x->reason[0] != '\0' ? ": " : "", x->reason);
+		o = queue_leave(d, x->rollout, x->actor, "ended", text);
+		if (o.kind == OUTCOME_ERRORED)
+			return o;
+	}
 	copy = malloc(sizeof(*copy));
 	if (copy == NULL)
 		return answer_make(OUTCOME_ERRORED, source, "out of memory");

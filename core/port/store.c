@@ -1,7 +1,9 @@
 #include "core/port/store.h"
 
 #include "core/standing.h"
+#include "core/time.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +22,67 @@ void store_snapshot_free(void *snapshot)
 	free(s->decisions);
 	free(s->plans);
 	free(s->deploys);
+	free(s->executors);
 	free(s);
+}
+
+int64_t executors_seen_us(const struct store_snapshot *s)
+{
+	int64_t seen = 0;
+
+	for (int i = 0; i < s->n_executors; i++)
+		if (!s->executors[i].leaving)
+			seen = MAX(seen, s->executors[i].seen_us);
+	return seen;
+}
+
+/* What runs there comes before what waits there, and of those the older one. */
+static bool comes_before(const struct rollout *a, const struct rollout *b)
+{
+	bool a_waits = a->state == ROLLOUT_QUEUED, b_waits = b->state == ROLLOUT_QUEUED;
+
+	if (a_waits != b_waits)
+		return b_waits;
+	if (a->created_us != b->created_us)
+		return a->created_us < b->created_us;
+	return strcmp(a->id, b->id) < 0;
+}
+
+const struct rollout *rollout_queued_behind(const struct store_snapshot *s, const struct rollout *r)
+{
+	const struct rollout *first = NULL;
+
+	for (int i = 0; r->state == ROLLOUT_QUEUED && i < s->n_rollouts; i++) {
+		const struct rollout *o = &s->rollouts[i];
+
+		if (rollout_is_live(o) && strcmp(o->id, r->id) != 0 && strcmp(o->service, r->service) == 0 &&
+		    strcmp(o->env, r->env) == 0 && comes_before(o, r) &&
+		    (first == NULL || comes_before(o, first)))
+			first = o;
+	}
+	return first;
+}
+
+/* Why a queued rollout waits, for whoever reads it. */
+static void queue_mark(const struct store_snapshot *s, struct rollout *r)
+{
+	const struct rollout *first = rollout_queued_behind(s, r);
+	int64_t seen = executors_seen_us(s);
+	char span[32];
+
+	if (r->state != ROLLOUT_QUEUED)
+		return;
+	str_copy(r->behind, sizeof(r->behind), first != NULL ? first->id : "");
+	time_span(span, sizeof(span), MAX(s->now_us - seen, (int64_t)0));
+	if (first != NULL)
+		snprintf(r->text, sizeof(r->text), "queued behind %s (%s %s, %s)", first->id,
+		         plan_kind_name(first->kind), first->to.tag, rollout_state_name(first->state));
+	else if (seen == 0)
+		str_copy(r->text, sizeof(r->text), "waits for an executor: none has been seen");
+	else if (s->now_us - seen > EXECUTOR_SILENT_US)
+		snprintf(r->text, sizeof(r->text), "waits for an executor: none has been seen for %s", span);
+	else
+		str_copy(r->text, sizeof(r->text), "its executor begins it");
 }
 
 bool store_snapshot_mark(struct store_snapshot *s)
@@ -30,6 +92,8 @@ bool store_snapshot_mark(struct store_snapshot *s)
 
 	if (few == NULL)
 		return false;
+	for (int i = 0; i < s->n_rollouts; i++)
+		queue_mark(s, &s->rollouts[i]);
 	for (int i = 0; i < s->n_decisions; i++) {
 		enum decision_kind k = s->decisions[i].kind;
 

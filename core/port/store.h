@@ -28,6 +28,16 @@ struct lease {
 	char rollout[ID_LEN];
 };
 
+/* An executor that runs as a service, as it last said of itself. */
+struct executor_row {
+	char id[NAME_LEN * 2]; /* "pid@host start": never used again */
+	char host[NAME_LEN], version[NAME_LEN];
+	int64_t pid;
+	int64_t since_us, seen_us; /* store's clock */
+	int running;               /* rollouts that it drives */
+	bool leaving;              /* it takes nothing new, or has left */
+};
+
 /* All that a console needs, in one consistent read. Owned by the receiver. */
 struct store_snapshot {
 	int64_t seq; /* grows with every change */
@@ -58,6 +68,8 @@ struct store_snapshot {
 		char by[NAME_LEN], rollout[ID_LEN];
 	} * deploys; /* newest first, at most 50 per deployment */
 	int n_deploys;
+	struct executor_row *executors; /* seen in the last day, newest first */
+	int n_executors;
 	bool is_demo;
 	char operators[4][NAME_LEN]; /* of a demo store */
 	int n_operators;
@@ -65,7 +77,10 @@ struct store_snapshot {
 	unsigned roles;       /* what it lets them do: enum store_role */
 };
 void store_snapshot_free(void *snapshot);
-/* Fills bad and pinned of the deploys from the decisions; every driver ends its snapshot with it. False: no memory. */
+/*
+ * Fills bad and pinned of the deploys from the decisions, and behind and text of queued rollouts; every driver ends its
+ * snapshot with it. False: no memory.
+ */
 bool store_snapshot_mark(struct store_snapshot *s);
 
 struct audit_page {
@@ -80,6 +95,11 @@ struct audit_verdict {
 	char head[DIGEST_LEN];
 	char text[TEXT_LEN];
 };
+
+/* The newest moment at which an executor that takes rollouts was seen; 0: none. */
+int64_t executors_seen_us(const struct store_snapshot *s);
+/* The live rollout that a queued one waits for, NULL: it is its turn. */
+const struct rollout *rollout_queued_behind(const struct store_snapshot *s, const struct rollout *r);
 
 /* An observation: the last known value of a source, to show at once at the next start. */
 struct observation {
@@ -143,10 +163,13 @@ struct store_load {
  *   snapshot        [struct store_snapshot]
  *   plan_put        stores plan_to_jv() text of a sealed plan and audits the request; twice is once.
  *   plan_get        [char * JSON text, free()]
- *   rollout_create  stores a planned rollout; FAILED with "… is running" when one is live for service and env.
+ *   rollout_create  stores a planned rollout; FAILED with "… is running" when one is live for service and env. One in
+ *                   state queued waits behind others; FAILED when one of the same plan is live. Those of its kind that
+ *                   are queued there end as superseded, and promotions when it is a rollback.
  *   rollout_get     [struct rollout, free()] with its steps and both wanted flags from the decisions.
  *   lease_claim     [struct lease, free()] FAILED when another holds it and is not expired; epoch += 1 on a grant.
- *                   force takes it from an expired or provably dead holder only.
+ *                   force takes it from an expired or provably dead holder only. FAILED for a queued rollout whose
+ *                   turn it is not.
  *   lease_renew     [struct lease]; lease_release ends it.
  *   step_intent     before an effect: step index, attempt, key, and once known the child (pid, start, boot).
  *                   Without a child CANCELLED, and nothing is written, when somebody said stop (hold or abort of this
@@ -156,7 +179,9 @@ struct store_load {
  *   rollout_write   state changes that are no step: paused, ended; on end closes deploys rows.
  *   deploy_note     records that a release runs (observed or put there by a rollout; good when verified).
  *   decide          appends a decision and its audit row [struct decision, free(), with seq and time, without its
- *                   signature]. A nonce that an earlier decision had is refused: FAILED.
+ *                   signature]. A nonce that an earlier decision had is refused: FAILED. An abort ends a queued
+ *                   rollout at once.
+ *   executor_beat   an executor says that it lives; no audit row. Its seen_us and since_us are the store's.
  *   smoke_put       stores a result.
  *   history         [struct audit_page] rows before seq (0: newest), at most limit.
  *   audit_verify    [struct audit_verdict, free()].
@@ -201,6 +226,7 @@ struct store_driver {
 	void (*dump)(void *priv, const char *part, const char *after, struct op *op);
 	void (*load)(void *priv, const struct store_load *l, struct op *op);
 	void (*retire)(void *priv, const char *where, struct op *op);
+	void (*executor_beat)(void *priv, const struct executor_row *row, struct op *op);
 };
 
 #endif

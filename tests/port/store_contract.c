@@ -17,6 +17,7 @@
 static struct rollout law_rollout;
 static struct plan *law_plan;
 static struct smoke_result *law_smoke;
+static const struct executor_row law_executor = {.id = "1@x 1", .host = "x", .version = "1"};
 
 #define CALL(name, ...)                                                                                      \
 	static void call_##name(void *priv, struct op *op) { law_driver->name(priv, __VA_ARGS__, op); }
@@ -46,6 +47,7 @@ CALL(history, 0, 10)
 CALL(observe_put, "deploy/web/prod", 1, "{}")
 CALL(mark_demo, law_operators, 2)
 CALL(prepare, true)
+CALL(executor_beat, &law_executor)
 static void call_status(void *priv, struct op *op) { law_driver->status(priv, op); }
 
 static void laws_of(struct store_world *w, const struct store_driver *driver, void *priv, bool unsupported)
@@ -70,7 +72,8 @@ static void laws_of(struct store_world *w, const struct store_driver *driver, vo
 	                                         {"observe_get", call_observe_get},
 	                                         {"mark_demo", call_mark_demo},
 	                                         {"prepare", call_prepare},
-	                                         {"status", call_status}};
+	                                         {"status", call_status},
+	                                         {"executor_beat", call_executor_beat}};
 
 	law_driver = driver;
 	law_plan = w->plan;
@@ -156,6 +159,178 @@ static void one_live_rollout(void **state)
 	store_snapshot_free(s);
 	free(l);
 	free(other);
+}
+
+/* A rollout like r1 in the queue of its place. */
+static struct rollout *waiting(const struct store_world *w, const char *id, enum plan_kind kind,
+                               const char *to)
+{
+	struct rollout *r = malloc(sizeof(*r));
+
+	assert_non_null(r);
+	*r = *w->r;
+	str_copy(r->id, sizeof(r->id), id);
+	str_copy(r->to.digest, sizeof(r->to.digest), to);
+	r->state = ROLLOUT_QUEUED;
+	r->kind = kind;
+	r->created_us = loop_wall_us();
+	return r;
+}
+
+static const struct rollout *row_of(const struct store_snapshot *s, const char *id)
+{
+	for (int i = 0; i < s->n_rollouts; i++)
+		if (strcmp(s->rollouts[i].id, id) == 0)
+			return &s->rollouts[i];
+	fail_msg("no rollout %s", id);
+	return NULL;
+}
+
+static struct lease *claim_for(struct store_world *w, const char *rollout, int64_t pid, struct outcome *ret)
+{
+	struct lease want = {.key = "web/prod", .holder = "1@x", .pid = pid, .pid_start = 1};
+	struct answer a;
+
+	str_copy(want.rollout, sizeof(want.rollout), rollout);
+	S(w)->lease_claim(w->o.priv, &want, false, begin(w, &a));
+	answer_wait(&a);
+	*ret = a.outcome;
+	return a.result;
+}
+
+/* One runs, others wait behind it and say so; a newer one replaces what waits; none begins before its turn. */
+static void queues(void **state)
+{
+	struct store_world *w = *state;
+	struct rollout *two = waiting(w, "r2", PLAN_PROMOTE, "sha256:two");
+	struct rollout *three = waiting(w, "r3", PLAN_PROMOTE, "sha256:three");
+	struct store_snapshot *s;
+	struct outcome o;
+	struct lease *l;
+	char text[TEXT_LEN];
+
+	assert_int_equal(create(w, w->r, NULL), OUTCOME_OK);
+	w->r->state = ROLLOUT_RUNNING;
+	l = claim(w, "9@x", 9, 1, false);
+	assert_non_null(l);
+	assert_int_equal(write_at(w, l->epoch), OUTCOME_OK);
+	assert_int_equal(create(w, two, NULL), OUTCOME_OK);
+	assert_int_equal(create(w, two, text), OUTCOME_FAILED);
+	assert_non_null(strstr(text, "same plan"));
+	s = snapshot(w);
+	assert_string_equal(row_of(s, "r2")->behind, "r1");
+	assert_non_null(strstr(row_of(s, "r2")->text, "queued behind r1"));
+	assert_false(row_of(s, "r2")->orphaned);
+	assert_string_equal(row_of(s, "r1")->behind, "");
+	store_snapshot_free(s);
+	/* A newer one of its kind, by somebody. */
+	assert_int_equal(create(w, three, NULL), OUTCOME_OK);
+	s = snapshot(w);
+	assert_int_equal(row_of(s, "r2")->state, ROLLOUT_ENDED);
+	assert_int_equal(row_of(s, "r2")->outcome, OUTCOME_CANCELLED);
+	assert_non_null(strstr(row_of(s, "r2")->text, "superseded by r3 of anna"));
+	assert_string_equal(row_of(s, "r3")->behind, "r1");
+	store_snapshot_free(s);
+	assert_null(claim_for(w, "r3", 3, &o));
+	assert_int_equal(o.kind, OUTCOME_FAILED);
+	/* Not even with the lease free, as long as the other one is not over. */
+	assert_int_equal(lease_do(w, l->epoch, true), OUTCOME_OK);
+	assert_null(claim_for(w, "r3", 3, &o));
+	assert_non_null(strstr(o.text, "queued behind r1"));
+	free(l);
+	l = claim(w, "9@x", 9, 1, false);
+	w->r->state = ROLLOUT_ENDED;
+	w->r->at_step = w->r->n_steps;
+	assert_int_equal(write_at(w, l->epoch), OUTCOME_OK);
+	assert_int_equal(lease_do(w, l->epoch, true), OUTCOME_OK);
+	free(l);
+	s = snapshot(w);
+	assert_string_equal(row_of(s, "r3")->behind, "");
+	assert_non_null(strstr(row_of(s, "r3")->text, "waits for an executor"));
+	store_snapshot_free(s);
+	l = claim_for(w, "r3", 3, &o);
+	assert_non_null(l);
+	free(l);
+	assert_int_equal(verify(w).bad_seq, 0);
+	free(two);
+	free(three);
+}
+
+/* What nobody has begun ends without anybody who drives it; what somebody has claimed does not. */
+static void queued_ones_end_at_once(void **state)
+{
+	struct store_world *w = *state;
+	struct rollout *two = waiting(w, "r2", PLAN_PROMOTE, "sha256:two");
+	struct rollout *back = waiting(w, "r3", PLAN_ROLLBACK, "sha256:back");
+	struct decision d = {.kind = DECISION_ABORT,
+	                     .actor = "olga",
+	                     .rollout = "r2",
+	                     .service = "web",
+	                     .env = "prod",
+	                     .reason = "no"};
+	struct store_snapshot *s;
+	struct outcome o;
+	struct lease *l;
+
+	assert_int_equal(create(w, two, NULL), OUTCOME_OK);
+	assert_int_equal(decide_it(w, &d).kind, OUTCOME_OK);
+	s = snapshot(w);
+	assert_int_equal(row_of(s, "r2")->state, ROLLOUT_ENDED);
+	assert_string_equal(row_of(s, "r2")->text, "aborted before it began: olga: no");
+	store_snapshot_free(s);
+	/* Claimed: from then on its process decides. */
+	str_copy(two->id, sizeof(two->id), "r4");
+	assert_int_equal(create(w, two, NULL), OUTCOME_OK);
+	l = claim_for(w, "r4", 4, &o);
+	assert_non_null(l);
+	free(l);
+	str_copy(d.rollout, sizeof(d.rollout), "r4");
+	assert_int_equal(decide_it(w, &d).kind, OUTCOME_OK);
+	/* A rollback replaces promotions that wait, but not this one. */
+	assert_int_equal(create(w, back, NULL), OUTCOME_OK);
+	s = snapshot(w);
+	assert_int_equal(row_of(s, "r4")->state, ROLLOUT_QUEUED);
+	assert_true(row_of(s, "r4")->abort_wanted);
+	assert_string_equal(row_of(s, "r3")->behind, "r4");
+	store_snapshot_free(s);
+	assert_int_equal(verify(w).bad_seq, 0);
+	free(two);
+	free(back);
+}
+
+static void executors_are_seen(void **state)
+{
+	struct store_world *w = *state;
+	struct executor_row x = {.id = "7@x 1", .host = "x", .version = "1.0", .pid = 7};
+	struct store_snapshot *s;
+	int64_t rows = verify(w).n_rows, seen;
+	struct answer a;
+
+	for (int i = 0; i < 2; i++) {
+		x.running = i;
+		S(w)->executor_beat(w->o.priv, &x, begin(w, &a));
+		answer_wait(&a);
+		assert_int_equal(a.outcome.kind, OUTCOME_OK);
+	}
+	s = snapshot(w);
+	assert_int_equal(s->n_executors, 1);
+	assert_string_equal(s->executors[0].id, x.id);
+	assert_string_equal(s->executors[0].host, "x");
+	assert_string_equal(s->executors[0].version, "1.0");
+	assert_int_equal(s->executors[0].running, 1);
+	assert_true(s->executors[0].since_us <= s->executors[0].seen_us);
+	seen = executors_seen_us(s);
+	assert_true(seen == s->executors[0].seen_us && s->now_us - seen < US_PER_MIN);
+	store_snapshot_free(s);
+	/* It is no matter of the audit, and one that leaves is not counted on. */
+	assert_int_equal(verify(w).n_rows, rows);
+	x.leaving = true;
+	S(w)->executor_beat(w->o.priv, &x, begin(w, &a));
+	answer_wait(&a);
+	s = snapshot(w);
+	assert_true(s->executors[0].leaving);
+	assert_int_equal(executors_seen_us(s), 0);
+	store_snapshot_free(s);
 }
 
 static void decisions_show_as_wanted(void **state)
@@ -749,6 +924,9 @@ int main(void)
 	    TEST(laws),
 	    TEST(plans_keep_their_digest),
 	    TEST(one_live_rollout),
+	    TEST(queues),
+	    TEST(queued_ones_end_at_once),
+	    TEST(executors_are_seen),
 	    TEST(decisions_show_as_wanted),
 	    TEST(what_binds_is_never_crowded_out),
 	    TEST(deploys_and_marks),
