@@ -301,6 +301,13 @@ static void store_history(void *p, int64_t before_seq, int limit, struct op *op)
 	UNUSED(limit);
 	store_ask(op);
 }
+static void store_verify(void *p, const struct audit_mark *marks, int n_marks, struct op *op)
+{
+	UNUSED(p);
+	UNUSED(marks);
+	UNUSED(n_marks);
+	store_ask(op);
+}
 static void store_put(void *p, const char *key, int64_t at_us, const char *json, struct op *op)
 {
 	UNUSED(p);
@@ -371,7 +378,8 @@ const struct store_driver store_null = {
     .decide = store_decide,
     .smoke_put = store_smoke,
     .history = store_history,
-    .audit_verify = store_op,
+    .audit_after = store_history,
+    .audit_verify = store_verify,
     .observe_put = store_put,
     .observe_get = store_op,
     .watch = store_watch,

@@ -689,6 +689,67 @@ static const struct field ui_fields[] = {
 };
 const struct table table_ui = {.name = "ui", .text = "How the console looks.", .fields = ui_fields};
 
+/* Relative to the file's folder, like the paths of drivers. */
+static int set_path(struct loader *ld, const struct field *f, const struct yaml *y, void *base)
+{
+	const char *s = "", **at = (const char **)(void *)((char *)base + f->at);
+	char path[PATH_LEN];
+	int rc = read_text(ld, f->name, y, &s);
+
+	if (rc != 0)
+		return rc;
+	if (s[0] == '\0' || file_join(path, sizeof(path), ld->dir, s) != 0) {
+		load_fail(ld, y, "%s is no path", f->name);
+		error_hint(ld->e, "at most %d bytes, absolute or relative to this file", PATH_LEN - 1);
+		return ERR_INVALID;
+	}
+	*at = arena_strdup(ld->a, path);
+	return *at != NULL ? 0 : error_set(ld->e, ERR_NOMEM, "out of memory");
+}
+
+#define AUDIT(member) offsetof(struct setup, audit.member)
+#define AUDIT_PATH(name_, text_, example_)                                                                   \
+	{.name = #name_,                                                                                     \
+	 .type = FIELD_OTHER,                                                                                \
+	 .set = set_path,                                                                                    \
+	 .kind = "path",                                                                                     \
+	 .schema = "{\"type\":\"string\"}",                                                                  \
+	 .at = AUDIT(name_),                                                                                 \
+	 .text = (text_),                                                                                    \
+	 .example = (example_)}
+static const struct field audit_fields[] = {
+    AUDIT_PATH(file, "Where checkpoints are written, a line each: a place that who may write the store may not.",
+               "/var/log/towpath/witness.jsonl"),
+    AUDIT_PATH(git, "Folder of a git repository that gets checkpoints as notes, refs/notes/towpath-audit.",
+               "/srv/git/shop.git"),
+    AUDIT_PATH(key,
+               "Key that signs checkpoints, through ssh-keygen: a private key without a passphrase, or a public one "
+               "whose "
+               "private half is in the agent. Without it they are not signed.",
+               "/etc/towpath/audit_key"),
+    AUDIT_PATH(signers, "Allowed signers file (ssh-keygen(1)) that signatures of checkpoints are checked against.",
+               "/etc/towpath/audit_signers"),
+    {.name = "every_rows",
+     .type = FIELD_INT,
+     .otherwise = "256",
+     .at = AUDIT(every_rows),
+     .min = 0,
+     .max = 1000000,
+     .text = "A running rollout writes a checkpoint after so many rows; 0 is not by rows."},
+    {.name = "every",
+     .type = FIELD_DURATION,
+     .otherwise = "1m",
+     .at = AUDIT(every_us),
+     .min = 0,
+     .max = US_PER_DAY,
+     .text = "And at least this often, where there are new rows; off is at its end only."},
+    {.name = NULL},
+};
+const struct table table_audit = {.name = "audit",
+                                  .text = "How the audit is witnessed outside of the store. Without file and git it "
+                                          "is not.",
+                                  .fields = audit_fields};
+
 /* Short tokens and tiers that were not given; names that are there twice. */
 static int check_environments(struct loader *ld, const struct yaml *y)
 {
@@ -823,6 +884,10 @@ static const struct field top_fields[] = {
              "by rule "
              "(L1), name (drop-column) or class (S).",
      .example = "{L1: error, T3: off}"},
+    {.name = "audit",
+     .type = FIELD_MAP,
+     .sub = &table_audit,
+     .text = "How the audit is witnessed outside of the store."},
     {.name = "environments",
      .type = FIELD_SEQ,
      .required = true,
@@ -856,6 +921,6 @@ static const struct field top_fields[] = {
 const struct table table_top = {.name = "towpath.yaml", .text = "The file as a whole.", .fields = top_fields};
 
 const struct table *const tables[] = {
-    &table_top,        &table_ui,     &table_signing,  &table_env,  &table_roles,
+    &table_top,        &table_ui,     &table_audit, &table_signing,  &table_env,  &table_roles,
     &table_gates,      &table_freeze, &table_suite,    &table_step, &table_service,
     &table_thresholds, &table_place,  &table_instance, NULL};

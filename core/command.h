@@ -102,6 +102,8 @@ struct jv *command_value(struct command_run *run); /* an object, empty at first 
 
 /* One row of text for people, printed as it comes in CLI, collected in the console. Clean text. */
 void command_line(struct command_run *run, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* A line of any length that is clean already, for what other programs read. */
+void command_raw(struct command_run *run, const char *line);
 /* A streamed JSON object (one line each) for commands that stream. */
 void command_stream(struct command_run *run, const struct jv *v);
 /* True when the caller wants JSON (a streaming command chooses by it). */

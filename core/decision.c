@@ -276,12 +276,69 @@ static struct jv *row_to_jv(struct arena *a, const struct audit_row *row)
 	return o;
 }
 
+/* Room for every text of a row with all its bytes escaped. */
+enum { ROW_BYTES = 4096 };
+
+/* A member of the canonical text; NULL where a byte asks for more than a backslash before it. */
+static char *plain_member(char *at, const char *key, const char *s)
+{
+	size_t n = strlen(key);
+
+	memcpy(at, ",\"", 2);
+	memcpy(at + 2, key, n);
+	memcpy(at + 2 + n, "\":\"", 3);
+	at += n + 5;
+	for (; *s != '\0'; s++) {
+		if ((unsigned char)*s < 0x20 || (unsigned char)*s > 0x7e)
+			return NULL;
+		if (*s == '"' || *s == '\\')
+			*at++ = '\\';
+		*at++ = *s;
+	}
+	*at++ = '"';
+	return at;
+}
+
+/*
+ * The canonical text of a row of plain ASCII, as jv_print() would write it, without building a tree first: a chain of a
+ * million rows is hashed in seconds. Returns its length, 0 for a row that must go the long way.
+ */
+static size_t plain_text(const struct audit_row *r, char dst[ROW_BYTES])
+{
+	const struct {
+		const char *key, *text;
+	} before[] = {{"host", r->host}, {"prev", r->prev}, {"result", r->result}},
+	  after[] = {{"target", r->target}, {"text", r->text}, {"verb", r->verb}};
+	char *at = plain_member(dst, "actor", r->actor);
+
+	dst[0] = '{';
+	if (at != NULL)
+		at += snprintf(at, 40, ",\"at_us\":%lld", (long long)r->at_us);
+	for (size_t i = 0; i < ARRAY_LEN(before) && at != NULL; i++)
+		at = plain_member(at, before[i].key, before[i].text);
+	if (at != NULL)
+		at += snprintf(at, 40, ",\"seq\":%lld", (long long)r->seq);
+	for (size_t i = 0; i < ARRAY_LEN(after) && at != NULL; i++)
+		at = plain_member(at, after[i].key, after[i].text);
+	if (at == NULL)
+		return 0;
+	*at++ = '}';
+	return (size_t)(at - dst);
+}
+
 void audit_hash(const struct audit_row *row, char ret_hash[DIGEST_LEN])
 {
+	char plain[ROW_BYTES];
+	size_t n = plain_text(row, plain);
 	struct arena a;
 	struct str s;
 	char hex[65];
 
+	if (n > 0) {
+		sha256_of(plain, n, hex);
+		snprintf(ret_hash, DIGEST_LEN, "%s%s", hex[0] != '\0' ? "sha256:" : "", hex);
+		return;
+	}
 	arena_init(&a, ARENA_DEFAULT_MAX);
 	str_init(&s, 64 * 1024);
 	jv_print(row_to_jv(&a, row), JV_CANONICAL, &s);

@@ -173,6 +173,16 @@ struct deployment_conf {
 	int n_metrics;
 };
 
+/* How the audit is witnessed outside of the store. */
+struct audit_conf {
+	const char *key;     /* signs checkpoints; NULL: they are not signed */
+	const char *signers; /* allowed_signers file that they are checked against; NULL: none */
+	const char *file;    /* where they are written, a line each; NULL: nowhere */
+	const char *git;     /* folder of a repository that gets them as notes; NULL: none */
+	int every_rows;      /* a running rollout writes one after so many rows, 0: not by rows */
+	int64_t every_us;    /* and at least this often, 0: not by time */
+};
+
 struct setup {
 	struct arena arena;
 	uint32_t generation;
@@ -189,6 +199,7 @@ struct setup {
 	struct deployment_conf *deployments; /* [service * n_envs + env] */
 	struct smoke_suite_conf *suites;
 	int n_suites;
+	struct audit_conf audit;
 	int64_t poll_us;    /* how often deployments and health are observed */
 	const char *theme;  /* "auto", "dark", or a file */
 	const char *glyphs; /* "auto", "ascii", "line", "rich" */

@@ -1,4 +1,4 @@
-/* history and audit verify: who did what, when, to what, and whether the record is whole. */
+/* history: who did what, when, to what. */
 #include "core/filter.h"
 #include "engine/report.h"
 
@@ -84,36 +84,6 @@ static void exec_history(struct app *a, struct command_run *run)
 	app_history(a, (int)CLAMP(args_num(run, "limit", 50), 1, HISTORY_MAX), on_history, run);
 }
 
-static void on_verified(void *ctx, struct op *op, const struct outcome *o, void *result)
-{
-	struct command_run *run = ctx;
-	const struct audit_verdict *v = result;
-	struct arena *a = command_arena(run);
-
-	UNUSED(op);
-	if (v == NULL) {
-		report_outcome(run, o);
-		return;
-	}
-	jv_set_int(a, command_value(run), "rows", v->n_rows);
-	jv_set_int(a, command_value(run), "bad_seq", v->bad_seq);
-	jv_set_str(a, command_value(run), "head", v->head);
-	jv_set_bool(a, command_value(run), "whole", v->bad_seq == 0 && o->kind == OUTCOME_OK);
-	if (v->bad_seq == 0 && o->kind == OUTCOME_OK)
-		command_done(run, EXIT_DONE, "the audit is whole: %lld rows, head %.19s",
-		             (long long)v->n_rows, v->head);
-	else
-		command_done(run, EXIT_NO, "the audit was changed: %s",
-		             v->text[0] != '\0' ? v->text : o->text);
-}
-
-static void exec_verify(struct app *a, struct command_run *run)
-{
-	const struct opened *store = app_store(a);
-
-	STORE_OF(store)->audit_verify(store->priv, op_new(app_loop(a), 60 * US_PER_S, on_verified, run));
-}
-
 static const struct arg_desc args[] = {
     {.name = "limit", .type = ARG_INT, .option = true, .letter = 'n', .text = "at most so many rows (50)"},
     {.name = "filter",
@@ -131,15 +101,4 @@ const struct command command_history = {
     .json = "rows[]: seq, at_us, actor, host, verb, target, result, text, prev, hash",
     .details = "Every decision and every effect, from the audit chain.",
     .example = "towpath history --filter env:prod",
-};
-
-const struct command command_audit_verify = {
-    .name = "audit verify",
-    .summary = "check the audit chain from its first row to its head",
-    .exec = exec_verify,
-    .flags = COMMAND_NO_STORE,
-    .json = "rows, bad_seq, head, whole",
-    .details =
-        "Finds a row that was changed, removed, inserted or moved. Ends with 1 and names the first bad row.",
-    .example = "towpath audit verify",
 };

@@ -256,6 +256,12 @@ void command_line(struct command_run *run, const char *fmt, ...)
 	str_release(&s);
 }
 
+void command_raw(struct command_run *run, const char *line)
+{
+	if (!run->sink.wants_json && run->sink.line != NULL)
+		run->sink.line(run->sink.ctx, line);
+}
+
 void command_stream(struct command_run *run, const struct jv *v)
 {
 	if (run->sink.wants_json && run->sink.stream != NULL)

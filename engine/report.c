@@ -221,3 +221,25 @@ void report_plan(struct command_run *run, const struct plan *p)
 		command_line(run, "%s  %s", p->risks[i].grave ? "RISK      " : "risk      ",
 		             p->risks[i].text);
 }
+
+bool args_past(struct command_run *run, const char *name, int64_t *ret_us)
+{
+	const char *text = args_text(run, name);
+	char day[40];
+	int64_t at, span;
+
+	if (text == NULL)
+		return true;
+	snprintf(day, sizeof(day), "%.20sT00:00:00Z", text);
+	if (time_parse_iso(text, strlen(text), &at) != 0 && time_parse_iso(day, strlen(day), &at) != 0)
+		at = time_parse_duration(text, &span) == 0 && span <= 36500 * US_PER_DAY
+		         ? loop_wall_us() - span
+		         : INT64_MAX;
+	if (at <= loop_wall_us()) {
+		*ret_us = at;
+		return true;
+	}
+	command_done(run, EXIT_USAGE,
+	             "--%s takes a time gone by: 2026-10-27T16:00:00Z, 2026-10-27, or 90m for 90 minutes ago", name);
+	return false;
+}

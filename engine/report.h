@@ -41,6 +41,12 @@ const struct rollout *rollout_by_prefix(const struct store_snapshot *s, const ch
 /* Ends the command with an outcome's text and hint. */
 void report_outcome(struct command_run *run, const struct outcome *o);
 
+/*
+ * An option that names a time gone by: an instant with its zone, a day (its first moment, UTC), or a span back from
+ * now. *ret_us stays as it is where the option was not given. False: the command was ended with what is wrong.
+ */
+bool args_past(struct command_run *run, const char *name, int64_t *ret_us);
+
 /* '+', '!' ... of a state for plain text. */
 char state_glyph(enum state s);
 

@@ -212,6 +212,8 @@ static struct outcome journal(struct run *x, enum entry entry, const struct roll
 			s->rollout_write(x->store->priv, r, x->epoch, op);
 		wait_for(x, &w);
 		free(w.result);
+		if (w.o.kind == OUTCOME_OK)
+			run_witness_row(x);
 		if (w.o.kind == OUTCOME_OK || w.o.kind == OUTCOME_CANCELLED)
 			return w.o;
 		if (w.o.kind == OUTCOME_FAILED) {
@@ -679,6 +681,7 @@ static int start(struct run *x, const char *id)
 	x->r = w.result;
 	if (!rollout_is_live(x->r))
 		return exit_of(x->r);
+	run_witness_begin(x);
 	rx = run_decisions(x);
 	if (rx.effect == EFFECT_NONE)
 		rx = rollout_next(x->r, ROLLOUT_EV_START, NULL, loop_wall_us());
@@ -696,8 +699,10 @@ int run_rollout(struct app *a, const char *id)
 	hup = loop_watch_signal(x.loop, SIGINT, on_term, &x);
 	STORE_OF(app_store(a))->watch(app_store(a)->priv, on_changed, &x);
 	rc = start(&x, id);
-	if (x.store != NULL)
+	if (x.store != NULL) {
 		lease_drop(&x);
+		run_witness_end(&x);
+	}
 	STORE_OF(app_store(a))->watch(app_store(a)->priv, NULL, NULL);
 	watch_stop(term);
 	watch_stop(hup);

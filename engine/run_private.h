@@ -29,6 +29,11 @@ struct run {
 	struct signature_verdict *signatures; /* of the newest snapshot's approvals, owned */
 	int n_signatures;
 	char no[TEXT_LEN]; /* why the last one was refused */
+	/* run_witness.c */
+	struct audit_mark witnessed;
+	struct timer *witness;
+	int rows; /* written since the last checkpoint */
+	bool witnessing;
 };
 
 /* An operation that run() waits for while the loop turns (renewals go on). */
@@ -64,6 +69,12 @@ const struct step *step_now(const struct run *x);
 struct outcome run_fetch(struct run *x, const struct release *release, char dst[PATH_LEN]);
 
 /* run_migrate.c: the tool's command, watched; what it does now, for those who wait; whether it is done. */
+/* run_witness.c: checkpoints of the audit while it runs; the end waits for the last one. */
+void run_witness_begin(struct run *x);
+void run_witness_row(struct run *x);
+void run_witness_end(struct run *x);
+
+/* run_migrate.c: the tool's command, watched; whether what it was to do is done; its child of an earlier process. */
 struct outcome run_migrate(struct run *x);
 void run_migrate_watch(struct run *x);
 struct outcome run_migrated(struct run *x);

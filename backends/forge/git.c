@@ -6,7 +6,7 @@
  */
 #include "backends/answer.h"
 #include "backends/drivers.h"
-#include "backends/libgit.h"
+#include "io/libgit.h"
 
 #include "core/commit.h"
 #include "core/port/forge.h"

@@ -1,5 +1,5 @@
 #include "backends/migrate/repo.h"
-#include "backends/libgit.h"
+#include "io/libgit.h"
 #include "core/text.h"
 
 #include <git2.h>

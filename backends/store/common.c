@@ -50,40 +50,16 @@ void rollout_overlay_lease(struct rollout *r, const struct lease *l, bool held, 
 	r->orphaned = r->holder_dead || !held;
 }
 
-static bool broken(struct audit_verdict *v, int64_t seq, const char *why)
+struct audit_follower *audit_follower_new(const struct audit_mark *marks, int n_marks)
 {
-	v->bad_seq = seq > 0 ? seq : 1;
-	snprintf(v->text, sizeof(v->text), "row %lld %s", (long long)v->bad_seq, why);
-	return false;
-}
+	struct audit_follower *f = calloc(1, sizeof(*f) + (size_t)MAX(n_marks, 0) * sizeof(*marks));
+	struct audit_mark *copy;
 
-bool audit_follow(struct audit_verdict *v, const struct audit_row *row)
-{
-	char hash[DIGEST_LEN];
-
-	if (v->bad_seq != 0)
-		return false;
-	audit_hash(row, hash);
-	if (row->seq != v->n_rows + 1)
-		return broken(v, v->n_rows + 1, "is missing");
-	if (strcmp(row->prev, v->head) != 0)
-		return broken(v, row->seq, "does not follow the row before it");
-	if (strcmp(row->hash, hash) != 0)
-		return broken(v, row->seq, "was changed after it was written");
-	v->n_rows++;
-	str_copy(v->head, sizeof(v->head), row->hash);
-	return true;
-}
-
-/* Rows cut off at the end leave a whole chain behind: only the head tells. */
-void audit_follow_end(struct audit_verdict *v, int64_t head_seq, const char *head)
-{
-	if (v->bad_seq != 0)
-		return;
-	if (head_seq < v->n_rows)
-		broken(v, head_seq + 1, "is past the head: it was added behind the store's back");
-	else if (head_seq != v->n_rows || strcmp(head, v->head) != 0)
-		broken(v, v->n_rows + 1, "is missing: rows were cut off at the end");
-	else
-		snprintf(v->text, sizeof(v->text), "%lld rows, the chain is whole", (long long)v->n_rows);
+	if (f == NULL || n_marks <= 0)
+		return f;
+	copy = (struct audit_mark *)(void *)(f + 1);
+	memcpy(copy, marks, (size_t)n_marks * sizeof(*marks));
+	f->marks = copy;
+	f->n_marks = n_marks;
+	return f;
 }

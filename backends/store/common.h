@@ -1,4 +1,4 @@
-/* What the stores share: what a row cannot know of a rollout, and the check of the audit's chain. */
+/* What the stores share: what a row cannot know of a rollout, and what checks the audit's chain. */
 #ifndef BACKENDS_STORE_COMMON_H
 #define BACKENDS_STORE_COMMON_H
 
@@ -27,9 +27,7 @@ bool lease_holder_gone(const struct lease *l, const char *host);
 void rollout_overlay_lease(struct rollout *r, const struct lease *l, bool held, const char *host,
                            int64_t now_us);
 
-/* The chain, row by row from the first on; false from the first broken row on, which v names. */
-bool audit_follow(struct audit_verdict *v, const struct audit_row *row);
-/* After the last row: the head that was kept beside the chain ("" and 0 where nothing was written). */
-void audit_follow_end(struct audit_verdict *v, int64_t head_seq, const char *head);
+/* A follower with its own copy of the marks in one piece: its verdict comes first, so it is the result. free() it. */
+struct audit_follower *audit_follower_new(const struct audit_mark *marks, int n_marks);
 
 #endif

@@ -404,6 +404,7 @@ const struct store_driver store_postgres = {
     .decide = postgres_decide,
     .smoke_put = postgres_smoke_put,
     .history = postgres_history,
+    .audit_after = postgres_audit_after,
     .audit_verify = postgres_audit_verify,
     .observe_put = observe_put,
     .observe_get = observe_get,

@@ -359,7 +359,7 @@ static void clean(char *dst, size_t cap, const char *src) { text_cleanz(dst, cap
 /* The bytes as they are, for the hash; cut where they do not fit, which then shows as a bad hash. */
 static void raw(char *dst, size_t cap, const char *src) { str_copy(dst, cap, src); }
 
-static void history_finish(struct pg_job *j)
+static void page_make(struct pg_job *j, void (*text)(char *dst, size_t cap, const char *src))
 {
 	struct audit_page *page = calloc(1, sizeof(*page));
 	int n = j->rows.n_rows;
@@ -371,9 +371,12 @@ static void history_finish(struct pg_job *j)
 	}
 	page->n_rows = n;
 	for (int i = 0; i < n; i++)
-		audit_row_from(&j->rows, i, &page->rows[i], clean);
+		audit_row_from(&j->rows, i, &page->rows[i], text);
 	j->result = page;
 }
+
+static void history_finish(struct pg_job *j) { page_make(j, clean); }
+static void after_finish(struct pg_job *j) { page_make(j, raw); }
 
 void postgres_history(void *priv, int64_t before_seq, int limit, struct op *op)
 {
@@ -390,6 +393,21 @@ void postgres_history(void *priv, int64_t before_seq, int limit, struct op *op)
 	pg_job_ask(j, params, 2);
 }
 
+void postgres_audit_after(void *priv, int64_t after_seq, int limit, struct op *op)
+{
+	struct pg_job *j = pg_job_new(priv, op, PG_AUDIT_AFTER, after_finish);
+	char after[24], n[24];
+	const char *params[] = {after, n};
+
+	if (j == NULL)
+		return;
+	j->parse = true;
+	j->free_result = audit_page_free;
+	snprintf(after, sizeof(after), "%lld", (long long)after_seq);
+	snprintf(n, sizeof(n), "%d", CLAMP(limit, 1, PG_AUDIT_PAGE));
+	pg_job_ask(j, params, 2);
+}
+
 /* --- the chain ------------------------------------------------------------------------------------- */
 
 static void verify_ask(struct pg_job *j);
@@ -397,13 +415,13 @@ static void verify_ask(struct pg_job *j);
 /* On a worker: hashing a page takes its time. */
 static void page_run(struct pg_job *j)
 {
-	struct audit_verdict *v = j->result;
+	struct audit_follower *f = j->result;
 
 	for (int i = 0; i < j->rows.n_rows; i++) {
 		struct audit_row row;
 
 		audit_row_from(&j->rows, i, &row, raw);
-		if (!audit_follow(v, &row))
+		if (!audit_follow(f, &row))
 			break;
 	}
 }
@@ -423,14 +441,14 @@ static void head_run(struct pg_job *j)
 /* Rows that came while we read are read too, until the head is the last one of them. */
 static void head_then(struct pg_job *j)
 {
-	struct audit_verdict *v = j->result;
+	struct audit_follower *f = j->result;
 
-	if (j->head_seq > v->n_rows && !j->force) {
+	if (j->head_seq > f->v.n_rows && !j->force) {
 		j->force = true; /* the next page must bring something */
 		verify_ask(j);
 		return;
 	}
-	audit_follow_end(v, j->head_seq, j->head);
+	audit_follow_end(f, j->head_seq, j->head);
 }
 
 static void head_ask(struct pg_job *j)
@@ -468,14 +486,14 @@ static void verify_ask(struct pg_job *j)
 	pg_job_ask(j, params, 2);
 }
 
-void postgres_audit_verify(void *priv, struct op *op)
+void postgres_audit_verify(void *priv, const struct audit_mark *marks, int n_marks, struct op *op)
 {
 	struct pg_job *j = pg_job_new(priv, op, PG_AUDIT_AFTER, page_run);
 
 	if (j == NULL)
 		return;
 	j->parse = true;
-	j->result = calloc(1, sizeof(struct audit_verdict));
+	j->result = audit_follower_new(marks, n_marks);
 	if (j->result == NULL) {
 		pg_job_fail(j, answer_make(OUTCOME_ERRORED, source, "out of memory"));
 		return;

@@ -5,6 +5,7 @@
  */
 #include "backends/answer.h"
 #include "backends/drivers.h"
+#include "backends/store/common.h"
 #include "backends/store/sqlite_job.h"
 #include "core/text.h"
 #include "io/file.h"
@@ -23,6 +24,7 @@ void job_free(struct job *j)
 {
 	free(j->json);
 	free(j->rollout);
+	free(j->follower);
 	free(j->decision.signature);
 	smoke_result_free(j->smoke);
 	free(j);
@@ -97,7 +99,20 @@ static struct outcome history_work(struct db *d, struct job *j)
 {
 	return read_history(d, j->n, j->step, &j->result);
 }
-static struct outcome verify_work(struct db *d, struct job *j) { return read_verify(d, &j->result); }
+static struct outcome after_work(struct db *d, struct job *j)
+{
+	return read_audit_after(d, j->n, j->step, &j->result);
+}
+static struct outcome verify_work(struct db *d, struct job *j)
+{
+	struct outcome o = read_verify(d, j->follower);
+
+	if (o.kind == OUTCOME_OK) {
+		j->result = j->follower;
+		j->follower = NULL;
+	}
+	return o;
+}
 static struct outcome seen_get_work(struct db *d, struct job *j) { return seen_get(&d->seen, &j->result); }
 
 static struct outcome check_work(struct db *d, struct job *j)
@@ -135,7 +150,26 @@ static void store_history(void *priv, int64_t before, int limit, struct op *op)
 {
 	read_start(priv, op, history_work, audit_page_free, before, limit);
 }
-static void store_audit_verify(void *priv, struct op *op) { read_start(priv, op, verify_work, free, 0, 0); }
+static void store_audit_after(void *priv, int64_t after, int limit, struct op *op)
+{
+	read_start(priv, op, after_work, audit_page_free, after, limit);
+}
+
+static void store_audit_verify(void *priv, const struct audit_mark *marks, int n_marks, struct op *op)
+{
+	struct job *j = job_new(priv, op, false, verify_work);
+
+	if (j == NULL)
+		return;
+	j->follower = audit_follower_new(marks, n_marks);
+	if (j->follower == NULL) {
+		answer_nomem(op, source);
+		job_free(j);
+		return;
+	}
+	job_start(j);
+}
+
 static void store_observe_get(void *priv, struct op *op)
 {
 	read_start(priv, op, seen_get_work, observation_list_free, 0, 0);
@@ -511,6 +545,7 @@ const struct store_driver store_sqlite = {
     .decide = sqlite_decide,
     .smoke_put = sqlite_smoke_put,
     .history = store_history,
+    .audit_after = store_audit_after,
     .audit_verify = store_audit_verify,
     .observe_put = store_observe_put,
     .observe_get = store_observe_get,

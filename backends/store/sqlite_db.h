@@ -75,6 +75,7 @@ struct outcome read_snapshot(struct db *d, void **ret);
 struct outcome read_plan(struct db *d, const char *digest, void **ret);
 struct outcome read_rollout(struct db *d, const char *id, void **ret);
 struct outcome read_history(struct db *d, int64_t before_seq, int limit, void **ret);
-struct outcome read_verify(struct db *d, void **ret);
+struct outcome read_audit_after(struct db *d, int64_t after_seq, int limit, void **ret);
+struct outcome read_verify(struct db *d, struct audit_follower *f);
 
 #endif

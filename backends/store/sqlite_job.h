@@ -33,6 +33,7 @@ struct job {
 	bool force;
 	char *json;
 	struct rollout *rollout;
+	struct audit_follower *follower;
 	struct decision decision;
 	struct lease lease;
 	struct deploy_row deploy;

@@ -397,19 +397,19 @@ static void audit_from_row(sqlite3_stmt *st, struct audit_row *row,
 	text(st, 9, row->hash, sizeof(row->hash));
 }
 
-struct outcome read_history(struct db *d, int64_t before_seq, int limit, void **ret)
+static struct outcome page_read(struct db *d, sqlite3_stmt *st, int rc,
+                                void (*text)(sqlite3_stmt *st, int col, char *dst, size_t cap), void **ret)
 {
 	struct audit_page *page = calloc(1, sizeof(*page));
-	int cap = 0, rc;
-	sqlite3_stmt *st;
+	int cap = 0;
 
-	if (page == NULL)
+	if (page == NULL) {
+		db_done(st);
 		return answer_make(OUTCOME_ERRORED, "store", "out of memory");
-	st = db_query(d, &rc, "SELECT * FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?", "ii",
-	              before_seq > 0 ? before_seq : INT64_MAX, (int64_t)CLAMP(limit, 1, HISTORY_MAX));
+	}
 	while (st != NULL && rc == SQLITE_ROW &&
 	       list_grow((void **)&page->rows, page->n_rows, &cap, sizeof(*page->rows))) {
-		audit_from_row(st, &page->rows[page->n_rows++], db_text);
+		audit_from_row(st, &page->rows[page->n_rows++], text);
 		rc = sqlite3_step(st);
 	}
 	db_done(st);
@@ -419,6 +419,25 @@ struct outcome read_history(struct db *d, int64_t before_seq, int limit, void **
 	}
 	*ret = page;
 	return outcome_ok();
+}
+
+struct outcome read_history(struct db *d, int64_t before_seq, int limit, void **ret)
+{
+	int rc;
+	sqlite3_stmt *st = db_query(d, &rc, "SELECT * FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?",
+	                            "ii", before_seq > 0 ? before_seq : INT64_MAX,
+	                            (int64_t)CLAMP(limit, 1, HISTORY_MAX));
+
+	return page_read(d, st, rc, db_text, ret);
+}
+
+struct outcome read_audit_after(struct db *d, int64_t after_seq, int limit, void **ret)
+{
+	int rc;
+	sqlite3_stmt *st = db_query(d, &rc, "SELECT * FROM audit WHERE seq > ? ORDER BY seq LIMIT ?", "ii",
+	                            after_seq, (int64_t)CLAMP(limit, 1, AUDIT_PAGE_MAX));
+
+	return page_read(d, st, rc, raw_text, ret);
 }
 
 /* The head that was written beside the chain: "seq hash", or nothing. */
@@ -435,38 +454,28 @@ static void head_read(struct db *d, int64_t *ret_seq, char ret_hash[DIGEST_LEN])
 	str_copy(ret_hash, DIGEST_LEN, hash[0] == ' ' ? hash + 1 : hash);
 }
 
-struct outcome read_verify(struct db *d, void **ret)
+struct outcome read_verify(struct db *d, struct audit_follower *f)
 {
-	struct audit_verdict *v = calloc(1, sizeof(*v));
 	char head[DIGEST_LEN];
 	int64_t head_seq;
 	int rc;
 	sqlite3_stmt *st;
 
-	if (v == NULL)
-		return answer_make(OUTCOME_ERRORED, "store", "out of memory");
 	rc = db_run(d, "BEGIN", "");
-	if (rc != SQLITE_DONE) {
-		free(v);
+	if (rc != SQLITE_DONE)
 		return db_failed(d, rc);
-	}
 	st = db_query(d, &rc, "SELECT * FROM audit ORDER BY seq", "");
 	while (st != NULL && rc == SQLITE_ROW) {
 		struct audit_row row;
 
 		audit_from_row(st, &row, raw_text);
-		if (!audit_follow(v, &row))
+		if (!audit_follow(f, &row))
 			break;
 		rc = sqlite3_step(st);
 	}
 	db_done(st);
 	head_read(d, &head_seq, head);
-	audit_follow_end(v, head_seq, head);
+	audit_follow_end(f, head_seq, head);
 	db_rollback(d);
-	if (rc != SQLITE_DONE && rc != SQLITE_ROW) {
-		free(v);
-		return db_failed(d, rc);
-	}
-	*ret = v;
-	return outcome_ok();
+	return rc == SQLITE_DONE || rc == SQLITE_ROW ? outcome_ok() : db_failed(d, rc);
 }

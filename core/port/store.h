@@ -9,6 +9,7 @@
 #ifndef CORE_PORT_STORE_H
 #define CORE_PORT_STORE_H
 
+#include "core/audit.h"
 #include "core/port/driver.h"
 #include "core/rollout.h"
 
@@ -84,17 +85,10 @@ void store_snapshot_free(void *snapshot);
 bool store_snapshot_mark(struct store_snapshot *s);
 
 struct audit_page {
-	struct audit_row *rows; /* newest first */
+	struct audit_row *rows;
 	int n_rows;
 };
 void audit_page_free(void *page);
-
-struct audit_verdict {
-	int64_t n_rows;
-	int64_t bad_seq; /* 0: whole */
-	char head[DIGEST_LEN];
-	char text[TEXT_LEN];
-};
 
 /* The newest moment at which an executor that takes rollouts was seen; 0: none. */
 int64_t executors_seen_us(const struct store_snapshot *s);
@@ -184,7 +178,10 @@ struct store_load {
  *   executor_beat   an executor says that it lives; no audit row. Its seen_us and since_us are the store's.
  *   smoke_put       stores a result.
  *   history         [struct audit_page] rows before seq (0: newest), at most limit.
- *   audit_verify    [struct audit_verdict, free()].
+ *   audit_after     [struct audit_page] rows after seq (0: from the first), oldest first, at most limit; their bytes as
+ *                   they are stored, not cleaned.
+ *   audit_verify    [struct audit_verdict, free()] against the store's own head and what witnesses saw: marks sorted
+ *                   by seq, copied.
  *   observe_put/get the disposable file; never delays a lease.
  *   prepare         create: makes the store where there is none; else brings it to this program's schema. With the
  *                   rights of an admin where the store has users [struct store_prepared, free()]. Twice is once.
@@ -214,7 +211,8 @@ struct store_driver {
 	void (*decide)(void *priv, const struct decision *d, struct op *op);
 	void (*smoke_put)(void *priv, const struct smoke_result *r, struct op *op);
 	void (*history)(void *priv, int64_t before_seq, int limit, struct op *op);
-	void (*audit_verify)(void *priv, struct op *op);
+	void (*audit_after)(void *priv, int64_t after_seq, int limit, struct op *op);
+	void (*audit_verify)(void *priv, const struct audit_mark *marks, int n_marks, struct op *op);
 	void (*observe_put)(void *priv, const char *key, int64_t at_us, const char *json, struct op *op);
 	void (*observe_get)(void *priv, struct op *op);
 	void (*watch)(void *priv, void (*fn)(void *ctx), void *ctx);

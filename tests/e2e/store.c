@@ -228,7 +228,7 @@ static void moved_whole(void **state)
 	assert_true(said(w, "\"steps\": 2,") && said(w, "\"decisions\": 702,"));
 	storepg_user(server, "ina", "viewer");
 	storepg_open(&o, w->lite->loop, server, 0, "ina", w->database, "");
-	store_postgres.audit_verify(o.priv, begin(w->lite, &a));
+	store_postgres.audit_verify(o.priv, NULL, 0, begin(w->lite, &a));
 	answer_wait(&a);
 	/* The move is the next row; all before it is what it was. */
 	assert_int_equal(((struct audit_verdict *)a.result)->bad_seq, 0);

@@ -1,6 +1,6 @@
 #include "tests/lib/gitbuild.h"
 
-#include "backends/libgit.h"
+#include "io/libgit.h"
 
 #include <git2.h>
 #include <setjmp.h>

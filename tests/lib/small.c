@@ -498,7 +498,7 @@ void small_done_once(struct small *w, const char *why)
 		         small_count(w, "effects", "apply web-2"));
 	assert_int_equal(small_count(w, "web-1", two.digest), 1);
 	assert_int_equal(small_count(w, "web-2", two.digest), 1);
-	STORE_OF(s)->audit_verify(s->priv, small_ask(w, &a));
+	STORE_OF(s)->audit_verify(s->priv, NULL, 0, small_ask(w, &a));
 	v = small_get(w, &a);
 	assert_non_null(v);
 	assert_int_equal(v->bad_seq, 0);

@@ -300,7 +300,7 @@ struct audit_verdict verify(struct store_world *w)
 	struct audit_verdict v = {.bad_seq = -1};
 	struct answer a;
 
-	S(w)->audit_verify(w->o.priv, begin(w, &a));
+	S(w)->audit_verify(w->o.priv, NULL, 0, begin(w, &a));
 	answer_wait(&a);
 	if (a.outcome.kind != OUTCOME_OK)
 		fail_msg("audit_verify: %s", a.outcome.text);

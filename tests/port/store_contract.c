@@ -28,7 +28,7 @@ static const struct deploy_row law_row = {.service = "web", .env = "prod"};
 static const struct decision law_decision = {.kind = DECISION_NOTE, .actor = "anna"};
 static const char *const law_operators[] = {"anna", "ben"};
 static void call_snapshot(void *priv, struct op *op) { law_driver->snapshot(priv, op); }
-static void call_audit_verify(void *priv, struct op *op) { law_driver->audit_verify(priv, op); }
+static void call_audit_verify(void *priv, struct op *op) { law_driver->audit_verify(priv, NULL, 0, op); }
 static void call_observe_get(void *priv, struct op *op) { law_driver->observe_get(priv, op); }
 CALL(plan_put, law_plan, "anna")
 CALL(plan_get, "sha256:none")
@@ -44,6 +44,7 @@ CALL(deploy_note, &law_row)
 CALL(decide, &law_decision)
 CALL(smoke_put, law_smoke)
 CALL(history, 0, 10)
+CALL(audit_after, 0, 10)
 CALL(observe_put, "deploy/web/prod", 1, "{}")
 CALL(mark_demo, law_operators, 2)
 CALL(prepare, true)
@@ -67,6 +68,7 @@ static void laws_of(struct store_world *w, const struct store_driver *driver, vo
 	                                         {"decide", call_decide},
 	                                         {"smoke_put", call_smoke_put},
 	                                         {"history", call_history},
+	                                         {"audit_after", call_audit_after},
 	                                         {"audit_verify", call_audit_verify},
 	                                         {"observe_put", call_observe_put},
 	                                         {"observe_get", call_observe_get},

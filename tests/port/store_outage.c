@@ -363,7 +363,7 @@ static void failover(void **state)
 	assert_int_equal(count(w, p.second, "on the second"), 1001);
 	assert_int_equal(count(w, p.second, "on the first"), 1001);
 	assert_int_equal(count(w, p.second, "on none"), 0);
-	S(w)->audit_verify(o.priv, begin(w, &a));
+	S(w)->audit_verify(o.priv, NULL, 0, begin(w, &a));
 	answer_wait(&a);
 	assert_int_equal(((struct audit_verdict *)a.result)->bad_seq, 0);
 	assert_int_equal(((struct audit_verdict *)a.result)->n_rows, 2);

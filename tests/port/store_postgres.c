@@ -156,7 +156,7 @@ static struct audit_verdict verify(struct opened *o)
 	struct audit_verdict v;
 	struct answer a;
 
-	S(o)->audit_verify(o->priv, begin(o, &a));
+	S(o)->audit_verify(o->priv, NULL, 0, begin(o, &a));
 	answer_wait(&a);
 	if (a.outcome.kind != OUTCOME_OK)
 		fail_msg("verify: %s", a.outcome.text);

@@ -1,4 +1,4 @@
-#include "backends/libgit.h"
+#include "io/libgit.h"
 
 #include "core/text.h"
 

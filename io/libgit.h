@@ -1,6 +1,6 @@
 /* The one start of libgit2 in this process; its settings are global. */
-#ifndef BACKENDS_LIBGIT_H
-#define BACKENDS_LIBGIT_H
+#ifndef IO_LIBGIT_H
+#define IO_LIBGIT_H
 
 #include "core/err.h"
 
