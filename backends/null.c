@@ -308,6 +308,12 @@ static void store_verify(void *p, const struct audit_mark *marks, int n_marks, s
 	UNUSED(n_marks);
 	store_ask(op);
 }
+static void store_past(void *p, const struct past_ask *ask, struct op *op)
+{
+	UNUSED(p);
+	UNUSED(ask);
+	store_ask(op);
+}
 static void store_put(void *p, const char *key, int64_t at_us, const char *json, struct op *op)
 {
 	UNUSED(p);
@@ -380,6 +386,7 @@ const struct store_driver store_null = {
     .history = store_history,
     .audit_after = store_history,
     .audit_verify = store_verify,
+    .past = store_past,
     .observe_put = store_put,
     .observe_get = store_op,
     .watch = store_watch,

@@ -27,6 +27,13 @@ bool lease_holder_gone(const struct lease *l, const char *host);
 void rollout_overlay_lease(struct rollout *r, const struct lease *l, bool held, const char *host,
                            int64_t now_us);
 
+/*
+ * A rollout of the past: its JSON, how many migrations its plan had, the last one's name and the times of its commits
+ * (an array of numbers, NULL: not asked for). False: no memory, or it cannot be read.
+ */
+bool past_rollout_make(const char *json, int n_migrations, const char *head, const char *commits,
+                       struct past_rollout *ret);
+
 /* A follower with its own copy of the marks in one piece: its verdict comes first, so it is the result. free() it. */
 struct audit_follower *audit_follower_new(const struct audit_mark *marks, int n_marks);
 

@@ -28,6 +28,35 @@ static const char *const statements[PG_STATEMENTS] = {
     [PG_ROLLOUT_GET] = "SELECT part, body FROM %s.rollout_get($1)",
     [PG_HISTORY] = "SELECT * FROM %s.history($1, $2)",
     [PG_AUDIT_AFTER] = "SELECT * FROM %s.audit_after($1, $2)",
+    /* Tables of the first schema, read by themselves: no function of a later one is needed for it. */
+    [PG_PAST] =
+        "SELECT part, body FROM ("
+        "SELECT 0 AS n, 0::bigint AS o, 'meta' AS part, %s.about()::text AS body"
+        " UNION ALL (SELECT 1, -seq, 'deploy', to_jsonb(d)::text FROM %s.deploys d WHERE since_us <= "
+        "$2::bigint"
+        "  AND (until_us = 0 OR until_us > $1::bigint) ORDER BY seq DESC LIMIT $4::int)"
+        " UNION ALL (SELECT CASE WHEN lived THEN 2 ELSE 3 END, -created_us, 'rollout', jsonb_build_object("
+        "  'json', json || jsonb_build_object('steps', (SELECT jsonb_agg(s - 'text' - 'timeout_us' - "
+        "'attempts_max' -"
+        "   'expect_us' - 'progress' - 'progress_of') FROM jsonb_array_elements(json->'steps') s)), 'n', n, "
+        "'head', plan#>>'{intent,migrations,-1,name}', 'commits', CASE WHEN"
+        "  $3::boolean AND lived THEN jsonb_path_query_array(plan, 'lax $.evidence.commits[*].time_us') "
+        "END)::text"
+        "  FROM (SELECT *, row_number() OVER (PARTITION BY service, env, lived ORDER BY created_us DESC) AS "
+        "nth"
+        "   FROM (SELECT r.json, r.created_us, r.service, r.env, p.json AS plan,"
+        "    coalesce(jsonb_array_length(p.json#>'{intent,migrations}'), 0) AS n,"
+        "    r.live OR coalesce((r.json->>'ended_us')::bigint, 0) >= $1::bigint AS lived FROM %s.rollouts r"
+        "    LEFT JOIN %s.plans p ON p.digest = r.plan WHERE r.created_us <= $2::bigint) x WHERE lived OR n "
+        "> 0) y"
+        "  WHERE lived OR nth <= 5 ORDER BY lived DESC, created_us DESC LIMIT $4::int)"
+        " UNION ALL (SELECT 4, -seq, 'decision', (json || jsonb_build_object('seq', seq, 'kind', kind, "
+        "'actor',"
+        "  actor, 'host', host, 'at_us', at_us, 'plan', plan, 'rollout', rollout, 'service', service, 'env', "
+        "env,"
+        "  'release', release, 'until_us', until_us))::text FROM %s.decisions WHERE at_us BETWEEN $1::bigint "
+        "AND"
+        "  $2::bigint ORDER BY seq DESC LIMIT $4::int)) z ORDER BY n, o",
     [PG_PLAN_PUT] = "SELECT %s.plan_put($1, $2, $3, $4, $5, $6)",
     [PG_ROLLOUT_CREATE] = "SELECT %s.rollout_create($1, $2, $3, $4, $5)",
     [PG_DECIDE] = "SELECT %s.decide($1, $2, $3, $4, $5)",
@@ -247,13 +276,15 @@ static void statements_free(struct pgstore *s)
 static bool statements_make(struct pgstore *s)
 {
 	for (int i = 0; i < PG_STATEMENTS; i++) {
-		const char *hole = strstr(statements[i], "%s");
+		const char *at = statements[i], *hole;
 		struct str sql;
 
-		str_init(&sql, 1024);
-		str_addn(&sql, statements[i], (size_t)(hole - statements[i]));
-		str_add(&sql, s->schema);
-		str_add(&sql, hole + 2);
+		str_init(&sql, 8192);
+		for (; (hole = strstr(at, "%s")) != NULL; at = hole + 2) {
+			str_addn(&sql, at, (size_t)(hole - at));
+			str_add(&sql, s->schema);
+		}
+		str_add(&sql, at);
 		s->sql[i] = str_take(&sql);
 		str_release(&sql);
 		if (s->sql[i] == NULL)
@@ -404,6 +435,7 @@ const struct store_driver store_postgres = {
     .decide = postgres_decide,
     .smoke_put = postgres_smoke_put,
     .history = postgres_history,
+    .past = postgres_past,
     .audit_after = postgres_audit_after,
     .audit_verify = postgres_audit_verify,
     .observe_put = observe_put,

@@ -29,6 +29,7 @@ enum pg_statement {
 	PG_ROLLOUT_GET,
 	PG_HISTORY,
 	PG_AUDIT_AFTER,
+	PG_PAST,
 	PG_PLAN_PUT,
 	PG_ROLLOUT_CREATE,
 	PG_DECIDE,
@@ -112,6 +113,10 @@ void pg_job_key(struct pg_job *j);
 /* What a refusal of the server means for a person. */
 struct outcome pg_refusal(const struct pgstore *s, const char *place, const struct pg_rows *rows);
 
+/* Rows as the functions of postgres_read.c make them of JSON; also for postgres_past.c. */
+void pg_deploy_from(const struct jv *v, struct deploy_row *x);
+void pg_decision_from(const struct jv *v, struct decision *x);
+
 /* The first row of every reading: what schema it is of. False with j->outcome set where it cannot be read. */
 bool pg_schema_fits(struct pg_job *j, int64_t version);
 
@@ -136,6 +141,7 @@ void postgres_snapshot(void *priv, struct op *op);
 void postgres_plan_get(void *priv, const char *digest, struct op *op);
 void postgres_rollout_get(void *priv, const char *id, struct op *op);
 void postgres_history(void *priv, int64_t before_seq, int limit, struct op *op);
+void postgres_past(void *priv, const struct past_ask *ask, struct op *op);
 void postgres_audit_after(void *priv, int64_t after_seq, int limit, struct op *op);
 void postgres_audit_verify(void *priv, const struct audit_mark *marks, int n_marks, struct op *op);
 void postgres_check(void *priv, struct op *op);

@@ -58,7 +58,7 @@ static void plan_row_from(const struct jv *v, struct plan_row *p)
 	release_from_jv(jv_get(v, "to"), &p->to);
 }
 
-static void deploy_row_from(const struct jv *v, struct deploy_row *x)
+void pg_deploy_from(const struct jv *v, struct deploy_row *x)
 {
 	*x = (struct deploy_row){.since_us = jv_get_num(v, "since_us", 0),
 	                         .until_us = jv_get_num(v, "until_us", 0),
@@ -83,7 +83,7 @@ static void executor_from(const struct jv *v, struct executor_row *x)
 }
 
 /* A kind of a later version is a remark. */
-static void decision_from(const struct jv *v, struct decision *x)
+void pg_decision_from(const struct jv *v, struct decision *x)
 {
 	if (decision_from_jv(v, x, NULL) == 0)
 		return;
@@ -167,7 +167,7 @@ static bool take(struct reading *r, const char *part, const struct jv *v)
 		    more(r, (void **)&s->decisions, &s->n_decisions, &r->cap_decisions, sizeof(*x));
 
 		if (x != NULL)
-			decision_from(v, x);
+			pg_decision_from(v, x);
 	} else if (strcmp(part, "lease") == 0) {
 		struct lease *x = more(r, (void **)&r->leases, &r->n_leases, &r->cap_leases, sizeof(*x));
 
@@ -183,7 +183,7 @@ static bool take(struct reading *r, const char *part, const struct jv *v)
 		    more(r, (void **)&s->deploys, &s->n_deploys, &r->cap_deploys, sizeof(*x));
 
 		if (x != NULL)
-			deploy_row_from(v, x);
+			pg_deploy_from(v, x);
 	} else if (strcmp(part, "executor") == 0) {
 		struct executor_row *x =
 		    more(r, (void **)&s->executors, &s->n_executors, &r->cap_executors, sizeof(*x));

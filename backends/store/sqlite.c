@@ -103,6 +103,7 @@ static struct outcome after_work(struct db *d, struct job *j)
 {
 	return read_audit_after(d, j->n, j->step, &j->result);
 }
+static struct outcome past_work(struct db *d, struct job *j) { return read_past(d, &j->past, &j->result); }
 static struct outcome verify_work(struct db *d, struct job *j)
 {
 	struct outcome o = read_verify(d, j->follower);
@@ -153,6 +154,17 @@ static void store_history(void *priv, int64_t before, int limit, struct op *op)
 static void store_audit_after(void *priv, int64_t after, int limit, struct op *op)
 {
 	read_start(priv, op, after_work, audit_page_free, after, limit);
+}
+
+static void store_past(void *priv, const struct past_ask *ask, struct op *op)
+{
+	struct job *j = job_new(priv, op, false, past_work);
+
+	if (j == NULL)
+		return;
+	j->free_result = store_past_free;
+	j->past = *ask;
+	job_start(j);
 }
 
 static void store_audit_verify(void *priv, const struct audit_mark *marks, int n_marks, struct op *op)
@@ -545,6 +557,7 @@ const struct store_driver store_sqlite = {
     .decide = sqlite_decide,
     .smoke_put = sqlite_smoke_put,
     .history = store_history,
+    .past = store_past,
     .audit_after = store_audit_after,
     .audit_verify = store_audit_verify,
     .observe_put = store_observe_put,

@@ -75,6 +75,14 @@ struct outcome read_snapshot(struct db *d, void **ret);
 struct outcome read_plan(struct db *d, const char *digest, void **ret);
 struct outcome read_rollout(struct db *d, const char *id, void **ret);
 struct outcome read_history(struct db *d, int64_t before_seq, int limit, void **ret);
+struct outcome read_past(struct db *d, const struct past_ask *ask, void **ret);
+/* A row of deploys as the columns of DEPLOY_COLUMNS. */
+#define DEPLOY_COLUMNS                                                                                       \
+	"service, env, digest, revision, tag, built_us, since_us, until_us, good, actor, rollout"
+void deploy_from_row(struct sqlite3_stmt *st, struct deploy_row *x);
+#define DECISION_COLUMNS                                                                                     \
+	"seq, kind, actor, host, at_us, plan, rollout, service, env, reason, release, until_us, json"
+void decision_from_row(struct sqlite3_stmt *st, struct decision *x);
 struct outcome read_audit_after(struct db *d, int64_t after_seq, int limit, void **ret);
 struct outcome read_verify(struct db *d, struct audit_follower *f);
 

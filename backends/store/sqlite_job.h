@@ -34,6 +34,7 @@ struct job {
 	char *json;
 	struct rollout *rollout;
 	struct audit_follower *follower;
+	struct past_ask past;
 	struct decision decision;
 	struct lease lease;
 	struct deploy_row deploy;

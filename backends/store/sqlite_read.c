@@ -116,7 +116,7 @@ static int read_rollouts(struct db *d, struct store_snapshot *s)
 /* --- the rest of the snapshot ----------------------------------------------------------------- */
 
 /* The columns say who, when and what about; the JSON whatever else its kind has. A kind of later is a remark. */
-static void decision_from_row(sqlite3_stmt *st, struct decision *x)
+void decision_from_row(sqlite3_stmt *st, struct decision *x)
 {
 	const char *json = (const char *)sqlite3_column_text(st, 12);
 	struct arena a;
@@ -272,6 +272,22 @@ static int read_smokes(struct db *d, struct store_snapshot *s)
 	return rc;
 }
 
+void deploy_from_row(sqlite3_stmt *st, struct deploy_row *x)
+{
+	memset(x, 0, sizeof(*x));
+	db_text(st, 0, x->service, sizeof(x->service));
+	db_text(st, 1, x->env, sizeof(x->env));
+	db_text(st, 2, x->release.digest, sizeof(x->release.digest));
+	db_text(st, 3, x->release.revision, sizeof(x->release.revision));
+	db_text(st, 4, x->release.tag, sizeof(x->release.tag));
+	x->release.built_us = sqlite3_column_int64(st, 5);
+	x->since_us = sqlite3_column_int64(st, 6);
+	x->until_us = sqlite3_column_int64(st, 7);
+	x->good = sqlite3_column_int(st, 8) != 0;
+	db_text(st, 9, x->by, sizeof(x->by));
+	db_text(st, 10, x->rollout, sizeof(x->rollout));
+}
+
 static int read_deploys(struct db *d, struct store_snapshot *s)
 {
 	static const char sql[] =
@@ -290,18 +306,7 @@ static int read_deploys(struct db *d, struct store_snapshot *s)
 			return SQLITE_NOMEM;
 		}
 		x = &s->deploys[s->n_deploys++];
-		memset(x, 0, sizeof(*x));
-		db_text(st, 0, x->service, sizeof(x->service));
-		db_text(st, 1, x->env, sizeof(x->env));
-		db_text(st, 2, x->release.digest, sizeof(x->release.digest));
-		db_text(st, 3, x->release.revision, sizeof(x->release.revision));
-		db_text(st, 4, x->release.tag, sizeof(x->release.tag));
-		x->release.built_us = sqlite3_column_int64(st, 5);
-		x->since_us = sqlite3_column_int64(st, 6);
-		x->until_us = sqlite3_column_int64(st, 7);
-		x->good = sqlite3_column_int(st, 8) != 0;
-		db_text(st, 9, x->by, sizeof(x->by));
-		db_text(st, 10, x->rollout, sizeof(x->rollout));
+		deploy_from_row(st, x);
 		rc = sqlite3_step(st);
 	}
 	db_done(st);

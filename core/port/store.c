@@ -85,6 +85,22 @@ static void queue_mark(const struct store_snapshot *s, struct rollout *r)
 		str_copy(r->text, sizeof(r->text), "its executor begins it");
 }
 
+void store_past_free(void *past)
+{
+	struct store_past *p = past;
+
+	if (p == NULL)
+		return;
+	for (int i = 0; i < p->n_rollouts; i++)
+		free(p->rollouts[i].commits_us);
+	for (int i = 0; i < p->n_decisions; i++)
+		free(p->decisions[i].signature);
+	free(p->rollouts);
+	free(p->decisions);
+	free(p->deploys);
+	free(p);
+}
+
 bool store_snapshot_mark(struct store_snapshot *s)
 {
 	struct decision *few = calloc((size_t)MAX(s->n_decisions, 1), sizeof(*few));

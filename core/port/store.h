@@ -95,6 +95,42 @@ int64_t executors_seen_us(const struct store_snapshot *s);
 /* The live rollout that a queued one waits for, NULL: it is its turn. */
 const struct rollout *rollout_queued_behind(const struct store_snapshot *s, const struct rollout *r);
 
+/* What of the past is asked for: since and until are instants, the same one for a moment. */
+struct past_ask {
+	int64_t since_us, until_us;
+	bool commits; /* also when the commits of each rollout were made: reads every plan of the time */
+};
+
+/* A rollout of the past without its steps. */
+struct past_rollout {
+	char id[ID_LEN], plan[DIGEST_LEN], service[NAME_LEN], env[NAME_LEN], requester[NAME_LEN];
+	enum plan_kind kind;
+	struct release from, to;
+	enum rollout_state state;
+	enum outcome_kind outcome;
+	bool rolled_back, touched; /* touched: a step that changes what runs had begun */
+	int64_t created_us, started_us, ended_us;
+	int64_t migrated_us;      /* its migrations had run then; 0: none, or not */
+	int n_migrations;
+	char head[MIGRATION_LEN]; /* the last of them */
+	char text[TEXT_LEN];
+	int64_t *commits_us; /* of its commits, on the heap */
+	int n_commits;
+};
+
+/* What happened between two instants, newest first. Owned by the receiver. */
+struct store_past {
+	int64_t now_us; /* store's clock */
+	struct deploy_row *deploys; /* that ran at some time of it */
+	int n_deploys;
+	struct past_rollout *rollouts; /* that lived at some time of it, and earlier ones that migrated last */
+	int n_rollouts;
+	struct decision *decisions; /* made in it */
+	int n_decisions;
+	bool cut; /* there is more than PAST_MAX of something: the oldest are left out */
+};
+void store_past_free(void *past);
+
 /* An observation: the last known value of a source, to show at once at the next start. */
 struct observation {
 	char key[NAME_LEN * 3]; /* "deploy/web/prod" */
@@ -182,6 +218,7 @@ struct store_load {
  *                   they are stored, not cleaned.
  *   audit_verify    [struct audit_verdict, free()] against the store's own head and what witnesses saw: marks sorted
  *                   by seq, copied.
+ *   past            [struct store_past] what happened between two instants.
  *   observe_put/get the disposable file; never delays a lease.
  *   prepare         create: makes the store where there is none; else brings it to this program's schema. With the
  *                   rights of an admin where the store has users [struct store_prepared, free()]. Twice is once.
@@ -213,6 +250,7 @@ struct store_driver {
 	void (*history)(void *priv, int64_t before_seq, int limit, struct op *op);
 	void (*audit_after)(void *priv, int64_t after_seq, int limit, struct op *op);
 	void (*audit_verify)(void *priv, const struct audit_mark *marks, int n_marks, struct op *op);
+	void (*past)(void *priv, const struct past_ask *ask, struct op *op);
 	void (*observe_put)(void *priv, const char *key, int64_t at_us, const char *json, struct op *op);
 	void (*observe_get)(void *priv, struct op *op);
 	void (*watch)(void *priv, void (*fn)(void *ctx), void *ctx);

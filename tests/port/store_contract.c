@@ -25,6 +25,7 @@ static const struct store_driver *law_driver;
 static const struct lease law_lease = {.key = "web/prod", .holder = "1@x", .pid = 1};
 static const struct outcome law_outcome = {.kind = OUTCOME_OK};
 static const struct deploy_row law_row = {.service = "web", .env = "prod"};
+static const struct past_ask law_past = {.until_us = INT64_MAX, .commits = true};
 static const struct decision law_decision = {.kind = DECISION_NOTE, .actor = "anna"};
 static const char *const law_operators[] = {"anna", "ben"};
 static void call_snapshot(void *priv, struct op *op) { law_driver->snapshot(priv, op); }
@@ -45,6 +46,7 @@ CALL(decide, &law_decision)
 CALL(smoke_put, law_smoke)
 CALL(history, 0, 10)
 CALL(audit_after, 0, 10)
+CALL(past, &law_past)
 CALL(observe_put, "deploy/web/prod", 1, "{}")
 CALL(mark_demo, law_operators, 2)
 CALL(prepare, true)
@@ -69,6 +71,7 @@ static void laws_of(struct store_world *w, const struct store_driver *driver, vo
 	                                         {"smoke_put", call_smoke_put},
 	                                         {"history", call_history},
 	                                         {"audit_after", call_audit_after},
+	                                         {"past", call_past},
 	                                         {"audit_verify", call_audit_verify},
 	                                         {"observe_put", call_observe_put},
 	                                         {"observe_get", call_observe_get},

@@ -107,4 +107,14 @@ P
 t 1 'row 3 was changed after it was written (keep a copy' audit verify
 want 1 'changed: row 3' python3 "$verifier" --sqlite state/store.db
 want 1 '"fault": "changed"' "$bin" -c t.yaml audit verify --json
+# What else is read from the store's history.
+want 0 'as of .*, not now' "$bin" -c t.yaml board --at 1h
+want 2 'takes a time gone by' "$bin" -c t.yaml board --at 2100-01-01
+want 0 '"at_us"' "$bin" -c t.yaml board --at 2026-01-01 --json
+want 0 'deployment frequency .*0.00 a day' "$bin" -c t.yaml dora --since 7d
+want 0 '"failure_pct": null' "$bin" -c t.yaml dora --env prod --json
+note prod 'a *bold* <b>word</b>'
+want 0 'a .\*bold.\* .<b.>word' "$bin" -c t.yaml handover --format markdown
+want 0 'prod/web: a \*bold\* <b>word</b>' "$bin" -c t.yaml handover --since 1h
+want 0 '"notes"' "$bin" -c t.yaml handover --json
 echo "1..$n"
