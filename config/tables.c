@@ -709,25 +709,25 @@ static int set_path(struct loader *ld, const struct field *f, const struct yaml 
 
 #define AUDIT(member) offsetof(struct setup, audit.member)
 #define AUDIT_PATH(name_, text_, example_)                                                                   \
-	{.name = #name_,                                                                                     \
-	 .type = FIELD_OTHER,                                                                                \
-	 .set = set_path,                                                                                    \
-	 .kind = "path",                                                                                     \
-	 .schema = "{\"type\":\"string\"}",                                                                  \
-	 .at = AUDIT(name_),                                                                                 \
-	 .text = (text_),                                                                                    \
-	 .example = (example_)}
+	{                                                                                                    \
+		.name = #name_, .type = FIELD_OTHER, .set = set_path, .kind = "path",                        \
+		.schema = "{\"type\":\"string\"}", .at = AUDIT(name_), .text = (text_),                      \
+		.example = (example_)                                                                        \
+	}
 static const struct field audit_fields[] = {
-    AUDIT_PATH(file, "Where checkpoints are written, a line each: a place that who may write the store may not.",
+    AUDIT_PATH(file,
+               "Where checkpoints are written, a line each: a place that who may write the store may not.",
                "/var/log/towpath/witness.jsonl"),
     AUDIT_PATH(git, "Folder of a git repository that gets checkpoints as notes, refs/notes/towpath-audit.",
                "/srv/git/shop.git"),
-    AUDIT_PATH(key,
-               "Key that signs checkpoints, through ssh-keygen: a private key without a passphrase, or a public one "
-               "whose "
-               "private half is in the agent. Without it they are not signed.",
-               "/etc/towpath/audit_key"),
-    AUDIT_PATH(signers, "Allowed signers file (ssh-keygen(1)) that signatures of checkpoints are checked against.",
+    AUDIT_PATH(
+        key,
+        "Key that signs checkpoints, through ssh-keygen: a private key without a passphrase, or a public one "
+        "whose "
+        "private half is in the agent. Without it they are not signed.",
+        "/etc/towpath/audit_key"),
+    AUDIT_PATH(signers,
+               "Allowed signers file (ssh-keygen(1)) that signatures of checkpoints are checked against.",
                "/etc/towpath/audit_signers"),
     {.name = "every_rows",
      .type = FIELD_INT,
@@ -745,10 +745,11 @@ static const struct field audit_fields[] = {
      .text = "And at least this often, where there are new rows; off is at its end only."},
     {.name = NULL},
 };
-const struct table table_audit = {.name = "audit",
-                                  .text = "How the audit is witnessed outside of the store. Without file and git it "
-                                          "is not.",
-                                  .fields = audit_fields};
+const struct table table_audit = {
+    .name = "audit",
+    .text = "How the audit is witnessed outside of the store. Without file and git it "
+            "is not.",
+    .fields = audit_fields};
 
 /* Short tokens and tiers that were not given; names that are there twice. */
 static int check_environments(struct loader *ld, const struct yaml *y)
@@ -921,6 +922,6 @@ static const struct field top_fields[] = {
 const struct table table_top = {.name = "towpath.yaml", .text = "The file as a whole.", .fields = top_fields};
 
 const struct table *const tables[] = {
-    &table_top,        &table_ui,     &table_audit, &table_signing,  &table_env,  &table_roles,
-    &table_gates,      &table_freeze, &table_suite,    &table_step, &table_service,
-    &table_thresholds, &table_place,  &table_instance, NULL};
+    &table_top,     &table_ui,         &table_audit,  &table_signing,  &table_env,
+    &table_roles,   &table_gates,      &table_freeze, &table_suite,    &table_step,
+    &table_service, &table_thresholds, &table_place,  &table_instance, NULL};

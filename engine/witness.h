@@ -34,7 +34,8 @@ void witness_read(struct app *a, const struct witness_place *place, witness_read
 /*
  * Follows the chain from the newest checkpoint (*last where that has a seq, else what the places hold) to the head,
  * signs the head where the config has a key, and appends it to the places. FAILED where the rows since then do not
- * follow: then nothing is written. c is NULL where nothing is new. *last is brought up to date; it must outlive the call.
+ * follow: then nothing is written. c is NULL where nothing is new. *last is brought up to date; it must outlive the
+ * call.
  */
 typedef void witness_write_fn(void *ctx, const struct outcome *o, const struct checkpoint *c);
 void witness_write(struct app *a, const struct witness_place *place, struct audit_mark *last,
