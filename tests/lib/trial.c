@@ -101,7 +101,7 @@ static void chain_whole(struct small *w)
 	struct audit_verdict *v;
 	struct small_asked a;
 
-	STORE_OF(s)->audit_verify(s->priv, small_ask(w, &a));
+	STORE_OF(s)->audit_verify(s->priv, NULL, 0, small_ask(w, &a));
 	v = small_get(w, &a);
 	assert_non_null(v);
 	if (v->bad_seq != 0)
