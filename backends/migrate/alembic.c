@@ -218,7 +218,8 @@ static void tell(struct migrate_job *j, const struct alembic_code *code, const s
 
 	for (int i = 0; i < plan->n_blocks; i++)
 		migration_set_block(set, plan->blocks[i].code, "%s", plan->blocks[i].text);
-	if (plan->heads.n > 1) {
+	/* Where the map cannot be built alembic says nothing of heads. */
+	if (plan->heads.n > 1 && !plan->broken) {
 		const char *names = plan->heads.items[0];
 
 		for (int i = 1; i < plan->heads.n && names != NULL; i++)

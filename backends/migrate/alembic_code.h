@@ -81,6 +81,7 @@ struct alembic_plan {
 	struct alembic_ids strays; /* rows that no revision has */
 	struct alembic_block *blocks;
 	int n_blocks, cap_blocks;
+	bool broken; /* alembic cannot build its map of the revisions */
 };
 
 /*

@@ -526,6 +526,7 @@ bool alembic_plan(struct arena *a, const struct alembic_file *files, int n, cons
 		unread |= files[i].trouble != NULL;
 	if (!unread && !g.broken && !mark_target(&g, heads, n_heads, target, within, &all))
 		return false;
+	ret->broken = g.broken;
 	judge(&g, applied, within, all);
 	return !arena_failed(a);
 }

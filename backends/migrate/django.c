@@ -55,10 +55,10 @@ static enum tree_want django_want(const char *path, bool is_dir)
 		return TREE_SKIP;
 	if (is_below(path, "migrations", &at_top) && !at_top)
 		return base[0] == '_' || base[0] == '~' ? TREE_LIST : TREE_READ;
-	if (strcmp(base, "apps.py") == 0 || strncmp(base, "settings", 8) == 0 ||
-	    is_below(path, "settings", &at_top))
+	if (strcmp(base, "apps.py") == 0 || django_is_settings(path))
 		return TREE_READ;
-	return TREE_SKIP;
+	/* MIGRATION_MODULES may have it elsewhere. */
+	return strcmp(base, "__init__.py") == 0 || (base[0] >= '0' && base[0] <= '9') ? TREE_LIST : TREE_SKIP;
 }
 
 /* Whether the folder asked about last is a package: its files come one after the other. */
@@ -112,22 +112,6 @@ static bool is_installed(const struct jv *apps, const char *label)
 	return jv_len(apps) == 0;
 }
 
-/* The app of the user model as the first settings module with a plain assignment says; "" for Django's own. */
-static const char *user_app(struct migrate_job *j)
-{
-	const char *found = NULL;
-	bool at_top;
-
-	for (int i = 0; i < j->tree.n_files && found == NULL; i++) {
-		const struct tree_file *f = &j->tree.files[i];
-
-		if (f->bytes != NULL && (strncmp(migrate_base(f->path), "settings", 8) == 0 ||
-		                         is_below(f->path, "settings", &at_top)))
-			found = django_read_user_app(&j->arena, f->bytes, f->n);
-	}
-	return found != NULL ? found : "";
-}
-
 static void read_one(struct migrate_job *j, struct django_tree *code, const struct tree_file *f,
                      const char *label, const char *user)
 {
@@ -144,18 +128,86 @@ static void read_one(struct migrate_job *j, struct django_tree *code, const stru
 	code->n++;
 }
 
+/* The folder of a file of the package of this dotted name, where it has the name of a migration. */
+static bool is_moved(const struct tree *t, const struct tree_file *f, const char *module)
+{
+	const char *base = migrate_base(f->path);
+	char dir[PATH_LEN], init[PATH_LEN + 16];
+
+	if (f->is_dir || base == f->path || !migrate_ends_with(base, ".py") || base[0] == '_' ||
+	    base[0] == '~' || strchr(base, '.') != base + strlen(base) - 3)
+		return false;
+	snprintf(dir, sizeof(dir), "%.*s", (int)(base - f->path) - 1, f->path);
+	snprintf(init, sizeof(init), "%s/__init__.py", dir);
+	return django_is_module(dir, module) && tree_file_at(t, init) != NULL;
+}
+
+static bool is_wanted(void *ctx, const char *path)
+{
+	const struct django_settings *s = ctx;
+	const struct tree_file f = {.path = path};
+
+	for (size_t i = 0; s->modules != NULL && i < jv_len(s->modules); i++) {
+		const char *module = jv_text(jv_at(s->modules, i), NULL);
+
+		if (module != NULL && is_moved(s->tree, &f, module))
+			return true;
+	}
+	return false;
+}
+
+/* Migrations at the usual place, of apps that are installed and have them there. */
+static void read_apps(struct migrate_job *j, struct django_tree *code, const struct django_settings *s)
+{
+	const struct jv *apps = jv_get(j->options, "apps");
+	char dir[PATH_LEN], last[PATH_LEN] = "";
+	struct package_memo memo = {.there = false};
+	const char *label = "", *module;
+	bool counts = false;
+
+	for (int i = 0; i < j->tree.n_files; i++) {
+		if (!is_migration(&j->tree, &j->tree.files[i], dir, &memo))
+			continue;
+		if (strcmp(dir, last) != 0) {
+			label = app_label(j, dir);
+			counts = jv_len(apps) > 0 ? is_installed(apps, label) : django_is_installed(s, dir);
+			counts = counts && !django_module_of(s, label, &module);
+		}
+		memcpy(last, dir, sizeof(last));
+		if (counts)
+			read_one(j, code, &j->tree.files[i], label, s->user_app);
+	}
+}
+
+/* Those that MIGRATION_MODULES has elsewhere. */
+static void read_moved(struct migrate_job *j, struct django_tree *code, const struct django_settings *s)
+{
+	const struct jv *apps = jv_get(j->options, "apps");
+
+	for (size_t k = 0; s->modules != NULL && k < jv_len(s->modules); k++) {
+		const char *label = jv_key(s->modules, k), *module = jv_text(jv_at(s->modules, k), NULL);
+
+		for (int i = 0; module != NULL && is_installed(apps, label) && i < j->tree.n_files; i++)
+			if (j->tree.files[i].bytes != NULL && is_moved(&j->tree, &j->tree.files[i], module))
+				read_one(j, code, &j->tree.files[i], label, s->user_app);
+	}
+}
+
 static int django_read(struct migrate_job *j, struct error *e)
 {
 	struct django_tree *code = arena_alloc(&j->arena, sizeof(*code));
-	const struct jv *apps = jv_get(j->options, "apps");
-	const char *user = user_app(j);
-	char dir[PATH_LEN], last[PATH_LEN] = "";
 	struct package_memo memo = {.there = false};
-	const char *label = "";
-	int n = 0;
+	struct django_settings s;
+	char dir[PATH_LEN];
+	int n = 0, rc;
 
+	django_settings_read(&j->arena, &j->tree, &s);
+	rc = tree_load(&j->tree, &j->arena, is_wanted, &s, e);
+	if (rc != 0)
+		return rc;
 	for (int i = 0; i < j->tree.n_files; i++)
-		n += is_migration(&j->tree, &j->tree.files[i], dir, &memo);
+		n += is_migration(&j->tree, &j->tree.files[i], dir, &memo) ||
+		     is_wanted(&s, j->tree.files[i].path);
 	if (n > MIGRATIONS_MAX)
 		return error_set(e, ERR_NOMEM, "more than %d migrations", MIGRATIONS_MAX);
 	if (n == 0) {
@@ -163,21 +215,16 @@ static int django_read(struct migrate_job *j, struct error *e)
 		error_hint(e, "set `path` to the folder that holds manage.py");
 		return ERR_NOT_FOUND;
 	}
+	/* One folder may be two apps' (both named in MIGRATION_MODULES). */
+	n *= 1 + (int)(s.modules != NULL ? jv_len(s.modules) : 0);
 	if (code != NULL) {
 		code->files = arena_alloc(&j->arena, (size_t)n * sizeof(*code->files));
 		code->ladder = arena_alloc(&j->arena, (size_t)n * sizeof(*code->ladder));
 	}
 	if (arena_failed(&j->arena))
 		return error_set(e, ERR_NOMEM, "out of memory");
-	for (int i = 0; i < j->tree.n_files; i++) {
-		if (!is_migration(&j->tree, &j->tree.files[i], dir, &memo))
-			continue;
-		if (strcmp(dir, last) != 0)
-			label = app_label(j, dir);
-		memcpy(last, dir, sizeof(last));
-		if (is_installed(apps, label))
-			read_one(j, code, &j->tree.files[i], label, user);
-	}
+	read_apps(j, code, &s);
+	read_moved(j, code, &s);
 	j->code = code;
 	return 0;
 }

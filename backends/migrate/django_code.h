@@ -5,7 +5,9 @@
 #ifndef BACKENDS_MIGRATE_DJANGO_CODE_H
 #define BACKENDS_MIGRATE_DJANGO_CODE_H
 
+#include "backends/migrate/tree.h"
 #include "core/arena.h"
+#include "core/jv.h"
 #include "core/lint.h"
 
 #include <string.h>
@@ -26,6 +28,7 @@ struct django_file {
 	struct django_keys dependencies, replaces, run_before;
 	bool initial, not_atomic;
 	const char *trouble; /* what could not be read without running it, NULL: all was read */
+	bool no_class;       /* there is no class Migration in it: Django's loader stops */
 	struct lint lint;
 };
 
@@ -41,6 +44,30 @@ const char *django_read_label(struct arena *a, const char *src, size_t n, const 
 
 /* The app of AUTH_USER_MODEL = "app.Model" in a settings module, or NULL. */
 const char *django_read_user_app(struct arena *a, const char *src, size_t n);
+
+/* What the settings modules of a tree plainly say. */
+struct django_settings {
+	const struct tree *tree;
+	const char *user_app; /* label of AUTH_USER_MODEL's app, "" where Django's own is used */
+	struct jv
+	    *installed; /* INSTALLED_APPS of all modules; NULL: computed, every app of the tree counts */
+	const struct jv *modules; /* MIGRATION_MODULES of the first that is not for tests; NULL: none */
+};
+
+/* Is the path that of a settings module, by its name or its folder's? */
+bool django_is_settings(const char *path);
+
+/* Reads all settings modules whose bytes are in the tree. What s points to lives in a. */
+void django_settings_read(struct arena *a, const struct tree *t, struct django_settings *s);
+
+/* Is the app in this folder of the tree installed, as far as that is known? */
+bool django_is_installed(const struct django_settings *s, const char *dir);
+
+/* Does MIGRATION_MODULES name the app? *ret: the dotted module, NULL for an app without migrations. */
+bool django_module_of(const struct django_settings *s, const char *label, const char **ret);
+
+/* Is a folder the package of this dotted name, seen from it or from a folder above? */
+bool django_is_module(const char *dir, const char *dotted);
 
 /* Something for which Django would refuse, in the order in which it looks. */
 struct django_block {

@@ -434,6 +434,22 @@ static void find_conflicts(struct graph *g, const int *leaves, int n, struct dja
 	}
 }
 
+/* Django's loader stops at the first file without the class, before it builds any graph. */
+static bool find_bad_files(struct graph *g, struct django_plan *p)
+{
+	const int before = p->n_blocks;
+
+	for (int i = 0; i < g->n_files; i++)
+		if (g->files[i].no_class)
+			block(
+			    g, p, "BadMigrationError",
+			    arena_printf(g->a,
+			                 "BadMigrationError: migration %.100s in app %.80s has no Migration "
+			                 "class; add it, or move the file out of the migrations",
+			                 g->files[i].key.name, g->files[i].key.app));
+	return p->n_blocks > before;
+}
+
 static bool any_trouble(const struct graph *g)
 {
 	for (int i = 0; i < g->n_files; i++)
@@ -470,6 +486,7 @@ bool django_plan(struct arena *a, const struct django_file *files, int n, const 
 	struct graph g = {.a = a, .files = files, .n_files = n, .n_applied = n_applied};
 	bool *is_done = arena_alloc(a, (size_t)MAX(n, 1) * sizeof(*is_done)), *seen;
 	int *leaves, *order, n_leaves, n_order = 0;
+	bool whole;
 
 	*ret = (struct django_plan){0};
 	if (is_done == NULL || !graph_init(&g, applied))
@@ -490,7 +507,7 @@ bool django_plan(struct arena *a, const struct django_file *files, int n, const 
 		return false;
 	n_leaves = leaf_list(&g, leaves);
 	/* What could not be read may be the very edge that is missed: no word on the graph then. */
-	if (!any_trouble(&g))
+	if (!find_bad_files(&g, ret) && !any_trouble(&g))
 		find_missing_parents(&g, ret);
 	if (!is_acyclic(&g)) {
 		block(&g, ret, "CircularDependencyError",
@@ -511,7 +528,9 @@ bool django_plan(struct arena *a, const struct django_file *files, int n, const 
 		ret->applied[ret->n] = is_done[file];
 		ret->order[ret->n++] = file;
 	}
-	if (!any_trouble(&g)) {
+	/* Behind a graph that cannot be built Django says nothing more. */
+	whole = ret->n_blocks == 0 && !any_trouble(&g);
+	if (whole) {
 		find_inconsistent(&g, ret);
 		find_conflicts(&g, leaves, n_leaves, ret);
 	}

@@ -77,16 +77,27 @@ static bool is_open(const struct py_token *t) { return py_op(t, '[') || py_op(t,
 
 static bool is_close(const struct py_token *t) { return py_op(t, ']') || py_op(t, ')'); }
 
+/* A string literal or several that stand side by side: the index behind them, or -1. */
+static int read_text(const struct py_token *t, int i, char *dst, size_t cap)
+{
+	size_t n = 0;
+
+	for (; t[i].kind == PY_STRING; i++, n += strlen(dst + n))
+		if (!py_string(&t[i], dst + n, cap - n))
+			return -1;
+	return n > 0 ? i : -1;
+}
+
 /* ("app", "name") at i: the index behind it, or -1. */
 static int read_pair(struct source *s, int i, struct django_keys *keys)
 {
 	char app[NAME_MAX_LEN], name[NAME_MAX_LEN];
 	const struct py_token *t = s->t;
 
-	if (!is_open(&t[i]) || !py_string(&t[i + 1], app, sizeof(app)) || !py_op(&t[i + 2], ',') ||
-	    !py_string(&t[i + 3], name, sizeof(name)))
+	i = is_open(&t[i]) ? read_text(t, i + 1, app, sizeof(app)) : -1;
+	i = i >= 0 && py_op(&t[i], ',') ? read_text(t, i + 1, name, sizeof(name)) : -1;
+	if (i < 0)
 		return -1;
-	i += 4;
 	if (py_op(&t[i], ','))
 		i++;
 	if (!is_close(&t[i]) || !add_key(s->a, keys, app, name))
@@ -201,6 +212,15 @@ static void lint(struct arena *a, const char *src, size_t n, struct django_file 
 	f->lint = report.summary;
 }
 
+/* May the name come from elsewhere: an import, an assignment? */
+static bool names_migration(const struct py_token *t, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (py_is(&t[i], "Migration") || (py_op(&t[i], '*') && i > 0 && py_is(&t[i - 1], "import")))
+			return true;
+	return false;
+}
+
 void django_read_migration(struct arena *a, const char *src, size_t n, const char *user_app,
                            struct django_file *f)
 {
@@ -219,6 +239,7 @@ void django_read_migration(struct arena *a, const char *src, size_t n, const cha
 	i = find_class(s.t, s.n, "Migration", NULL, 0);
 	if (i < 0) {
 		trouble(&s, "this file (no class Migration)");
+		f->no_class = !names_migration(s.t, s.n);
 		free(tokens);
 		return;
 	}

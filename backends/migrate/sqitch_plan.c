@@ -267,6 +267,9 @@ static struct sqitch_depend *depend_new(struct parse *p, struct sqitch_change *c
 static int read_depends(struct parse *p, struct sqitch_change *c, struct span x)
 {
 	c->depends = arena_alloc(p->a, DEPENDS_MAX * sizeof(*c->depends));
+	/* Sqitch splits at blanks, so one in front makes a dependency without a name: it dies of that. */
+	if (x.n > 0 && is_blank(*x.s))
+		return refuse(p, "a blank behind the \"[\" of the dependencies", NULL, NULL);
 	while (x.n > 0 && c->depends != NULL) {
 		struct span one;
 

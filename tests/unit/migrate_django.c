@@ -51,7 +51,7 @@ static void reads_declarations(void **state)
 	                    "    atomic = False\n"
 	                    "    dependencies = [\n"
 	                    "        # ('shop', '0099_comment'),\n"
-	                    "        ('shop', '0001_a'), [\"b\", r'0002_c',],\n"
+	                    "        ('shop', '0001' '_a'), [\"b\", r'0002_c',],\n"
 	                    "        migrations.swappable_dependency(settings.AUTH_USER_MODEL),\n"
 	                    "    ]\n"
 	                    "    replaces: list = ()\n"
@@ -85,7 +85,6 @@ static void does_not_guess(void **state)
 	    CLASS "    dependencies = [('a', 'b')] + more\n",
 	    CLASS "    dependencies = more\n",
 	    CLASS "    dependencies = [('a', f'{b}')]\n",
-	    CLASS "    dependencies = [('a', 'b' 'c')]\n",
 	    CLASS "    dependencies = [('a', 'b', 'c')]\n",
 	    CLASS "    dependencies += [('a', 'b')]\n",
 	    CLASS "    if X:\n        dependencies = [('a', 'b')]\n",
