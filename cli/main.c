@@ -11,6 +11,7 @@
 #include "cli/print.h"
 #include "demo/demo.h"
 #include "engine/run.h"
+#include "engine/schedule.h"
 #include "io/proc.h"
 #include "tui/tui.h"
 
@@ -174,12 +175,13 @@ static int run_executor(struct cli *c)
 	int code;
 
 	if (c->argc != 2)
-		return usage("__rollout takes the id of a rollout", "");
+		return usage("__rollout and __schedule take an id", "");
 	if (app_open(&o, &a, &e) != 0) {
 		print_failure(&e);
 		return EXIT_USAGE;
 	}
-	code = run_rollout(a, c->argv[1]);
+	code =
+	    strcmp(c->argv[0], "__schedule") == 0 ? schedule_wait(a, c->argv[1]) : run_rollout(a, c->argv[1]);
 	app_free(a);
 	return code;
 }
@@ -221,7 +223,7 @@ static int dispatch(struct cli *c)
 	for (size_t i = 0; c->argc > 0 && i < ARRAY_LEN(programs); i++)
 		if (strcmp(c->argv[0], programs[i].name) == 0)
 			return programs[i].run(c->argc, c->argv, c->self_path);
-	if (c->argc > 0 && strcmp(c->argv[0], "__rollout") == 0)
+	if (c->argc > 0 && (strcmp(c->argv[0], "__rollout") == 0 || strcmp(c->argv[0], "__schedule") == 0))
 		return run_executor(c);
 	if (c->argc == 0 && !c->json && !c->plain && has_terminal())
 		return guard_run(console, c);

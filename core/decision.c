@@ -78,6 +78,13 @@ static const struct decision_rule rules[DECISION_KIND_COUNT] = {
          .text = "The second person agrees to a break-glass."),
     RULE(DECISION_SEAL, "seal", FAMILY_PLACE, "glass", PEOPLE, TARGET_ENVIRONMENT, TIER_T1,
          .text = "The break-glass ends."),
+    RULE(DECISION_SCHEDULE, "schedule", FAMILY_PLACE, "schedule", ACTS, TARGET_DEPLOYMENT, TIER_T2,
+         .expires = true,
+         .text =
+             "A promotion begins at that time if its plan is then still the same and its gates are open."),
+    RULE(DECISION_UNSCHEDULE, "unschedule", FAMILY_PLACE, "schedule", PEOPLE | STORE_EXECUTOR,
+         TARGET_DEPLOYMENT, TIER_T1,
+         .text = "It does not begin: somebody took it back, or it could not begin at its time."),
 };
 #undef RULE
 

@@ -29,6 +29,8 @@ enum decision_kind {
 	DECISION_BREAK_GLASS,
 	DECISION_SECOND,
 	DECISION_SEAL,
+	DECISION_SCHEDULE,
+	DECISION_UNSCHEDULE,
 	DECISION_KIND_COUNT
 };
 const char *decision_kind_name(enum decision_kind k);

@@ -29,6 +29,10 @@ const struct decision *bad_standing(struct decisions all, const char *service, c
 /* The global stop. */
 const struct decision *stop_standing(struct decisions all, int64_t now_us);
 
+/* A promotion that is to begin later, or could still begin late; NULL: none. */
+const struct decision *schedule_standing(struct decisions all, const char *service, const char *env,
+                                         int64_t now_us);
+
 /* When a break-glass ends: as was asked for, and never later than max_us after it was. */
 int64_t glass_until_us(const struct decision *glass, int64_t max_us);
 

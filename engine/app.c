@@ -4,6 +4,7 @@
 #include "core/roles.h"
 #include "core/text.h"
 #include "engine/request.h"
+#include "engine/schedule.h"
 
 #include <pwd.h>
 #include <stdarg.h>
@@ -299,8 +300,10 @@ static void on_snapshot(void *ctx, struct op *op, const struct outcome *o, void 
 			e->store = op_take(op);
 			e->store->n_decisions =
 			    roles_filter(a->now->setup, e->store->decisions, e->store->n_decisions);
-			if (a->options.observe && !a->closing)
+			if (a->options.observe && !a->closing) {
 				request_adopt(a, e->store);
+				schedule_adopt(a, e->store);
+			}
 			app_post(a, e);
 		}
 	}

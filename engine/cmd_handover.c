@@ -141,6 +141,7 @@ static bool holds(const struct decision *d, int64_t now_us)
 	case DECISION_LOCK:
 	case DECISION_PIN:
 	case DECISION_STOP:
+	case DECISION_SCHEDULE:
 	case DECISION_BREAK_GLASS: return d->until_us == 0 || d->until_us > now_us;
 	default: return false;
 	}
@@ -150,7 +151,7 @@ static void standing(struct sheet *s, const struct store_snapshot *snap)
 {
 	struct arena *a = command_arena(s->run);
 
-	section(s, "standing", "Freezes, locks, pins, stops, broken glass");
+	section(s, "standing", "Freezes, locks, pins, stops, broken glass, scheduled promotions");
 	for (int i = 0; i < snap->n_decisions; i++) {
 		const struct decision *d = &snap->decisions[i];
 

@@ -3,6 +3,7 @@
 #include "engine/promote.h"
 #include "engine/report.h"
 #include "engine/request.h"
+#include "engine/schedule.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,8 @@ struct promote {
 	struct plan *plan;
 	enum plan_kind kind;
 	int service, env;
+	int64_t at_us; /* when it shall begin, 0 now */
+	struct decision later;
 };
 
 static void on_executed(void *ctx, const struct outcome *o, const char *id)
@@ -53,6 +56,49 @@ static void on_requested(void *ctx, const struct outcome *o, const char *id)
 	             gate_kind_name(gate->kind), gate->evidence, p->plan->digest,
 	             p->plan->digest + strlen("sha256:"));
 	plan_free(p->plan);
+}
+
+static void on_scheduled(void *ctx, const struct outcome *o, const char *id)
+{
+	struct promote *p = ctx;
+	struct arena *a = command_arena(p->run);
+	char when[40], left[32];
+	struct error e;
+
+	UNUSED(id);
+	if (o->kind != OUTCOME_OK) {
+		report_outcome(p->run, o);
+		return;
+	}
+	time_iso(when, sizeof(when), p->at_us, false);
+	time_span(left, sizeof(left), p->at_us - loop_wall_us());
+	jv_set_int(a, command_value(p->run), "at_us", p->at_us);
+	if (schedule_spawn(p->app, p->later.service, p->later.env, &e) != 0) {
+		command_done(p->run, EXIT_NOT_FOUND_OUT, "it is scheduled, but nobody waits for it: %s",
+		             e.text);
+		return;
+	}
+	command_done(p->run, EXIT_DONE,
+	             "it begins at %s, in %s, if its plan is the same and its gates are open then "
+	             "(towpath schedules; towpath unschedule %s %s)",
+	             when, left, p->later.service, p->later.env);
+}
+
+static void on_stored(void *ctx, const struct outcome *o, const char *id)
+{
+	struct promote *p = ctx;
+	const char *reason = args_text(p->run, "reason");
+
+	if (o->kind != OUTCOME_OK) {
+		report_outcome(p->run, o);
+		return;
+	}
+	p->later = (struct decision){.kind = DECISION_SCHEDULE, .until_us = p->at_us};
+	str_copy(p->later.plan, sizeof(p->later.plan), id);
+	str_copy(p->later.service, sizeof(p->later.service), app_setup(p->app)->services[p->service].name);
+	str_copy(p->later.env, sizeof(p->later.env), app_setup(p->app)->envs[p->env].name);
+	str_copy(p->later.reason, sizeof(p->later.reason), reason != NULL ? reason : "");
+	request_decide(p->app, &p->later, on_scheduled, p);
 }
 
 static bool confirmed(const struct promote *p, char *want, size_t cap)
@@ -98,6 +144,20 @@ static void on_plan(void *ctx, struct plan *plan, const struct outcome *why)
 	}
 	p->plan = plan;
 	report_plan(p->run, plan);
+	if (p->at_us != 0) {
+		if (!confirmed(p, want, sizeof(want)))
+			command_done(p->run, EXIT_USAGE,
+			             "%s changes %s: repeat the command with --confirm %s",
+			             plan_kind_name(plan->kind), plan->env, want);
+		else if (plan_tier(plan) >= TIER_T4)
+			command_done(p->run, EXIT_USAGE,
+			             "a plan of the highest tier needs somebody there: it cannot be "
+			             "scheduled");
+		else
+			request_approval(p->app, plan, reason, on_stored, p);
+		plan_free(plan);
+		return;
+	}
 	if (!plan_may_run(plan, &gate)) {
 		if (approval_waits(plan)) {
 			request_approval(p->app, plan, reason, on_requested, p);
@@ -140,6 +200,11 @@ void promote_start(struct app *a, struct command_run *run, enum plan_kind kind, 
 	*p = (struct promote){.run = run, .app = a, .kind = kind};
 	want.service = p->service = setup_service(s, args_text(run, "service"));
 	want.env = p->env = setup_env(s, args_text(run, env_arg));
+	if (args_text(run, "at") != NULL && !schedule_time(args_text(run, "at"), &p->at_us)) {
+		command_done(run, EXIT_USAGE,
+		             "--at takes a time to come: 2026-10-27T16:00:00Z, or 90m for in 90 minutes");
+		return;
+	}
 	planner_start(a, &want, on_plan, p);
 }
 
@@ -168,6 +233,10 @@ static const struct arg_desc promote_args[] = {
      .type = ARG_CONFIRM,
      .option = true,
      .text = "ENV/SERVICE, where the environment asks for it"},
+    {.name = "at",
+     .type = ARG_WORD,
+     .option = true,
+     .text = "begin then, if the plan is the same and its gates are open: an instant with its zone, or 2h"},
     {.name = "follow", .type = ARG_FLAG, .option = true, .letter = 'f', .text = "stay until it has ended"},
     {.name = NULL},
 };

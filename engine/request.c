@@ -23,6 +23,7 @@ struct request {
 	bool store_only;
 	bool wakes; /* the decision needs an executor: start one where none lives */
 	char id[DIGEST_LEN];
+	char as[ID_LEN];    /* of the rollout, "" a new one */
 	char key[PATH_LEN]; /* to sign with, "" to find one */
 	struct outcome o;
 	request_done_fn *done;
@@ -154,7 +155,10 @@ static void on_plan_stored(void *ctx, struct op *op, const struct outcome *o, vo
 		finish(q, &said);
 		return;
 	}
-	new_id(id);
+	if (q->as[0] != '\0')
+		str_copy(id, sizeof(id), q->as);
+	else
+		new_id(id);
 	str_copy(q->id, sizeof(q->id), id);
 	rollout_init(q->rollout, id, q->plan, app_model(q->app)->actor, loop_wall_us());
 	STORE_OF(store)->rollout_create(store->priv, q->rollout, app_model(q->app)->actor,
@@ -162,7 +166,7 @@ static void on_plan_stored(void *ctx, struct op *op, const struct outcome *o, vo
 }
 
 static void store_plan(struct app *a, const struct plan *p, const char *reason, bool store_only,
-                       request_done_fn *done, void *ctx)
+                       const char *as, request_done_fn *done, void *ctx)
 {
 	const struct opened *store = app_store(a);
 	struct request *q = request_new(a, done, ctx);
@@ -173,6 +177,7 @@ static void store_plan(struct app *a, const struct plan *p, const char *reason, 
 	if (q == NULL)
 		return;
 	q->store_only = store_only;
+	str_copy(q->as, sizeof(q->as), as);
 	if (!copy_plan(q, p, reason)) {
 		loop_defer(app_loop(a), finish_later, q);
 		return;
@@ -200,13 +205,19 @@ static void store_plan(struct app *a, const struct plan *p, const char *reason, 
 void request_execute(struct app *a, const struct plan *p, const char *reason, request_done_fn *done,
                      void *ctx)
 {
-	store_plan(a, p, reason, false, done, ctx);
+	store_plan(a, p, reason, false, "", done, ctx);
+}
+
+void request_execute_as(struct app *a, const struct plan *p, const char *reason, const char *id,
+                        request_done_fn *done, void *ctx)
+{
+	store_plan(a, p, reason, false, id, done, ctx);
 }
 
 void request_approval(struct app *a, const struct plan *p, const char *reason, request_done_fn *done,
                       void *ctx)
 {
-	store_plan(a, p, reason, true, done, ctx);
+	store_plan(a, p, reason, true, "", done, ctx);
 }
 
 /* --- decisions -------------------------------------------------------------------------------- */

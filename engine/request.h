@@ -13,6 +13,10 @@ typedef void request_done_fn(void *ctx, const struct outcome *o, const char *id)
 void request_execute(struct app *a, const struct plan *p, const char *reason, request_done_fn *done,
                      void *ctx);
 
+/* The same with an id of the caller's: a second one with it is refused by the store. */
+void request_execute_as(struct app *a, const struct plan *p, const char *reason, const char *id,
+                        request_done_fn *done, void *ctx);
+
 /* Stores the plan only, so that others can approve it. id is the plan's digest. */
 void request_approval(struct app *a, const struct plan *p, const char *reason, request_done_fn *done,
                       void *ctx);

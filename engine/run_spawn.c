@@ -77,10 +77,12 @@ fail:
 	_exit(127);
 }
 
-int run_spawn(struct app *a, const char *id, struct error *e)
+int run_spawn(struct app *a, const char *id, struct error *e) { return run_spawn_as(a, "__rollout", id, e); }
+
+int run_spawn_as(struct app *a, const char *word, const char *id, struct error *e)
 {
 	char log[PATH_LEN], program[PATH_LEN], config[PATH_LEN], name[ID_LEN];
-	char dash_c[] = "-c", command[] = "__rollout";
+	char dash_c[] = "-c", command[NAME_LEN];
 	char *argv[] = {program, dash_c, config, command, name, NULL};
 	int tell[2], status, err = 0, rc;
 	ssize_t n;
@@ -92,6 +94,7 @@ int run_spawn(struct app *a, const char *id, struct error *e)
 	str_copy(program, sizeof(program), app_program(a));
 	str_copy(config, sizeof(config), app_setup(a)->path);
 	str_copy(name, sizeof(name), id);
+	str_copy(command, sizeof(command), word);
 	if (pipe(tell) != 0 || fcntl(tell[0], F_SETFD, FD_CLOEXEC) != 0 ||
 	    fcntl(tell[1], F_SETFD, FD_CLOEXEC) != 0)
 		return error_set(e, ERR_IO, "cannot make a pipe: %s", strerror(errno));

@@ -1,13 +1,20 @@
 /* What rollouts leave behind: checkpoints of the audit that they write by themselves. */
+#include "engine/planner.h"
+#include "engine/schedule.h"
 #include "engine/witness.h"
 #include "tests/lib/cm.h"
 #include "tests/lib/small.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-static const struct small_lines witnessed = {
-    .env = "", .gates = "", .service = "", .top = "audit: {file: witness.jsonl, every_rows: 4, every: off}\n"};
+static const struct small_lines witnessed = {.env = "",
+                                             .gates = "",
+                                             .service = "",
+                                             .top =
+                                                 "audit: {file: witness.jsonl, every_rows: 4, every: off}\n"};
 
 struct seen {
 	bool done;
@@ -84,11 +91,172 @@ static void a_witness_that_is_away_stops_nothing(void **state)
 	small_end(&w);
 }
 
+/* --- promotions that begin later ------------------------------------------------------------------- */
+
+/* Release 2 into dev, in so many milliseconds; w->id is the place that its process is called for. */
+static void schedule(struct small *w, int64_t in_us, char rollout[ID_LEN])
+{
+	struct release to;
+	struct plan_want want = {.kind = PLAN_PROMOTE};
+	struct small_planned p = {.done = false};
+	struct small_said said = {.done = false};
+	struct decision d = {.kind = DECISION_SCHEDULE, .service = "web", .env = "dev", .reason = "at night"};
+	struct store_snapshot *s;
+	const struct decision *standing;
+
+	small_release(&to, 2);
+	want.release = to.digest;
+	planner_start(w->app, &want, small_on_plan, &p);
+	assert_true(loop_until(app_loop(w->app), &p.done, loop_mono_us() + 20 * US_PER_S));
+	assert_non_null(p.plan);
+	request_approval(w->app, p.plan, "at night", small_on_said, &said);
+	small_hear(w, &said);
+	assert_int_equal(said.o.kind, OUTCOME_OK);
+	str_copy(d.plan, sizeof(d.plan), p.plan->digest);
+	d.until_us = loop_wall_us() + in_us;
+	said = (struct small_said){.done = false};
+	request_decide(w->app, &d, small_on_said, &said);
+	small_hear(w, &said);
+	assert_int_equal(said.o.kind, OUTCOME_OK);
+	plan_free(p.plan);
+	s = small_snapshot(w);
+	standing = schedule_of(s, "web", "dev");
+	assert_non_null(standing);
+	schedule_rollout(standing, rollout);
+	store_snapshot_free(s);
+	str_copy(w->id, sizeof(w->id), "web@dev");
+}
+
+static int wait_for_it(struct small *w, const char *fault)
+{
+	return small_wait_end(small_start_schedule(w, fault), 0);
+}
+
+/* The last word about the schedule of web in dev; its reason into why. */
+static enum decision_kind last_word(struct small *w, char why[TEXT_LEN])
+{
+	struct store_snapshot *s = small_snapshot(w);
+	enum decision_kind k = DECISION_KIND_COUNT;
+
+	assert_null(schedule_of(s, "web", "dev"));
+	for (int i = 0; i < s->n_decisions; i++)
+		if (s->decisions[i].kind == DECISION_SCHEDULE ||
+		    s->decisions[i].kind == DECISION_UNSCHEDULE) {
+			k = s->decisions[i].kind;
+			str_copy(why, TEXT_LEN, s->decisions[i].reason);
+		}
+	store_snapshot_free(s);
+	return k;
+}
+
+static void it_begins_at_its_time(void **state)
+{
+	struct small w;
+	char id[ID_LEN];
+
+	UNUSED(state);
+	small_make(&w, "pause", "");
+	schedule(&w, 400 * US_PER_MS, id);
+	assert_int_equal(wait_for_it(&w, NULL), 0);
+	str_copy(w.id, sizeof(w.id), id);
+	small_wait_state(&w, ROLLOUT_ENDED);
+	small_done_once(&w, "scheduled");
+	small_end(&w);
+}
+
+/* Killed just before it would begin: the next one begins it, once; and one after that finds nothing to do. */
+static void killed_it_begins_once(void **state)
+{
+	struct small w;
+	char id[ID_LEN];
+	int status;
+
+	UNUSED(state);
+	small_make(&w, "pause", "");
+	schedule(&w, 0, id);
+	status = wait_for_it(&w, "schedule.before_begin=kill");
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	assert_int_equal(wait_for_it(&w, NULL), 0);
+	assert_int_equal(wait_for_it(&w, NULL), 0);
+	str_copy(w.id, sizeof(w.id), id);
+	small_wait_state(&w, ROLLOUT_ENDED);
+	small_done_once(&w, "killed");
+	small_end(&w);
+}
+
+static void another_plan_is_cancelled(void **state)
+{
+	struct small w;
+	struct release three;
+	char id[ID_LEN], why[TEXT_LEN] = "";
+
+	UNUSED(state);
+	small_make(&w, "pause", "");
+	schedule(&w, 0, id);
+	small_release(&three, 3);
+	small_put(&w, "wanted", three.digest);
+	small_put(&w, "web-1", three.digest);
+	small_put(&w, "web-2", three.digest);
+	assert_int_equal(wait_for_it(&w, NULL), 0);
+	assert_int_equal(last_word(&w, why), DECISION_UNSCHEDULE);
+	assert_non_null(strstr(why, "could not begin at its time: "));
+	assert_non_null(strstr(why, "what runs there now"));
+	assert_int_equal(small_count(&w, "effects", ""), 0);
+	small_end(&w);
+}
+
+static void gates_are_asked_again(void **state)
+{
+	struct small w;
+	struct decision freeze = {.kind = DECISION_FREEZE, .env = "dev", .reason = "quarter end"};
+	struct small_said said = {.done = false};
+	char id[ID_LEN], why[TEXT_LEN] = "";
+
+	UNUSED(state);
+	small_make(&w, "pause", "");
+	schedule(&w, 0, id);
+	request_decide(w.app, &freeze, small_on_said, &said);
+	small_hear(&w, &said);
+	assert_int_equal(said.o.kind, OUTCOME_OK);
+	assert_int_equal(wait_for_it(&w, NULL), 0);
+	assert_int_equal(last_word(&w, why), DECISION_UNSCHEDULE);
+	assert_non_null(strstr(why, "freeze: "));
+	assert_int_equal(small_count(&w, "effects", ""), 0);
+	small_end(&w);
+}
+
+static void taken_back_it_never_begins(void **state)
+{
+	struct small w;
+	struct decision back = {.kind = DECISION_UNSCHEDULE, .service = "web", .env = "dev"};
+	struct small_said said = {.done = false};
+	char id[ID_LEN], why[TEXT_LEN] = "";
+	pid_t pid;
+
+	UNUSED(state);
+	small_make(&w, "pause", "");
+	schedule(&w, US_PER_H, id);
+	pid = small_start_schedule(&w, NULL);
+	request_decide(w.app, &back, small_on_said, &said);
+	small_hear(&w, &said);
+	assert_int_equal(said.o.kind, OUTCOME_OK);
+	/* The process hears it and ends. */
+	assert_int_equal(small_wait_end(pid, 0), 0);
+	assert_int_equal(last_word(&w, why), DECISION_UNSCHEDULE);
+	assert_int_equal(small_count(&w, "effects", ""), 0);
+	small_end(&w);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(rollouts_are_witnessed),
 	    cmocka_unit_test(a_witness_that_is_away_stops_nothing),
+	    cmocka_unit_test(it_begins_at_its_time),
+	    cmocka_unit_test(killed_it_begins_once),
+	    cmocka_unit_test(another_plan_is_cancelled),
+	    cmocka_unit_test(gates_are_asked_again),
+	    cmocka_unit_test(taken_back_it_never_begins),
 	};
 	int rc = small_begin(argc, argv);
 

@@ -5,6 +5,7 @@
 #include "backends/drivers.h"
 #include "engine/planner.h"
 #include "engine/run.h"
+#include "engine/schedule.h"
 #include "io/proc.h"
 #include "tests/lib/cm.h"
 
@@ -443,6 +444,10 @@ static pid_t start_self(struct small *w, const char *fault, const char *command,
 	return pid;
 }
 
+pid_t small_start_schedule(struct small *w, const char *fault)
+{
+	return start_self(w, fault, "__schedule", NULL);
+}
 pid_t small_start(struct small *w, const char *fault) { return start_self(w, fault, "__rollout", NULL); }
 
 pid_t small_start_decide(struct small *w, enum decision_kind kind, const char *fault)
@@ -588,7 +593,7 @@ static int rollout_main(int argc, char **argv)
 
 	if (a == NULL || argc < 5)
 		return EXIT_USAGE;
-	rc = run_rollout(a, argv[4]);
+	rc = strcmp(argv[3], "__schedule") == 0 ? schedule_wait(a, argv[4]) : run_rollout(a, argv[4]);
 	app_free(a);
 	return rc;
 }
@@ -619,5 +624,7 @@ int small_begin(int argc, char **argv)
 		return 1;
 	if (argc > 3 && strcmp(argv[3], "__decide") == 0)
 		return decide_main(argc, argv);
-	return argc > 3 && strcmp(argv[3], "__rollout") == 0 ? rollout_main(argc, argv) : -1;
+	if (argc > 3 && (strcmp(argv[3], "__rollout") == 0 || strcmp(argv[3], "__schedule") == 0))
+		return rollout_main(argc, argv);
+	return -1;
 }

@@ -47,6 +47,8 @@ struct store_snapshot *small_snapshot(struct small *w);
 
 /* The rollout's process, with a TOWPATH_FAULT (NULL: none). */
 pid_t small_start(struct small *w, const char *fault);
+/* The process that waits for the schedule of the place w->id ("web@dev"). */
+pid_t small_start_schedule(struct small *w, const char *fault);
 /* Waits for its end (or stop); the status as waitpid gives it. */
 int small_wait_end(pid_t pid, int flags);
 int small_run(struct small *w);

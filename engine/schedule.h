@@ -1,0 +1,29 @@
+/*
+ * Promotions that begin later. A schedule is a decision in the store: the plan, the place, the time. A process of its
+ * own waits for it, one for each place; at its time the plan is built anew, and only the very same plan with open gates
+ * begins. Its rollout has the schedule's number as id, so that it begins once whoever begins it.
+ */
+#ifndef ENGINE_SCHEDULE_H
+#define ENGINE_SCHEDULE_H
+
+#include "engine/app.h"
+
+/* An instant with its zone, or a span from now on; false for what is neither, or gone by. */
+bool schedule_time(const char *text, int64_t *ret_us);
+
+/* The rollout that a schedule begins: "s" and its number. */
+void schedule_rollout(const struct decision *schedule, char ret[ID_LEN]);
+
+/* The schedule of a place that has not begun yet; NULL: none. */
+const struct decision *schedule_of(const struct store_snapshot *s, const char *service, const char *env);
+
+/* Starts the process that waits for a place's schedule (towpath __schedule SERVICE@ENV). 0 or an error. */
+int schedule_spawn(struct app *a, const char *service, const char *env, struct error *e);
+
+/* That process: returns once it has begun, was taken back or could not begin, or another one waits already. */
+int schedule_wait(struct app *a, const char *place);
+
+/* Gives schedules that this person made on this host, and that nobody waits for, a process again. */
+void schedule_adopt(struct app *a, const struct store_snapshot *s);
+
+#endif
