@@ -5,6 +5,7 @@
 #include "backends/drivers.h"
 #include "core/gate.h"
 #include "tests/lib/cm.h"
+#include "tests/lib/porttest.h"
 #include "tests/lib/storepg.h"
 
 #include <libpq-fe.h>
