@@ -21,6 +21,7 @@ const struct driver *const drivers[] = {
     &migrate_django.base,
     &migrate_golang_migrate.base,
     &migrate_goose.base,
+    &migrate_atlas.base,
     &migrate_dbmate.base,
     &migrate_alembic.base,
     &migrate_sqitch.base,

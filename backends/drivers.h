@@ -12,7 +12,7 @@ extern const struct deploy_driver deploy_host, deploy_command, deploy_null;
 extern const struct migrate_driver migrate_prisma, migrate_django, migrate_golang_migrate, migrate_goose,
     migrate_dbmate, migrate_flyway, migrate_liquibase, migrate_null;
 extern const struct migrate_driver migrate_rails;
-extern const struct migrate_driver migrate_alembic, migrate_sqitch;
+extern const struct migrate_driver migrate_alembic, migrate_sqitch, migrate_atlas;
 extern const struct migrate_driver migrate_knex, migrate_sequelize, migrate_typeorm, migrate_drizzle,
     migrate_node_pg_migrate;
 extern const struct registry_driver registry_oci_layout, registry_null;

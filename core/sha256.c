@@ -53,6 +53,18 @@ void sha256_hex(struct sha256 *h, char hex[65])
 	sha256_free(h);
 }
 
+struct sha256 *sha256_copy(const struct sha256 *h)
+{
+	struct sha256 *copy = sha256_new();
+
+	if (copy != NULL) {
+		copy->failed = h->failed;
+		if (EVP_MD_CTX_copy_ex(copy->ctx, h->ctx) != 1)
+			copy->failed = true;
+	}
+	return copy;
+}
+
 void sha256_free(struct sha256 *h)
 {
 	if (h == NULL)

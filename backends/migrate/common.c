@@ -393,6 +393,7 @@ static int take_answers(struct migrate_run *r, const struct pg_reply *reply)
 	j->database = r->database;
 	j->schema = r->schema;
 	j->table = r->table;
+	j->schema_objects = strtoll(reply->results[Q_OTHER].cell(&reply->results[Q_OTHER], 0, 0), NULL, 10);
 	j->schema_in_use = strcmp(reply->results[Q_OTHER].cell(&reply->results[Q_OTHER], 0, 0), "0") != 0;
 	j->schema_has_tables = strcmp(reply->results[Q_OTHER].cell(&reply->results[Q_OTHER], 0, 1), "0") != 0;
 	for (int i = 0; rc == 0 && i < r->priv->tool->n_tables; i++) {

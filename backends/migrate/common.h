@@ -54,6 +54,7 @@ struct migrate_job {
 	struct migrate_rows rows;                       /* of the tool's first table */
 	struct migrate_rows tables[MIGRATE_TABLES_MAX]; /* of all of them, as in the tool's list */
 	bool schema_in_use;                             /* there are other tables or views */
+	int64_t schema_objects;                         /* how many, the tool's own too */
 	bool schema_has_tables;                         /* there are plain ones, as Prisma counts */
 	bool works;              /* the tool's lock is held or somebody changes the schema */
 	struct migrate_run *run; /* of common.c */

@@ -597,6 +597,7 @@ CALLS(prisma)
 CALLS(django)
 CALLS(golang_migrate)
 CALLS(goose)
+CALLS(atlas)
 CALLS(dbmate)
 CALLS(flyway)
 CALLS(rails)
@@ -629,6 +630,7 @@ static void laws(void **state)
 	    TOOL(django, "django/pending"),
 	    TOOL(golang_migrate, "golang-migrate/pending"),
 	    TOOL(goose, "goose/pending"),
+	    TOOL(atlas, "atlas/pending"),
 	    TOOL(dbmate, "dbmate/pending"),
 	    TOOL(flyway, "flyway/pending"),
 	    TOOL(rails, "rails/pending"),
