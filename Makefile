@@ -180,6 +180,9 @@ install: all                      ## into $(PREFIX)
 	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 644 man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7/
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local|$(PREFIX)|' config/systemd/towpath-executor.service > \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/towpath-executor.service
 	install -m 644 config/examples/*.yaml $(DESTDIR)$(PREFIX)/share/towpath/examples/
 	./towpath completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/towpath
 	./towpath completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_towpath
@@ -190,6 +193,7 @@ uninstall:                        ## from $(PREFIX)
 		$(DESTDIR)$(PREFIX)/share/man/man5/towpath*.5 $(DESTDIR)$(PREFIX)/share/man/man7/towpath*.7 \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/towpath \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_towpath $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/towpath.fish
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/towpath-executor.service
 	rm -rf $(DESTDIR)$(PREFIX)/share/towpath
 
 clean:                            ## forget all that was built

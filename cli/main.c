@@ -10,6 +10,7 @@
 #include "cli/lint.h"
 #include "cli/print.h"
 #include "demo/demo.h"
+#include "engine/executor.h"
 #include "engine/run.h"
 #include "engine/schedule.h"
 #include "io/proc.h"
@@ -186,6 +187,42 @@ static int run_executor(struct cli *c)
 	return code;
 }
 
+/* The service, unless it is only asked about. The words were checked against the command's table. */
+static int run_service(struct cli *c)
+{
+	struct app_options o = {.config_path = c->config, .drivers = drivers, .command_line = c->self};
+	const char *values[COMMAND_ARGS_MAX] = {NULL};
+	const struct command *command;
+	int64_t leave_us = EXECUTOR_LEAVE_US;
+	struct error e = {0};
+	struct arena a;
+	int used = 0, rc = ERR_INVALID;
+
+	arena_init(&a, ARENA_DEFAULT_MAX);
+	command = command_find(cli_commands, c->argc, (const char *const *)c->argv, &used);
+	if (command != NULL)
+		rc = command_parse(command, NULL, &a, c->argc - used, (const char *const *)c->argv + used,
+		                   values, &e);
+	for (int i = 0; rc == 0 && command->args[i].name != NULL; i++)
+		if (command->args[i].type == ARG_DURATION && values[i] != NULL &&
+		    time_parse_duration(values[i], &leave_us) != 0)
+			rc = ERR_INVALID;
+	arena_release(&a);
+	if (rc == 0)
+		return executor_run(&o, leave_us);
+	print_failure(&e);
+	return EXIT_USAGE;
+}
+
+static bool asks_only(const struct cli *c)
+{
+	for (int i = 1; i < c->argc; i++)
+		if (strcmp(c->argv[i], "--status") == 0 || strcmp(c->argv[i], "--help") == 0 ||
+		    strcmp(c->argv[i], "-h") == 0)
+			return true;
+	return false;
+}
+
 static int console(void *ctx)
 {
 	struct cli *c = ctx;
@@ -225,6 +262,8 @@ static int dispatch(struct cli *c)
 			return programs[i].run(c->argc, c->argv, c->self_path);
 	if (c->argc > 0 && (strcmp(c->argv[0], "__rollout") == 0 || strcmp(c->argv[0], "__schedule") == 0))
 		return run_executor(c);
+	if (c->argc > 0 && strcmp(c->argv[0], "executor") == 0 && !asks_only(c))
+		return run_service(c);
 	if (c->argc == 0 && !c->json && !c->plain && has_terminal())
 		return guard_run(console, c);
 	if (c->argc == 0) {

@@ -320,6 +320,7 @@ static int set_tier(struct loader *ld, const struct field *f, const struct yaml 
 static const char *const severity_words[] = {"off", "info", "warning", "error", NULL};
 static const char *const failure_words[] = {"abort", "pause", "rollback", NULL};
 static const char *const signing_words[] = {"off", "optional", "required", NULL};
+static const char *const executor_words[] = {"solo", "service", NULL};
 static const char *const glyph_words[] = {"auto", "ascii", "line", "rich", NULL};
 
 static const struct field instance_fields[] = {
@@ -845,6 +846,15 @@ static const struct field top_fields[] = {
      .port = PORT_STORE,
      .set = set_store,
      .text = "Where plans, rollouts, decisions and the audit are kept."},
+    {.name = "executor",
+     .type = FIELD_CHOICE,
+     .as_index = true,
+     .choices = executor_words,
+     .otherwise = "solo",
+     .at = offsetof(struct setup, executor),
+     .text = "Who drives rollouts. With solo whoever starts one starts its process on the same host. With "
+             "service it "
+             "waits in the store for towpath executor, and one whose place is busy is queued."},
     {.name = "poll",
      .type = FIELD_DURATION,
      .otherwise = "2s",

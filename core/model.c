@@ -27,15 +27,35 @@ const struct rollout *model_live_rollout(const struct model *m, int service, int
 {
 	const char *s = m->setup->services[service].name, *e = m->setup->envs[env].name;
 
-	if (m->store == NULL)
-		return NULL;
-	for (int i = 0; i < m->store->n_rollouts; i++) {
+	const struct rollout *found = NULL;
+
+	for (int i = 0; m->store != NULL && i < m->store->n_rollouts; i++) {
 		const struct rollout *r = &m->store->rollouts[i];
 
-		if (rollout_is_live(r) && strcmp(r->service, s) == 0 && strcmp(r->env, e) == 0)
-			return r;
+		if (rollout_is_live(r) && strcmp(r->service, s) == 0 && strcmp(r->env, e) == 0 &&
+		    (found == NULL || found->state == ROLLOUT_QUEUED))
+			found = r;
 	}
-	return NULL;
+	return found;
+}
+
+bool executor_missing(const struct model *m, char *text, size_t cap)
+{
+	static const char advice[] = "start one: systemctl start towpath-executor";
+	char span[32];
+	int64_t seen;
+
+	if (m->store == NULL || m->setup == NULL || m->setup->executor != EXECUTOR_SERVICE)
+		return false;
+	seen = executors_seen_us(m->store);
+	if (seen != 0 && m->store->now_us - seen <= EXECUTOR_SILENT_US)
+		return false;
+	time_span(span, sizeof(span), m->store->now_us - seen);
+	if (seen == 0)
+		snprintf(text, cap, "no executor has been seen; %s", advice);
+	else
+		snprintf(text, cap, "no executor seen for %s; %s", span, advice);
+	return true;
 }
 
 const struct rollout *model_rollout(const struct model *m, const char *id)

@@ -134,7 +134,13 @@ bool model_ladder_busy(const struct model *m);
 /* True when the value of a port is older than the setup's stale limit, or was never live. */
 bool source_is_stale(const struct model *m, const struct source *s);
 
-/* The live rollout of a deployment, or NULL; and the newest of any state. */
+/*
+ * True where the config wants executors as services and none was seen for a while: text says so, and what to do. False
+ * as long as the store was not read.
+ */
+bool executor_missing(const struct model *m, char *text, size_t cap);
+
+/* The live rollout of a deployment, one that runs before one that is queued, or NULL; and the newest of any state. */
 const struct rollout *model_live_rollout(const struct model *m, int service, int env);
 const struct rollout *model_rollout(const struct model *m, const char *id);
 const struct series *deployment_series(const struct deployment *d, const char *name);

@@ -15,6 +15,8 @@ const char *gate_kind_name(enum gate_kind k)
 	return (unsigned)k < GATE_KIND_COUNT ? names[k] : "?";
 }
 
+const char *executor_mode_name(enum executor_mode m) { return m == EXECUTOR_SERVICE ? "service" : "solo"; }
+
 const char *signing_name(enum signing s)
 {
 	static const char *const names[] = {"off", "optional", "required"};

@@ -25,6 +25,10 @@ struct driver_conf {
 /* Friction of a plan that changes an environment (see "dangerous yet quick" in the manual). */
 enum tier { TIER_T0, TIER_T1, TIER_T2, TIER_T3, TIER_T4, TIER_COUNT };
 
+/* Who drives rollouts: whoever starts one starts its process too, or a service takes it from the store. */
+enum executor_mode { EXECUTOR_SOLO, EXECUTOR_SERVICE };
+const char *executor_mode_name(enum executor_mode m);
+
 enum on_failure { ON_FAILURE_ABORT, ON_FAILURE_PAUSE, ON_FAILURE_ROLLBACK };
 
 /* A secret by reference; its value is read when needed and never kept in the setup. */
@@ -200,6 +204,7 @@ struct setup {
 	struct smoke_suite_conf *suites;
 	int n_suites;
 	struct audit_conf audit;
+	enum executor_mode executor;
 	int64_t poll_us;    /* how often deployments and health are observed */
 	const char *theme;  /* "auto", "dark", or a file */
 	const char *glyphs; /* "auto", "ascii", "line", "rich" */

@@ -251,6 +251,9 @@ static void on_tick(void *ctx)
 	struct app *a = ctx;
 
 	app_post(a, app_event(a, EV_TICK, -1, -1));
+	/* That an executor is silent changes nothing in the store: it is looked for. */
+	if (a->now->setup->executor == EXECUTOR_SERVICE && ++a->ticks % EXECUTOR_LOOK_TICKS == 0)
+		app_refresh_store(a, NULL, NULL);
 }
 
 /* Applies an event at once; only before the loop runs, so that the first frame has a model. */

@@ -7,7 +7,8 @@
 
 enum {
 	GENERATIONS_MAX = 16, /* reloads of the config in one process; a retired one lives until the end */
-	FOLLOWED_MAX = 3,     /* streams followed at once: LOG_TOTAL_MAX / LOG_RING_MAX */
+	EXECUTOR_LOOK_TICKS = 15, /* seconds */
+	FOLLOWED_MAX = 3,         /* streams followed at once: LOG_TOTAL_MAX / LOG_RING_MAX */
 };
 
 /* The drivers of a deployment, opened. */
@@ -50,6 +51,7 @@ struct app {
 	struct ladder_run *ladders; /* under way */
 	struct code_seen *codes; /* of ladder.c: files of the revisions that run, [ENVIRONMENTS_MAX] */
 	void *adoptions; /* of engine/request.c: which rollouts were given a new process */
+	unsigned ticks;
 	bool store_busy, store_again, restored;
 };
 

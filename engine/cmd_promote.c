@@ -36,7 +36,12 @@ static void on_executed(void *ctx, const struct outcome *o, const char *id)
 		report_follow(p->run, id);
 		return;
 	}
-	command_done(p->run, EXIT_DONE, "rollout %s has started (towpath rollout %s --follow)", id, id);
+	if (app_setup(p->app)->executor == EXECUTOR_SERVICE)
+		command_done(p->run, EXIT_DONE, "rollout %s is queued, %s (towpath rollout %s --follow)", id,
+		             o->text, id);
+	else
+		command_done(p->run, EXIT_DONE, "rollout %s has started (towpath rollout %s --follow)", id,
+		             id);
 }
 
 static void on_requested(void *ctx, const struct outcome *o, const char *id)

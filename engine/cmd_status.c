@@ -82,7 +82,8 @@ static struct jv *deployment_value(struct arena *a, const struct model *m, int s
 static void put_json(struct command_run *run, const struct model *m)
 {
 	struct arena *a = command_arena(run);
-	struct jv *top = command_value(run), *services = jv_arr(a), *envs = jv_arr(a);
+	struct jv *top = command_value(run), *services = jv_arr(a), *envs = jv_arr(a), *queued = jv_arr(a);
+	char text[TEXT_LEN];
 
 	jv_set_str(a, top, "name", m->setup->name);
 	jv_set_str(a, top, "actor", m->actor);
@@ -101,6 +102,24 @@ static void put_json(struct command_run *run, const struct model *m)
 		jv_push(a, services, s);
 	}
 	jv_set(a, top, "services", services);
+	jv_set_str(a, top, "executor", executor_mode_name(m->setup->executor));
+	if (executor_missing(m, text, sizeof(text)))
+		jv_set_str(a, top, "executor_missing", text);
+	for (int i = 0; m->store != NULL && i < m->store->n_rollouts; i++) {
+		const struct rollout *r = &m->store->rollouts[i];
+		struct jv *v;
+
+		if (r->state != ROLLOUT_QUEUED)
+			continue;
+		v = jv_obj(a);
+		jv_set_str(a, v, "rollout", r->id);
+		jv_set_str(a, v, "service", r->service);
+		jv_set_str(a, v, "env", r->env);
+		jv_set_str(a, v, "behind", r->behind);
+		jv_set_str(a, v, "text", r->text);
+		jv_push(a, queued, v);
+	}
+	jv_set(a, top, "queued", queued);
 }
 
 /* "+ 1.4.2  3>": state, tag, and the badge where something would run. */
@@ -134,6 +153,7 @@ static void on_fresh(void *ctx)
 	const struct model *m = app_model(command_app(run));
 	struct arena *a = command_arena(run);
 	const char *heads[TABLE_COLUMNS_MAX + 1] = {"SERVICE"};
+	char text[TEXT_LEN];
 	struct table t;
 	int n = MIN(m->setup->n_envs, TABLE_COLUMNS_MAX - 2);
 
@@ -163,6 +183,15 @@ static void on_fresh(void *ctx)
 			                 ? d->sources[PORT_DEPLOY].last->text
 			                 : "");
 		}
+	for (int i = 0; m->store != NULL && i < m->store->n_rollouts; i++) {
+		const struct rollout *r = &m->store->rollouts[i];
+
+		if (r->state == ROLLOUT_QUEUED)
+			command_line(run, "%c %s/%s  rollout %s to %s: %s", state_glyph(STATE_PROGRESS),
+			             r->service, r->env, r->id, r->to.tag, r->text);
+	}
+	if (executor_missing(m, text, sizeof(text)))
+		command_line(run, "%c %s", state_glyph(STATE_DEGRADED), text);
 	command_done(run, EXIT_DONE, NULL);
 }
 
@@ -209,12 +238,13 @@ const struct command command_status = {
         "Reads every source and prints what runs where, its state, and the migrations that would run; "
         "metrics are "
         "read twice, a second apart, because rates need it. What is not well is explained below the table.",
-    .json = "name, actor, at_us, environments[], services[].service, .owner, .deployments[]: env, present, "
-            "state, "
-            "health, text, tag, digest, revision, since_us, seen_us, stale, instances[] (name, state, "
-            "digest, revision, "
-            "tag, pid, text), migrations (state, pending, applied, failed, modified, missing, tool, "
-            "revision, text), "
-            "metrics, errors, rollout",
+    .json =
+        "name, actor, at_us, environments[], services[].service, .owner, .deployments[]: env, present, "
+        "state, "
+        "health, text, tag, digest, revision, since_us, seen_us, stale, instances[] (name, state, "
+        "digest, revision, "
+        "tag, pid, text), migrations (state, pending, applied, failed, modified, missing, tool, "
+        "revision, text), "
+        "metrics, errors, rollout; executor, executor_missing, queued[]: rollout, service, env, behind, text",
     .example = "towpath status --json",
 };

@@ -103,6 +103,11 @@ static void spawn(struct request *q, const char *id)
 	char text[PATH_LEN + 3 * TEXT_LEN];
 
 	q->o = outcome_ok();
+	if (app_setup(q->app)->executor == EXECUTOR_SERVICE) {
+		if (!executor_missing(app_model(q->app), q->o.text, sizeof(q->o.text)))
+			str_copy(q->o.text, sizeof(q->o.text), "an executor takes it");
+		return;
+	}
 	if (run_spawn(q->app, id, &e) != 0) {
 		error_format(&e, text, sizeof(text));
 		q->o = outcome_make(OUTCOME_ERRORED, "request", "%.390s", text);
@@ -161,6 +166,8 @@ static void on_plan_stored(void *ctx, struct op *op, const struct outcome *o, vo
 		new_id(id);
 	str_copy(q->id, sizeof(q->id), id);
 	rollout_init(q->rollout, id, q->plan, app_model(q->app)->actor, loop_wall_us());
+	if (app_setup(q->app)->executor == EXECUTOR_SERVICE)
+		q->rollout->state = ROLLOUT_QUEUED;
 	STORE_OF(store)->rollout_create(store->priv, q->rollout, app_model(q->app)->actor,
 	                                store_op(q, on_created));
 }
@@ -553,8 +560,12 @@ static bool may_adopt(struct adoptions *all, const struct rollout *r)
 
 void request_adopt(struct app *a, const struct store_snapshot *s)
 {
-	struct adoptions *all = app_adoptions(a, sizeof(*all));
+	struct adoptions *all;
 
+	/* That is what the service is for. */
+	if (app_setup(a)->executor == EXECUTOR_SERVICE)
+		return;
+	all = app_adoptions(a, sizeof(*all));
 	for (int i = 0; all != NULL && i < s->n_rollouts; i++) {
 		const struct rollout *r = &s->rollouts[i];
 

@@ -7,8 +7,8 @@
 typedef void request_done_fn(void *ctx, const struct outcome *o, const char *id);
 
 /*
- * Stores the plan, creates the rollout (one per service and environment) and starts its process. id is the
- * rollout's.
+ * Stores the plan, creates the rollout (one per service and environment) and starts its process; with executors as
+ * services it is queued instead, and the outcome's text says who takes it. id is the rollout's.
  */
 void request_execute(struct app *a, const struct plan *p, const char *reason, request_done_fn *done,
                      void *ctx);

@@ -193,8 +193,11 @@ static void executed(void *ctx, const struct outcome *o, const char *id)
 {
 	struct asked *a = ctx;
 	char text[TEXT_LEN * 2 + 8], done[TEXT_LEN];
-	(void)snprintf(done, sizeof done, "rollout %s has started; it goes on without this terminal",
-	               id ? id : "");
+	if (app_setup(a->f->app)->executor == EXECUTOR_SERVICE)
+		(void)snprintf(done, sizeof done, "rollout %s is queued; %.200s", id ? id : "", o->text);
+	else
+		(void)snprintf(done, sizeof done, "rollout %s has started; it goes on without this terminal",
+		               id ? id : "");
 	say_outcome(o, done, text, sizeof text);
 	tell(a->f, UI_DONE, kind_of(o), text, o->kind == OUTCOME_OK ? id : NULL);
 	asked_free(a);

@@ -165,11 +165,16 @@ static void status(const struct model *m, const struct ui *u, struct area a, int
 		area_printf(a, row, 1, roles[u->notice_kind], "%s%s", marks[u->notice_kind], u->notice);
 		return;
 	}
+	char missing[TEXT_LEN];
+	if (executor_missing(m, missing, sizeof missing)) {
+		area_printf(a, row, 1, ROLE_WARN, "! %s", missing);
+		return;
+	}
 	for (int i = 0; m->store && i < m->store->n_rollouts; i++) {
 		const struct rollout *r = &m->store->rollouts[i];
 		char tag[TAG_LEN];
 		int done = 0, all = 0;
-		if (!rollout_is_live(r) || u->screen == SCREEN_ROLLOUT)
+		if (!rollout_is_live(r) || u->screen == SCREEN_ROLLOUT || r->state == ROLLOUT_QUEUED)
 			continue;
 		rollout_progress(r, &done, &all);
 		int col = area_printf(a, row, 1, ROLE_RUN, "%% rollout %s", r->id);

@@ -3,6 +3,7 @@
 #include "io/file.h"
 
 #include "backends/drivers.h"
+#include "engine/executor.h"
 #include "engine/planner.h"
 #include "engine/run.h"
 #include "engine/schedule.h"
@@ -614,6 +615,16 @@ static int decide_main(int argc, char **argv)
 	return said.o.kind == OUTCOME_OK ? EXIT_DONE : EXIT_NOT_FOUND_OUT;
 }
 
+pid_t small_start_executor(struct small *w) { return start_self(w, NULL, "executor", NULL); }
+
+static int executor_main(char **argv)
+{
+	static const char *command[] = {self, NULL};
+	struct app_options o = {.config_path = argv[2], .drivers = test_drivers, .command_line = command};
+
+	return executor_run(&o, 20 * US_PER_S);
+}
+
 int small_begin(int argc, char **argv)
 {
 	ssize_t n;
@@ -622,6 +633,8 @@ int small_begin(int argc, char **argv)
 	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	if (n < 0)
 		return 1;
+	if (argc > 3 && strcmp(argv[3], "executor") == 0)
+		return executor_main(argv);
 	if (argc > 3 && strcmp(argv[3], "__decide") == 0)
 		return decide_main(argc, argv);
 	if (argc > 3 && (strcmp(argv[3], "__rollout") == 0 || strcmp(argv[3], "__schedule") == 0))

@@ -67,6 +67,8 @@ void small_done_once(struct small *w, const char *why);
 
 /* The same as a process of its own, which ends with EXIT_DONE once it was told that the decision stands. */
 pid_t small_start_decide(struct small *w, enum decision_kind kind, const char *fault);
+/* An executor as a service; its words go to run.log. */
+pid_t small_start_executor(struct small *w);
 /* A decision of olga about the rollout, straight into the store. */
 void small_decide(struct small *w, enum decision_kind kind);
 /* One of the person who runs this, through the engine; text is what was said. */
