@@ -30,6 +30,7 @@ void event_free(struct event *e)
 	release_list_free(e->releases);
 	store_snapshot_free(e->store);
 	audit_page_free(e->history);
+	store_past_free(e->past);
 	plan_free(e->plan);
 	free(e->candidates);
 	free(e->doctor);

@@ -22,6 +22,7 @@ enum event_kind {
 	EV_LOG,      /* lines were added to a deployment's logbuf (no bytes in it) */
 	EV_STORE,    /* a snapshot of the store */
 	EV_HISTORY,
+	EV_PAST,              /* what the store knows of a moment gone by */
 	EV_PLAN,              /* a plan was computed for somebody who asked */
 	EV_CANDIDATES,        /* releases that one could roll back to */
 	EV_LADDER,            /* migrations of a service over all environments, at one revision */
@@ -70,6 +71,8 @@ struct event {
 	struct release_list *releases;
 	struct store_snapshot *store;
 	struct audit_page *history;
+	struct store_past *past; /* EV_PAST, of past_us */
+	int64_t past_us;
 	struct plan *plan;
 	struct candidate *candidates; /* free() */
 	int n_candidates;

@@ -86,6 +86,8 @@ struct model {
 	int64_t store_us;               /* when it was read */
 	struct source store_source;
 	struct audit_page *history;
+	struct store_past *past; /* the moment that was asked for last; NULL: none was */
+	int64_t past_us;
 	struct plan *plan; /* the one on screen */
 	struct candidate *candidates;
 	int n_candidates;

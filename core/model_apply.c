@@ -99,6 +99,7 @@ void model_free(struct model *m)
 	source_release(&m->store_source);
 	store_snapshot_free(m->store);
 	audit_page_free(m->history);
+	store_past_free(m->past);
 	plan_free(m->plan);
 	free(m->candidates);
 	free(m->doctor);
@@ -471,6 +472,7 @@ static unsigned apply_to_deployment(struct model *m, struct event *e)
 	case EV_RELEASES:
 	case EV_STORE:
 	case EV_HISTORY:
+	case EV_PAST:
 	case EV_PLAN:
 	case EV_LADDER:
 	case EV_MIGRATION_HISTORY:
@@ -507,6 +509,11 @@ unsigned model_apply(struct model *m, struct event *e)
 		audit_page_free(m->history);
 		m->history = TAKE(e->history);
 		return TOPIC_HISTORY;
+	case EV_PAST:
+		store_past_free(m->past);
+		m->past = TAKE(e->past);
+		m->past_us = e->past_us;
+		return TOPIC_BOARD;
 	case EV_PLAN:
 		plan_free(m->plan);
 		m->plan = TAKE(e->plan);

@@ -88,6 +88,9 @@ void app_doctor(struct app *a, void (*done)(void *ctx), void *ctx);
 /* Reads the newest rows of the audit; posted as EV_HISTORY. */
 void app_history(struct app *a, int limit, void (*done)(void *ctx), void *ctx);
 
+/* Reads what the store knows of a moment; posted as EV_PAST. */
+void app_past(struct app *a, int64_t at_us);
+
 /* Opened drivers; NULL where none is configured. The priv pointer is the first argument of every slot. */
 struct opened {
 	const struct driver *driver;

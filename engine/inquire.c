@@ -142,3 +142,37 @@ void app_history(struct app *a, int limit, void (*done)(void *ctx), void *ctx)
 	STORE_OF(&a->store)->history(a->store.priv, 0, MIN(limit, HISTORY_MAX),
 	                             op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, on_history, h));
 }
+
+/* --- a moment gone by ------------------------------------------------------------------------------ */
+
+struct moment {
+	struct app *app;
+	int64_t at_us;
+};
+
+static void on_past(void *ctx, struct op *op, const struct outcome *o, void *result)
+{
+	struct moment *q = ctx;
+	struct event *e = o->kind == OUTCOME_OK ? app_event(q->app, EV_PAST, -1, -1) : NULL;
+
+	UNUSED(result);
+	if (e != NULL) {
+		e->past = op_take(op);
+		e->past_us = q->at_us;
+		app_post(q->app, e);
+	} else {
+		app_message(q->app, MESSAGE_ERROR, "the past cannot be read: %s", o->text);
+	}
+	free(q);
+}
+
+void app_past(struct app *a, int64_t at_us)
+{
+	struct moment *q = calloc(1, sizeof(*q));
+
+	if (q == NULL)
+		return;
+	*q = (struct moment){a, at_us};
+	STORE_OF(&a->store)->past(a->store.priv, &(struct past_ask){.since_us = at_us, .until_us = at_us},
+	                          op_new(a->loop, REMOTE_TIMEOUT_MS * US_PER_MS, on_past, q));
+}

@@ -317,6 +317,7 @@ void effects_perform(struct effects *f, const struct ui_effect *e)
 		break;
 	case DO_DOCTOR: app_doctor(f->app, NULL, NULL); break;
 	case DO_HISTORY: app_history(f->app, HISTORY_MAX, NULL, NULL); break;
+	case DO_PAST: app_past(f->app, e->at_us); break;
 	case DO_REFRESH: app_refresh_all(f->app, NULL, NULL); break;
 	case DO_FOLLOW:
 		if (placed)

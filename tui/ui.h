@@ -163,6 +163,7 @@ enum effect_want {
 	DO_SOURCE,
 	DO_DOCTOR,
 	DO_HISTORY,
+	DO_PAST,
 	DO_REFRESH,
 	DO_FOLLOW,
 	DO_EXECUTE,
@@ -182,6 +183,7 @@ enum effect_want {
 struct ui_effect {
 	enum effect_want want;
 	int service, env;
+	int64_t at_us; /* DO_PAST */
 	int choice; /* DO_LADDER: the environment whose release's files are compared, -1 the newest release's */
 	enum plan_kind plan_kind;
 	char release[MIGRATION_LEN]; /* or the argument of a plan of the database */
@@ -222,6 +224,7 @@ struct ui {
 	int n_marks;
 	char bookmark_service[NAME_LEN], bookmark_env[NAME_LEN];
 	int64_t window_us; /* of the graphs */
+	int64_t past_us;   /* the board shows this moment; 0: now */
 
 	char prefix[4]; /* first key of a pair */
 	struct ask ask;

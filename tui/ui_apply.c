@@ -1,6 +1,7 @@
 /* The one door through which the screen's state changes. */
 #include "tui/ui_private.h"
 
+#include "core/past.h"
 #include "core/text.h"
 #include "tui/layout.h"
 #include "tui/widget/widget.h"
@@ -342,6 +343,31 @@ static struct list *filtered_list(struct ui *u)
 	return &u->lists[ui_keys_go_to_log(u) ? SCREEN_LOGS : u->screen];
 }
 
+/* From event to event; behind the newest one is now. */
+static void act_past(struct ui *u, const struct model *m, const char *how)
+{
+	bool forward = strcmp(how, "forward") == 0;
+	int64_t from = u->past_us ? u->past_us : m->now_us;
+	int64_t at = m->store ? past_next_event(m->store, from, forward) : 0;
+	if (at == 0 && !forward) {
+		ui_notice(u, MESSAGE_INFO,
+		          "nothing earlier is at hand: towpath board --at TIME looks further back");
+		return;
+	}
+	if (at == 0)
+		ui_notice(u, MESSAGE_INFO, "this is now");
+	u->past_us = at;
+	if (at)
+		ui_effect_add(u, m, DO_PAST)->at_us = at;
+}
+
+bool ui_in_past(struct ui *u)
+{
+	if (u->past_us)
+		ui_notice(u, MESSAGE_WARN, "the board shows the past: Esc goes back to now");
+	return u->past_us != 0;
+}
+
 static void act_cancel(struct ui *u, const struct model *m, const char *arg)
 {
 	UNUSED(arg);
@@ -355,6 +381,8 @@ static void act_cancel(struct ui *u, const struct model *m, const char *arg)
 		u->n_marks = 0;
 	else if (u->screen != SCREEN_BOARD)
 		ui_back(u, m);
+	else
+		u->past_us = 0;
 }
 
 static void act_back(struct ui *u, const struct model *m, const char *arg)
@@ -488,7 +516,8 @@ static void act_refresh(struct ui *u, const struct model *m, const char *arg)
 		str_copy(e->digest, sizeof e->digest, m->plan->digest);
 	} else if (on_plan)
 		ui_plan_ask(u, m, u->plan_for_kind, u->plan_release);
-	else if (u->screen == SCREEN_MIGRATIONS || u->screen == SCREEN_MIGRATION || u->screen == SCREEN_COMMIT)
+	else if (u->screen == SCREEN_MIGRATIONS || u->screen == SCREEN_MIGRATION ||
+	         u->screen == SCREEN_COMMIT)
 		ui_ladder_ask(u, m);
 	else if (u->screen == SCREEN_HISTORY)
 		ui_effect_add(u, m, DO_HISTORY);
@@ -586,6 +615,8 @@ static void act_simple(struct ui *u, const struct model *m, const char *what)
 static void act_act(struct ui *u, const struct model *m, const char *what)
 {
 	int service = -1, env = -1;
+	if (ui_in_past(u))
+		return;
 	if (!ui_selected(u, m, &service, &env)) {
 		ui_notice(u, MESSAGE_INFO, "no deployment selected: 1 goes to the board");
 		return;
@@ -626,6 +657,8 @@ static void act_act(struct ui *u, const struct model *m, const char *what)
 static void act_execute(struct ui *u, const struct model *m, const char *arg)
 {
 	UNUSED(arg);
+	if (ui_in_past(u))
+		return;
 	if (u->screen == SCREEN_PLAN || u->screen == SCREEN_ROLLBACK)
 		ui_ask_execute(u, m);
 }

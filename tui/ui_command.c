@@ -182,6 +182,8 @@ bool ui_command_line(struct ui *u, const struct model *m, const struct command *
 	           command_parse(c, m->setup, &arena, n - used, words + used, values, &e) != 0) {
 		ui_notice(u, MESSAGE_WARN, "%s%s%s%s", e.text, e.hint[0] ? " (" : "", e.hint,
 		          e.hint[0] ? ")" : "");
+	} else if ((c->opens != OPENS_NOTHING || (c->flags & COMMAND_MUTATES)) && ui_in_past(u)) {
+		done = false;
 	} else if (c->opens == OPENS_STORED_PLAN) {
 		done = open_stored(u, m, c, values);
 	} else if (c->opens != OPENS_NOTHING) {

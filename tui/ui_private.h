@@ -87,4 +87,7 @@ void ui_type_input(struct ui *u, const struct model *m, const struct input *in);
 void ui_filter_set(struct ui *u, const struct model *m, const char *text);
 void ui_palette_fill(struct ui *u, const struct model *m);
 
+/* True, with a notice, while the board shows a moment gone by: nothing is decided then. */
+bool ui_in_past(struct ui *u);
+
 #endif

@@ -15,6 +15,7 @@ struct screen_case {
 static const struct screen_case cases[] = {
     {"board", ""},
     {"board-metrics", "Tab Tab"},
+    {"board-past", "{ past"},
     {"board-filter", "/ f i n"},
     {"logs", "L"},
     {"logs-filter", "L / l e v e l > = w a r n"},
@@ -59,6 +60,8 @@ static void press(struct world *w, const char *keys)
 			world_plan(w, PLAN_PROMOTE, false);
 		else if (strcmp(word, "rollback") == 0)
 			world_plan(w, PLAN_ROLLBACK, true);
+		else if (strcmp(word, "past") == 0)
+			world_past(w);
 		else if (strcmp(word, "source") == 0)
 			world_source(w);
 		else if (strcmp(word, "wait") == 0)

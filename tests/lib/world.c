@@ -306,6 +306,46 @@ static void history(struct world *w)
 	world_apply(w, e);
 }
 
+/* The moment that the board asked for: an older release, one that migrated, one under way. */
+void world_past(struct world *w)
+{
+	struct event *e = world_event(w, EV_PAST, -1, -1);
+	struct store_past *p = calloc(1, sizeof *p);
+	const struct ui_effect *asked = &w->ui->effects[w->ui->n_effects - 1];
+	assert_int_equal(asked->want, DO_PAST);
+	p->deploys = calloc(1, sizeof *p->deploys);
+	p->rollouts = calloc(2, sizeof *p->rollouts);
+	p->n_deploys = 1;
+	p->n_rollouts = 2;
+	p->deploys[0] = (struct deploy_row){.service = "checkout",
+	                                    .env = "prod",
+	                                    .release = {.tag = "2.9.0"},
+	                                    .since_us = asked->at_us - 5 * US_PER_H,
+	                                    .good = true,
+	                                    .by = "bo",
+	                                    .rollout = "77aa"};
+	p->rollouts[0] = (struct past_rollout){.id = "8f31",
+	                                       .service = "checkout",
+	                                       .env = "prod",
+	                                       .requester = "ann",
+	                                       .to = {.tag = "2.9.2"},
+	                                       .state = ROLLOUT_RUNNING,
+	                                       .created_us = asked->at_us - US_PER_MIN};
+	p->rollouts[1] = (struct past_rollout){.id = "77aa",
+	                                       .service = "checkout",
+	                                       .env = "prod",
+	                                       .requester = "bo",
+	                                       .state = ROLLOUT_ENDED,
+	                                       .n_migrations = 1,
+	                                       .head = "0412_orders_total",
+	                                       .created_us = asked->at_us - 6 * US_PER_H,
+	                                       .ended_us = asked->at_us - 5 * US_PER_H,
+	                                       .migrated_us = asked->at_us - 5 * US_PER_H};
+	e->past = p;
+	e->past_us = asked->at_us;
+	world_apply(w, e);
+}
+
 static void candidates(struct world *w)
 {
 	int checkout = setup_service(w->setup, "checkout");

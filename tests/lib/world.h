@@ -30,6 +30,7 @@ void world_plan(struct world *w, enum plan_kind kind, bool open);
 /* world_ladder.c: a ladder of checkout with every state in it, who brought it, and the text that is asked for. */
 void world_ladder(struct world *w);
 /* Answers the newest question for a migration's text. */
+void world_past(struct world *w);
 void world_source(struct world *w);
 void world_apply(struct world *w, struct event *e);
 struct event *world_event(struct world *w, enum event_kind kind, int service, int env);

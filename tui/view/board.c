@@ -1,4 +1,5 @@
 /* The board: services by environments, the selected deployment below, its logs and metrics beside or under it. */
+#include "core/past.h"
 #include "core/text.h"
 #include "core/time.h"
 #include "tui/widget/widget.h"
@@ -112,8 +113,12 @@ static struct plan_of_rows split(const struct model *m, const struct ui *u, int 
 	return p;
 }
 
+enum { PAST_ROWS = 6 }; /* banner, and what is known of the selected place */
+
 static int board_page(const struct model *m, const struct ui *u, int rows, int cols)
 {
+	if (u->past_us)
+		return MAX(1, rows - 1 - PAST_ROWS);
 	return split(m, u, rows, cols).list;
 }
 
@@ -145,9 +150,48 @@ static void cell_metrics(const struct model *m, const struct ui *u, struct area 
 		      m->now_us - u->window_us, m->now_us, 0, u->glyphs, ROLE_GRAPH);
 }
 
+/* The moment is there, not another one that was asked for before. */
+static bool past_is_read(const struct model *m, const struct ui *u)
+{
+	return m->past && m->past_us == u->past_us;
+}
+
+static void draw_past_cell(const struct model *m, const struct ui *u, struct area a, int row, int col,
+                           int cells, int service, int env, bool selected)
+{
+	const char *sn = m->setup->services[service].name, *en = m->setup->envs[env].name;
+	if (selected)
+		area_text(a, row, col, ROLE_FOCUS, u->glyphs->cursor);
+	if (!past_is_read(m, u)) {
+		area_text(a, row, col + 1, ROLE_DIM,
+		          setup_deployment(m->setup, service, env)->present ? ".." : "-");
+		return;
+	}
+	const struct deploy_row *d = past_deploy(m->past, sn, en, u->past_us);
+	const struct past_rollout *live = past_live(m->past, sn, en, u->past_us);
+	enum state s = live ? STATE_PROGRESS : !d ? STATE_UNKNOWN : d->good ? STATE_OK : STATE_NOT_STARTED;
+	char tag[TAG_LEN] = "", to[TAG_LEN] = "", text[TAG_LEN * 2 + 8], clipped[TAG_LEN * 2 + 8];
+	area_text(a, row, col + 1, state_role(s), u->glyphs->state[s]);
+	if (d)
+		release_text(&d->release, tag, sizeof tag);
+	if (live)
+		(void)snprintf(text, sizeof text, "%s%s%s", tag, u->glyphs->arrow,
+		               release_text(&live->to, to, sizeof to));
+	else
+		str_copy(text, sizeof text, tag);
+	text_clip(clipped, sizeof clipped, text, MAX(0, cells - 4));
+	area_text(a, row, col + 3, live ? ROLE_RUN : ROLE_TEXT, clipped);
+	if (selected)
+		area_paint(a, row, col, cells - 1, ROLE_TEXT, ATTR_REVERSE);
+}
+
 static void draw_cell(const struct model *m, const struct ui *u, struct area a, int row, int col, int cells,
                       int service, int env, bool selected)
 {
+	if (u->past_us && setup_deployment(m->setup, service, env)->present) {
+		draw_past_cell(m, u, a, row, col, cells, service, env, selected);
+		return;
+	}
 	const struct deployment *d = model_deployment(m, service, env);
 	if (!setup_deployment(m->setup, service, env)->present) {
 		area_text(a, row, col + 1, ROLE_DIM, "-");
@@ -240,7 +284,7 @@ static void draw_list(const struct model *m, const struct ui *u, struct area a)
 	}
 	name_cells = MIN(name_cells, a.cols < 80 ? 12 : 20);
 	owner_cells = a.cols >= 110 && owner_cells && !u->plain_columns ? CLAMP(owner_cells, 5, 12) + 1 : 0;
-	next_cells = a.cols >= WIDE_COLS && !u->plain_columns ? 18 : 0;
+	next_cells = a.cols >= WIDE_COLS && !u->plain_columns && !u->past_us ? 18 : 0;
 	int left = 4 + name_cells + owner_cells;
 	struct envs_shown v = envs_shown(m, a.cols - left - next_cells, env);
 	area_text(a, 0, 3, ROLE_TITLE, "SERVICE");
@@ -263,7 +307,8 @@ static void draw_list(const struct model *m, const struct ui *u, struct area a)
 		const struct row *r = &u->rows_now[l->top + i];
 		bool at_cursor = l->top + i == l->at;
 		int row = i + 1;
-		row_start(a, row, u, at_cursor, ui_marked(u, r->id), (int)service_state(m, r->a));
+		row_start(a, row, u, at_cursor, ui_marked(u, r->id),
+		          u->past_us ? -1 : (int)service_state(m, r->a));
 		area_textn(a, row, 3, name_cells, at_cursor ? ROLE_FOCUS : ROLE_TEXT, 0, r->id);
 		if (owner_cells && m->setup->services[r->a].owner)
 			area_textn(a, row, 4 + name_cells, owner_cells - 1, ROLE_DIM, 0,
@@ -337,12 +382,54 @@ static void draw_wide(const struct model *m, const struct ui *u, struct area a, 
 	}
 }
 
+/* A moment gone by: nobody may take it for now. */
+static void draw_past(const struct model *m, const struct ui *u, struct area a)
+{
+	char when[40], age[16], since[40];
+	int service = -1, env = -1, row = MAX(2, a.rows - PAST_ROWS + 2);
+	time_iso(when, sizeof when, u->past_us, false);
+	time_age(age, sizeof age, m->now_us - u->past_us);
+	area_paint(a, 0, 0, a.cols, ROLE_WARN, ATTR_REVERSE);
+	(void)area_printf(a, 0, 1, ROLE_WARN, "AS OF %s, %s ago, NOT NOW   { } step   Esc now", when, age);
+	area_paint(a, 0, 0, a.cols, ROLE_WARN, ATTR_REVERSE);
+	draw_list(m, u, area_part(a, 1, 0, MAX(1, row - 2), -1));
+	if (!past_is_read(m, u)) {
+		area_text(a, row, 1, ROLE_DIM, "reading");
+		return;
+	}
+	if (!ui_selected(u, m, &service, &env))
+		return;
+	const char *sn = m->setup->services[service].name, *en = m->setup->envs[env].name;
+	const struct deploy_row *d = past_deploy(m->past, sn, en, u->past_us);
+	const struct past_rollout *live = past_live(m->past, sn, en, u->past_us),
+	                          *head = past_migrated(m->past, sn, en, u->past_us);
+	detail_title(m, u, a, row - 1, service, env, "then: ", u->pane == 0);
+	if (d) {
+		time_iso(since, sizeof since, d->since_us, false);
+		(void)area_printf(a, row, 1, ROLE_TEXT, "%s since %s, by %s%s%s", d->release.tag, since,
+		                  d->by[0] ? d->by : "nobody known", d->rollout[0] ? ", rollout " : "",
+		                  d->rollout);
+	} else {
+		area_text(a, row, 1, ROLE_UNKNOWN, "what ran here then is not known");
+	}
+	if (head)
+		(void)area_printf(a, row + 1, 1, ROLE_TEXT, "migrated to %s by rollout %s of %s", head->head,
+		                  head->id, head->requester);
+	if (live)
+		(void)area_printf(a, row + 2, 1, ROLE_RUN, "rollout %s to %s was under way, by %s", live->id,
+		                  live->to.tag, live->requester);
+}
+
 static void board_draw(const struct model *m, const struct ui *u, struct area a)
 {
 	int service = -1, env = -1;
 	if (!m->setup || m->setup->n_services == 0) {
 		paragraph(a, 1, 1, ROLE_DIM,
 		          "no services: add some below services: in the configuration file, Q quits");
+		return;
+	}
+	if (u->past_us) {
+		draw_past(m, u, a);
 		return;
 	}
 	struct plan_of_rows p = split(m, u, a.rows, a.cols);
