@@ -384,6 +384,17 @@ static int copy_rows(struct migrate_run *r, const struct pg_rows *from, struct m
 	return 0;
 }
 
+/* Why a table that is there could not be read. */
+static const char *hint_for(const char *sqlstate)
+{
+	if (strcmp(sqlstate, "42501") == 0)
+		return "grant this role SELECT on it, or pg_read_all_data";
+	if (strcmp(sqlstate, "55P03") == 0)
+		return "another session holds it under ACCESS EXCLUSIVE, perhaps a migration that runs: look "
+		       "for it in pg_locks, and ask again when it is gone";
+	return "was the table made by a version of the tool that is not known here?";
+}
+
 /* The answers of the last look into the job. A table that is not there is no error; one that may not be read is. */
 static int take_answers(struct migrate_run *r, const struct pg_reply *reply)
 {
@@ -411,11 +422,7 @@ static int take_answers(struct migrate_run *r, const struct pg_reply *reply)
 			text_cleanz(clean, sizeof(clean), name);
 			rc = error_set(&r->error, ERR_INVALID, "cannot read table %s: %.200s", clean,
 			               rows->text);
-			error_hint(
-			    &r->error, "%s",
-			    strcmp(rows->sqlstate, "42501") == 0
-			        ? "grant this role SELECT on it, or pg_read_all_data"
-			        : "was the table made by a version of the tool that is not known here?");
+			error_hint(&r->error, "%s", hint_for(rows->sqlstate));
 		}
 	}
 	if (r->table[0] == '\0')
