@@ -115,7 +115,8 @@ tests-build: towpath
 endif
 
 test: tests-build                 ## run all tests of this variant (VARIANT=asan for another)
-	@sh tests/run $(B) $(TESTS) $(SCRIPTS)
+	@sh tests/tools/install
+	@sh tests/run $(B) $(if $(filter release,$(VARIANT)),$(TESTS),$(filter-out e2e/tools_%,$(TESTS))) $(SCRIPTS)
 
 # One test builds only what it needs; those that drive the program build that too.
 test/unit/% test/port/% test/golden/%:
@@ -123,6 +124,7 @@ test/unit/% test/port/% test/golden/%:
 	@sh tests/run -v $(B) $(@:test/%=%)
 test/%: $(B)/towpath             ## run one: make test/unit/core_text
 	@case $* in script/*) ;; *) $(MAKE) --no-print-directory $(B)/tests/$* ;; esac
+	@case $* in e2e/tools_*) sh tests/tools/install ;; esac
 	@sh tests/run -v $(B) $*
 
 check: deps-test                  ## install what the tests need, build and run everything

@@ -15,7 +15,7 @@
 #define ASK_US (REMOTE_TIMEOUT_MS * US_PER_MS)
 #define FIRST_PAUSE_US (1 * US_PER_S)
 #define LAST_PAUSE_US (30 * US_PER_S)
-enum { TAIL_BYTES = 4096, LOCK_TRIES = 10, CHANGES_SHOWN = 20 };
+enum { REASON_LEN = 180, TAIL_BYTES = 16384, LOCK_TRIES = 10, CHANGES_SHOWN = 20, REASON_LINES = 3 };
 
 /* One run of the command. */
 struct child {
@@ -70,18 +70,22 @@ static bool say_waiting(const struct run *x, const struct database_health *h, ch
 {
 	const struct db_wait *w = database_waiting(h, MIGRATE_APPLICATION);
 	char span[24], behind[48] = "";
+	bool idle;
 
 	if (w == NULL)
 		return false;
+	/* One that does nothing has no statement to cancel. */
+	idle = strncmp(w->blocker_state, "idle", 4) == 0;
 	time_span(span, sizeof(span), w->waiting_us);
 	if (w->n_behind > 0)
 		snprintf(behind, sizeof(behind), ", %d wait behind it", w->n_behind);
 	snprintf(dst, cap,
-	         "waits %s for pid %d (%.40s%s%.24s) to lock %.60s%s; to end its statement: towpath "
+	         "waits %s for pid %d (%.40s%s%.24s) to lock %.60s%s; to end its %s: towpath "
 	         "migrations cancel "
-	         "%.50s %.50s --pid %d",
+	         "%.50s %.50s --pid %d%s",
 	         span, w->blocker, w->blocker_app, w->blocker_app[0] != '\0' ? ", " : "", w->blocker_state,
-	         w->relation[0] != '\0' ? w->relation : "?", behind, x->r->service, x->r->env, w->blocker);
+	         w->relation[0] != '\0' ? w->relation : "?", behind, idle ? "session" : "statement",
+	         x->r->service, x->r->env, w->blocker, idle ? " --terminate" : "");
 	return true;
 }
 
@@ -103,6 +107,13 @@ static bool say_progress(const struct database_health *h, char *dst, size_t cap)
 	return false;
 }
 
+/* How many of the plan's migrations have run. */
+static int ran(const struct run *x, const struct migration_set *set)
+{
+	return CLAMP(x->plan->n_migrations - set->n_pending - set->n_failed - set->n_running, 0,
+	             x->plan->n_migrations);
+}
+
 /* Writes down what changed since the last look, for everybody who watches. */
 void run_migrate_watch(struct run *x)
 {
@@ -113,7 +124,7 @@ void run_migrate_watch(struct run *x)
 	int done = run->progress;
 
 	if (inspect(x, &set).kind == OUTCOME_OK && set != NULL && action_of(x) == MIGRATE_UP)
-		done = CLAMP(x->plan->n_migrations - set->n_pending, 0, x->plan->n_migrations);
+		done = ran(x, set);
 	migration_set_free(set);
 	h = x->lost ? NULL : look_at_database(x, false);
 	if (h != NULL && !say_waiting(x, h, text, sizeof(text)))
@@ -179,30 +190,64 @@ static bool is_ours(const char *line)
 	return true;
 }
 
-/*
- * What a command said at its end, for the sentence on screen: the last line with an error in it, else its last line.
- */
+/* How much of a reason a line is: 4 the server's own word, 3 "Error: ...", 2 with an error in it, 0 a stack's frame. */
+static int weight(const char *line)
+{
+	static const char *const frames[] = {"at ", "from ", "File \"", "... ", "^"};
+	const size_t blank = strspn(line, " \t");
+
+	if (line[blank] == '\0' || is_ours(line))
+		return 0;
+	for (size_t i = 0; blank > 0 && i < ARRAY_LEN(frames); i++)
+		if (strncmp(line + blank, frames[i], strlen(frames[i])) == 0)
+			return 0;
+	if (strstr(line, "ERROR:  ") != NULL || strstr(line, ": ERROR: ") != NULL)
+		return 4;
+	if (strstr(line, "rror: ") != NULL || strstr(line, "ERROR: ") != NULL)
+		return 3;
+	return strstr(line, "rror") != NULL || strstr(line, "ERROR") != NULL ? 2 : 1;
+}
+
+/* Lines behind a reason that belong to it, such as a statement's further lines: joined, without the middle if long. */
+static void join_reason(const char *said, const char *rest, const char *end, char *dst, size_t cap)
+{
+	char whole[TAIL_BYTES * 2];
+	size_t n;
+
+	str_copy(whole, sizeof(whole), said);
+	for (int i = 0; i < REASON_LINES && rest < end && weight(rest) > 0; i++, rest += strlen(rest) + 1) {
+		n = strlen(whole);
+		snprintf(whole + n, sizeof(whole) - n, " %s", rest + strspn(rest, " \t"));
+	}
+	n = strlen(whole);
+	if (n >= cap) {
+		const size_t front = cap / 3, back = cap / 2;
+
+		memcpy(whole + front, " ... ", 5);
+		memmove(whole + front + 5, whole + n - back, back + 1);
+	}
+	text_cleanz(dst, cap, whole);
+}
+
+/* What a command said at its end, for the sentence on screen: of its best reasons the last. */
 static void last_words(const char *path, long from, char *dst, size_t cap)
 {
-	char buf[TAIL_BYTES + 1], *rest = buf;
-	const char *said = "";
-	bool error = false;
+	char buf[TAIL_BYTES + 1], *end = buf + log_tail(path, from, buf);
+	const char *said = "", *next = end;
+	int best = 1;
 
-	log_tail(path, from, buf);
-	while (rest[0] != '\0') {
-		char *line = rest;
-		const size_t n = strcspn(line, "\r\n");
-
-		rest += n + (line[n] != '\0');
-		line[n] = '\0';
-		if (line[strspn(line, " \t")] == '\0' || is_ours(line))
+	/* A NUL-terminated line each; a NUL among the bytes ends one too. */
+	for (char *c = buf; c < end; c++)
+		if (*c == '\n' || *c == '\r')
+			*c = '\0';
+	for (const char *line = buf; line < end; line += strlen(line) + 1) {
+		if (weight(line) < best)
 			continue;
-		if (strstr(line, "rror") != NULL || !error) {
-			error = strstr(line, "rror") != NULL;
-			said = line;
-		}
+		best = weight(line);
+		said = line + strspn(line, " \t");
+		next = line + strlen(line) + 1;
 	}
-	text_cleanz(dst, cap, said);
+	join_reason(said, next, end, dst, cap);
 }
 
 /* Its number is in the journal while it lives. */
@@ -218,7 +263,7 @@ static struct outcome run_command(struct run *x, const struct migrate_command *c
 	const long from = log_size(x->log_path);
 	struct child c = {.done = false};
 	struct proc *p = proc_start(x->loop, &spec, on_child, &c);
-	char tail[TEXT_LEN / 2];
+	char tail[REASON_LEN];
 	bool begun = true;
 
 	if (p != NULL && proc_pid(p) > 0) {
@@ -236,7 +281,8 @@ static struct outcome run_command(struct run *x, const struct migrate_command *c
 	}
 	x->r->child[0] = '\0';
 	if (!begun)
-		return outcome_make(OUTCOME_ERRORED, "migrate", "not begun: it could not be written down first");
+		return outcome_make(OUTCOME_ERRORED, "migrate",
+		                    "not begun: it could not be written down first");
 	if (c.o.kind == OUTCOME_FAILED) {
 		last_words(x->log_path, from, tail, sizeof(tail));
 		return outcome_make(OUTCOME_FAILED, "migrate", "%.60s ended with %d: %.180s", cmd->argv[0],
@@ -300,7 +346,55 @@ static struct outcome judge(struct run *x, const struct outcome *ran)
 	return o;
 }
 
-struct outcome run_migrated(struct run *x) { return judge(x, NULL); }
+/* A session of the tool that is in a transaction; 0: none. */
+static int session_at_work(struct run *x, char *dst, size_t cap)
+{
+	struct database_health *h = look_at_database(x, false);
+	int pid = 0;
+
+	for (int i = 0; h != NULL && i < h->n_sessions && pid == 0; i++) {
+		const struct db_session *s = &h->sessions[i];
+		char span[24];
+
+		if (!s->here || strcmp(s->app, MIGRATE_APPLICATION) != 0)
+			continue;
+		pid = s->pid;
+		time_span(span, sizeof(span), s->xact_us);
+		snprintf(
+		    dst, cap,
+		    "the tool is gone, but its session still works since %s: %.80s; to end that: towpath "
+		    "migrations cancel %.50s %.50s --pid %d",
+		    span, s->doing, x->r->service, x->r->env, pid);
+	}
+	database_health_free(h);
+	return pid;
+}
+
+/*
+ * A server notices that a client is gone when it next answers: a statement goes on without the tool that sent it, and
+ * may commit. Until it has ended there is nothing to judge, and a second run would meet the first.
+ */
+struct outcome run_migrated(struct run *x)
+{
+	const int64_t until = loop_mono_us() + step_now(x)->timeout_us;
+	struct step_run *run = &x->r->runs[x->r->at_step];
+	char text[TEXT_LEN];
+	int said = 0, pid;
+
+	while (!x->lost && (pid = session_at_work(x, text, sizeof(text))) != 0) {
+		if (loop_mono_us() > until || x->r->abort_wanted)
+			return outcome_make(OUTCOME_UNKNOWN, "migrate", "%s", text);
+		if (pid != said)
+			run_say(x, "%s", text);
+		said = pid;
+		str_copy(run->text, sizeof(run->text), text);
+		run_write(x);
+		wait_a_while(x, US_PER_S);
+		if (x->changed)
+			run_decisions(x);
+	}
+	return judge(x, NULL);
+}
 
 /* What a failed run left: each thing into the log, the sum of it behind why. */
 static struct outcome aftermath(struct run *x, const struct database_health *before, struct outcome why)
@@ -323,9 +417,9 @@ static struct outcome aftermath(struct run *x, const struct database_health *bef
 			failed = set->items[i].name;
 	if (before != NULL && after != NULL)
 		n = database_changes(before, after, notes, CHANGES_SHOWN);
-	if (set != NULL && action_of(x) == MIGRATE_UP && set->n_pending < x->plan->n_migrations)
-		snprintf(applied, sizeof(applied), "; %d of %d were applied",
-		         x->plan->n_migrations - set->n_pending, x->plan->n_migrations);
+	if (set != NULL && action_of(x) == MIGRATE_UP && ran(x, set) > 0)
+		snprintf(applied, sizeof(applied), "; %d of %d were applied", ran(x, set),
+		         x->plan->n_migrations);
 	for (int i = 0; i < MIN(n, CHANGES_SHOWN); i++)
 		run_say(x, "since it began: %s", notes[i].text);
 	for (int i = 0; after != NULL && i < after->n_leftovers; i++)

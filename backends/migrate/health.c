@@ -142,8 +142,6 @@ static void take_object(struct database_health *h, const struct row *r)
 {
 	h->objects[h->n_objects++] =
 	    (struct db_object){.kind = text(r, 0), .name = text(r, 1), .form = text(r, 2)};
-	/* A list that may have been cut says nothing about what is missing. */
-	h->has_catalog = r->rows->n_rows < DB_OBJECTS_MAX;
 }
 
 static void take_leftover(struct database_health *h, const struct row *r)
@@ -313,6 +311,9 @@ static void on_rows(void *ctx, const struct pg_reply *reply)
 			continue;
 		for (; row.i < row.rows->n_rows && row.i < max; row.i++)
 			queries[q].take(r->health, &row);
+		/* A list that may have been cut says nothing about what is missing. */
+		if (queries[q].take == take_object)
+			r->health->has_catalog = row.rows->n_rows < DB_OBJECTS_MAX;
 	}
 	if (arena_failed(&r->health->arena))
 		o = outcome_make(OUTCOME_ERRORED, r->priv->tool->name, "out of memory");

@@ -631,6 +631,15 @@ static void tell(struct look *l)
 	migrate_facts(l->j, l->set, facts);
 }
 
+/* Sqitch only notes that a deploy failed and runs the change again, so it is pending; the fact keeps the name. */
+static void failed_runs_again(struct migration_set *set)
+{
+	for (int i = 0; i < set->n_items; i++)
+		if (set->items[i].state == MIGRATION_FAILED)
+			set->items[i].state = MIGRATION_PENDING;
+	migration_set_count(set);
+}
+
 static struct migration_set *sqitch_judge(struct migrate_job *j)
 {
 	const struct sqitch_code *code = j->code;
@@ -657,6 +666,7 @@ static struct migration_set *sqitch_judge(struct migrate_job *j)
 		return NULL;
 	l.set = ladder_compare(&in);
 	if (l.set != NULL) {
+		failed_runs_again(l.set);
 		judge_blocks(&l);
 		tell(&l);
 	}

@@ -1,0 +1,64 @@
+/*
+ * One real migration tool through the real program: a repository, images of three releases, a PostgreSQL database and
+ * a configuration; release after release is promoted into it. The first brings all that the recorded state "clean" of
+ * the tool has, the second adds one good migration and one whose second statement fails, the third one that sleeps.
+ */
+#ifndef TESTS_LIB_TOOLSTORY_H
+#define TESTS_LIB_TOOLSTORY_H
+
+#include "core/base.h"
+
+enum { STORY_FILES = 8 };
+
+/* path that starts with '+' is added to a file that is there. $SQL in a text is the migration's statements. */
+struct story_file {
+	const char *path, *text;
+};
+
+struct tool_story {
+	const char *name;               /* of the driver and of its recorded states */
+	const char *options;            /* behind the driver's usual ones: ", env: X" */
+	const char *params;             /* behind the database's URL */
+	const char *customers, *orders; /* what the tables are called, NULL: so */
+	struct story_file base[STORY_FILES];
+	struct story_file note[STORY_FILES],
+	    next[STORY_FILES];             /* the good one, and the one that fails or sleeps */
+	const char *note_name, *next_name; /* in the tool's own words */
+	/* What is there when the second one has failed: */
+	bool keeps_note; /* the good one before it */
+	bool keeps_half; /* what the failed one did first */
+	bool records;    /* the tool notes that it failed, and wants a remedy before it goes on */
+	bool heals;      /* ... or only notes it: the next run goes on by itself */
+};
+
+/* The world for all of them; NULL-terminated. Fails the test when a tool is not there. */
+void story_begin(const struct tool_story *const *all);
+void story_end(void);
+
+/* The three parts, in this order. */
+void story_promotes(const struct tool_story *t);
+void story_waits_and_fails(const struct tool_story *t);
+void story_is_killed(const struct tool_story *t);
+
+/* Tests of a story: STORY(prisma) makes three functions of it, STORY_TESTS(prisma) names them. */
+#define STORY(tool)                                                                                          \
+	static void tool##_promotes(void **state)                                                            \
+	{                                                                                                    \
+		UNUSED(state);                                                                               \
+		story_promotes(&tool);                                                                       \
+	}                                                                                                    \
+	static void tool##_waits_and_fails(void **state)                                                     \
+	{                                                                                                    \
+		UNUSED(state);                                                                               \
+		story_waits_and_fails(&tool);                                                                \
+	}                                                                                                    \
+	static void tool##_is_killed(void **state)                                                           \
+	{                                                                                                    \
+		UNUSED(state);                                                                               \
+		story_is_killed(&tool);                                                                      \
+	}
+#define STORY_TESTS(tool)                                                                                    \
+	cmocka_unit_test(tool##_promotes), cmocka_unit_test(tool##_waits_and_fails),                         \
+	    cmocka_unit_test(tool##_is_killed)
+
+#endif
