@@ -59,7 +59,7 @@ expect "web " promote we
 expect "dev prod " promote web --to ""
 expect "prod " promote web --to p
 expect "--to " promote web --t
-expect "verify " audit ""
+expect "verify checkpoint export " audit ""
 touch "$tmp/one.sql" "$tmp/two.sql"
 expect "$tmp/one.sql " migrations lint "$tmp/on"
 expect "$tmp/two.sql " migrations lint "$tmp/one.sql" "$tmp/tw"
