@@ -8,8 +8,6 @@
 #include "core/text.h"
 #include "io/file.h"
 
-enum { ZONE_BYTES_MAX = 256 * 1024 };
-
 static int set_short(struct loader *ld, const struct field *f, const struct yaml *y, void *base)
 {
 	struct env_conf *env = base;
@@ -26,55 +24,6 @@ static int set_short(struct loader *ld, const struct field *f, const struct yaml
 	}
 	str_copy(env->short_name, sizeof(env->short_name), s);
 	return 0;
-}
-
-static int set_window(struct loader *ld, const struct field *f, const struct yaml *y, void *base)
-{
-	struct freeze_window *fr = base;
-	struct error why = {.code = ERR_OK};
-	const char *s = "";
-	int rc = read_text(ld, f->name, y, &s);
-
-	if (rc != 0)
-		return rc;
-	if (window_parse(s, &fr->window, &why) != 0) {
-		load_fail(ld, y, "window %.60s: %.200s", s, why.text);
-		error_hint(ld->e, "%s", why.hint[0] != '\0' ? why.hint : "such as \"Fri-Sun 16:00-24:00\"");
-		return ERR_INVALID;
-	}
-	return 0;
-}
-
-static bool zone_name_ok(const char *s)
-{
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/";
-
-	return s[0] != '\0' && s[0] != '/' && strlen(s) < NAME_LEN && strspn(s, allowed) == strlen(s) &&
-	       strstr(s, "//") == NULL;
-}
-
-static int set_zone(struct loader *ld, const struct field *f, const struct yaml *y, void *base)
-{
-	struct freeze_window *fr = base;
-	struct error why = {.code = ERR_OK};
-	char path[PATH_LEN];
-	struct str bytes;
-	int rc = read_text(ld, f->name, y, &fr->zone_name);
-
-	if (rc != 0 || strcmp(fr->zone_name, "UTC") == 0)
-		return rc;
-	str_init(&bytes, ZONE_BYTES_MAX);
-	snprintf(path, sizeof(path), "/usr/share/zoneinfo/%.80s", fr->zone_name);
-	if (zone_name_ok(fr->zone_name) && file_read(path, ZONE_BYTES_MAX, &bytes, &why) == 0)
-		fr->zone = zone_parse(fr->zone_name, bytes.data, bytes.len, &why);
-	str_release(&bytes);
-	if (fr->zone != NULL)
-		return 0;
-	load_fail(ld, y, "zone %.60s is not known on this machine", fr->zone_name);
-	error_hint(ld->e, file_exists("/usr/share/zoneinfo/Europe/Berlin")
-	                      ? "an IANA name such as Europe/Berlin, or UTC"
-	                      : "install the package tzdata, or use UTC");
-	return ERR_INVALID;
 }
 
 /* Groups are read before the environments, so that every name of one can be looked up at once. */
@@ -244,17 +193,6 @@ int set_lint(struct loader *ld, const struct field *f, const struct yaml *y, voi
 	return 0;
 }
 
-static int check_freeze(struct loader *ld, const struct yaml *y, void *base)
-{
-	const struct freeze_window *fr = base;
-
-	if (fr->window.days != 0)
-		return 0;
-	load_fail(ld, yaml_get(y, "window"), "window names no day");
-	error_hint(ld->e, "such as \"Fri-Sun 16:00-24:00\"");
-	return ERR_INVALID;
-}
-
 static int check_gates(struct loader *ld, const struct yaml *y, void *base)
 {
 	struct policy *p = base;
@@ -341,38 +279,6 @@ const struct table table_instance = {.name = "instance",
                                      .text = "One process or host of a deployment.",
                                      .size = sizeof(struct instance_conf),
                                      .fields = instance_fields};
-
-static const struct field freeze_fields[] = {
-    {.name = "reason",
-     .type = FIELD_TEXT,
-     .required = true,
-     .at = offsetof(struct freeze_window, reason),
-     .max = 200,
-     .text = "Why; shown to whoever is held by it.",
-     .example = "weekend"},
-    {.name = "window",
-     .type = FIELD_OTHER,
-     .required = true,
-     .set = set_window,
-     .kind = "window",
-     .schema = "{\"type\":\"string\"}",
-     .text = "Days and times of day, local to the zone; to before from runs over midnight.",
-     .example = "\"Fri-Sun 16:00-24:00\""},
-    {.name = "zone",
-     .type = FIELD_OTHER,
-     .set = set_zone,
-     .kind = "zone",
-     .otherwise = "UTC",
-     .schema = "{\"type\":\"string\"}",
-     .text = "IANA name of the time zone.",
-     .example = "Europe/Berlin"},
-    {.name = NULL},
-};
-const struct table table_freeze = {.name = "freeze",
-                                   .text = "A weekly time in which nothing may be promoted.",
-                                   .size = sizeof(struct freeze_window),
-                                   .fields = freeze_fields,
-                                   .check = check_freeze};
 
 #define GATE(kind) offsetof(struct policy, gate_on[kind])
 static const struct field gates_fields[] = {
@@ -616,8 +522,16 @@ static const struct field env_fields[] = {
      .sub = &table_freeze,
      .at = offsetof(struct env_conf, freezes),
      .n_at = offsetof(struct env_conf, n_freezes),
-     .max = 64,
-     .text = "Weekly times without promotions."},
+     .max = WINDOWS_MAX,
+     .text = "Times without promotions. They win over allows."},
+    {.name = "allows",
+     .type = FIELD_SEQ,
+     .sub = &table_freeze,
+     .at = offsetof(struct env_conf, allows),
+     .n_at = offsetof(struct env_conf, n_allows),
+     .max = WINDOWS_MAX,
+     .text = "The only times with promotions, where there are some.",
+     .example = "[{reason: office hours, window: \"Mon-Thu 09:00-16:00\", zone: Europe/Berlin}]"},
     {.name = NULL},
 };
 const struct table table_env = {.name = "environment",

@@ -1,4 +1,5 @@
 /* What a cell of the board shows: rollout, freeze, drift and staleness folded over health. */
+#include "core/civil.h"
 #include "core/gate.h"
 #include "core/model.h"
 
@@ -8,12 +9,39 @@ static bool is_frozen(const struct model *m, int service, int env)
 {
 	const struct env_conf *e = &m->setup->envs[env];
 
-	for (int i = 0; i < e->n_freezes; i++)
-		if (window_holds(&e->freezes[i].window, e->freezes[i].zone, m->now_us, NULL))
-			return true;
+	if (m->schedules[env].closed)
+		return true;
 	return m->store != NULL &&
 	       freeze_active(m->store->decisions, m->store->n_decisions, m->setup->services[service].name,
 	                     e->name, m->now_us) != NULL;
+}
+
+void board_schedule(const struct model *m, int env, char *dst, size_t cap)
+{
+	const struct schedule *s = &m->schedules[env];
+	const struct freeze_window *zone = schedule_zone(&m->setup->envs[env]);
+	int64_t local = 0, day;
+	static const char *const days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
+	char when[48] = "", in[16];
+
+	dst[0] = '\0';
+	if (s->change_us == INT64_MAX && !s->closed)
+		return;
+	if (s->change_us != INT64_MAX) {
+		local =
+		    s->change_us / US_PER_S + (zone != NULL ? zone_offset_s(zone->zone, s->change_us) : 0);
+		day = local / CIVIL_DAY_S;
+		time_age(in, sizeof(in), s->change_us - m->now_us);
+		snprintf(when, sizeof(when), "%s %02d:%02d%s, in %s", days[civil_weekday(day)],
+		         (int)(local % CIVIL_DAY_S / 3600), (int)(local / 60 % 60), zone == NULL ? "Z" : "",
+		         in);
+	}
+	if (!s->closed)
+		snprintf(dst, cap, "closes %s%s%.60s", when, s->next_by != NULL ? ": " : "",
+		         s->next_by != NULL ? s->next_by->reason : "");
+	else
+		snprintf(dst, cap, "closed%s%s: %.60s", when[0] != '\0' ? " until " : "", when,
+		         s->by != NULL ? s->by->reason : "outside its windows");
 }
 
 enum state board_state(const struct model *m, int service, int env)

@@ -1,6 +1,7 @@
 #include "core/gate.h"
 
 #include "core/roles.h"
+#include "core/schedule.h"
 #include "core/standing.h"
 
 #include <stdarg.h>
@@ -306,7 +307,9 @@ static void freeze_eval(struct gate *g, const struct plan *p, const struct gate_
 {
 	const struct env_conf *env = &f->setup->envs[f->env];
 	const struct decision *d = freeze_active(f->decisions, f->n_decisions, p->service, p->env, f->now_us);
-	char until[32] = "";
+	const struct freeze_window *zone = schedule_zone(env);
+	struct schedule now;
+	char until[96];
 
 	if (d != NULL) {
 		gate_say(g, GATE_CLOSED, "frozen by %s: %.200s", d->actor, d->reason);
@@ -314,16 +317,26 @@ static void freeze_eval(struct gate *g, const struct plan *p, const struct gate_
 		gate_next(g, "towpath unfreeze %s", p->env);
 		return;
 	}
-	for (int i = 0; i < env->n_freezes; i++) {
-		const struct freeze_window *w = &env->freezes[i];
-		int64_t change = 0;
-
-		if (!window_holds(&w->window, w->zone, f->now_us, &change))
-			continue;
-		time_iso(until, sizeof(until), change, false);
-		gate_say(g, GATE_CLOSED, "freeze window: %.200s, until %s", w->reason, until);
-		g->open_at_us = change;
-		gate_next(g, "opens by itself");
+	schedule_at(env, f->now_us, &now);
+	if (now.change_us == INT64_MAX)
+		snprintf(until, sizeof(until), "no end in sight");
+	else
+		schedule_moment(now.change_us, zone, until, sizeof(until));
+	if (now.closed) {
+		if (now.by != NULL)
+			gate_say(g, GATE_CLOSED, "freeze window: %.200s, until %s", now.by->reason, until);
+		else
+			gate_say(g, GATE_CLOSED, "outside the windows in which %s is open; the next opens %s",
+			         p->env, until);
+		g->open_at_us = now.change_us == INT64_MAX ? 0 : now.change_us;
+		gate_next(g, "%s",
+		          now.change_us == INT64_MAX ? "look at freezes and allows of the config"
+		                                     : "opens by itself");
+		return;
+	}
+	if (now.change_us != INT64_MAX) {
+		gate_say(g, GATE_OPEN, "no freeze holds; it closes %s%s%.120s", until,
+		         now.next_by != NULL ? ": " : "", now.next_by != NULL ? now.next_by->reason : "");
 		return;
 	}
 	gate_say(g, GATE_OPEN, "no freeze holds");

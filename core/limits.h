@@ -32,6 +32,11 @@
 #define GATES_MAX 24
 #define APPROVE_GROUPS_MAX 4 /* groups that one policy names */
 #define GROUPS_MAX 64
+#define RECUR_LIST_MAX 32   /* weekdays with a number, positions of one rule */
+#define RECUR_EXCEPT_MAX 64 /* moments that a rule leaves out */
+#define RECUR_TIMES_MAX 96  /* times of day of one rule */
+#define RECUR_COUNT_MAX 10000
+#define WINDOWS_MAX 64         /* of one environment, of each kind */
 #define PEOPLE_MAX 1000        /* of a group, and with git names */
 #define COMMIT_PEOPLE_MAX 1000 /* authors and committers kept of the commits of a plan */
 #define APPROVALS_SEEN_MAX 64  /* of one plan that are looked at */

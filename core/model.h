@@ -8,6 +8,7 @@
 #include "core/event.h"
 #include "core/logbuf.h"
 #include "core/rungs.h"
+#include "core/schedule.h"
 #include "core/series.h"
 
 /* What changed; views subscribe to some. */
@@ -80,6 +81,8 @@ struct model {
 	bool looks_only; /* the store lets this person do nothing: it made read_only true */
 	const struct setup
 	    *setup; /* of the newest EV_SETUP; owned by whoever posted it, outlives the model */
+	struct schedule schedules[ENVIRONMENTS_MAX]; /* of the setup's environments at now_us */
+	int64_t schedules_us;                        /* when they were made, 0 never */
 	struct deployment *deployments; /* [service * n_envs + env] */
 	struct release_list **releases; /* per service, entries may be NULL */
 	struct store_snapshot *store;   /* NULL before the first read */
@@ -129,6 +132,12 @@ struct migration_badge {
 	char text[TEXT_LEN];
 };
 struct migration_badge board_migrations(const struct model *m, int service, int env);
+
+/*
+ * "closes Fri 16:00, in 3h", "closed until Mon 08:00, in 2d: weekend", "" where no window is to come: of an
+ * environment by its config, as of now, in the zone of its windows.
+ */
+void board_schedule(const struct model *m, int env, char *dst, size_t cap);
 
 /* True while a migration of the ladder runs, or somebody holds the tool's lock or changes a schema. */
 bool model_ladder_busy(const struct model *m);

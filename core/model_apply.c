@@ -129,6 +129,17 @@ void model_set_read_only(struct model *m, bool read_only, const char *why)
 	str_copy(m->read_only_text, sizeof(m->read_only_text), why);
 }
 
+/* Looked at once until the next of them changes: a rule costs more than a frame has time for. */
+static void schedules_update(struct model *m)
+{
+	bool back = m->now_us < m->schedules_us;
+
+	for (int i = 0; m->setup != NULL && i < m->setup->n_envs; i++)
+		if (m->schedules_us == 0 || back || m->now_us >= m->schedules[i].change_us)
+			schedule_at(&m->setup->envs[i], m->now_us, &m->schedules[i]);
+	m->schedules_us = MAX(m->now_us, 1);
+}
+
 static unsigned apply_setup(struct model *m, struct event *e)
 {
 	const struct setup *s = e->setup;
@@ -144,6 +155,8 @@ static unsigned apply_setup(struct model *m, struct event *e)
 	}
 	world_release(m);
 	m->setup = s;
+	m->schedules_us = 0;
+	schedules_update(m);
 	m->deployments = deployments;
 	m->releases = releases;
 	for (int i = 0; i < s->n_services; i++) {
@@ -297,6 +310,7 @@ static unsigned apply_tick(struct model *m, const struct event *e)
 	unsigned topics = TOPIC_TIME;
 
 	m->now_us = e->at_us;
+	schedules_update(m);
 	return topics;
 }
 

@@ -298,6 +298,32 @@ static struct jv *lint_to_jv(struct arena *a, const struct setup *s, int service
 	return o;
 }
 
+static struct jv *windows_to_jv(struct arena *a, const struct freeze_window *list, int n)
+{
+	struct jv *arr = jv_arr(a);
+
+	for (int i = 0; i < n; i++) {
+		const struct freeze_window *f = &list[i];
+		struct jv *w = jv_obj(a), *except = jv_arr(a);
+
+		jv_set_str(a, w, "zone", f->zone_name);
+		if (f->kind == WINDOW_WEEKLY) {
+			jv_set_int(a, w, "days", f->window.days);
+			jv_set_int(a, w, "from", f->window.from_min);
+			jv_set_int(a, w, "to", f->window.to_min);
+		} else {
+			jv_set_str(a, w, f->kind == WINDOW_RULE ? "rrule" : "cron", f->text);
+			jv_set_int(a, w, "start_s", f->start_s);
+			jv_set_int(a, w, "lasts_us", f->lasts_us);
+			for (const char *const *x = f->except_text; x != NULL && *x != NULL; x++)
+				jv_push(a, except, jv_str(a, *x));
+			jv_set(a, w, "except", except);
+		}
+		jv_push(a, arr, w);
+	}
+	return arr;
+}
+
 void plan_set_target(struct plan *p, const struct setup *s, int service, int env)
 {
 	const struct env_conf *ec = &s->envs[env];
@@ -305,7 +331,7 @@ void plan_set_target(struct plan *p, const struct setup *s, int service, int env
 	const struct deployment_conf *dep = setup_deployment(s, service, env);
 	int previous = setup_previous_env(s, service, env);
 	struct arena a;
-	struct jv *o, *freezes, *instances, *lint;
+	struct jv *o, *instances, *lint;
 
 	str_copy(p->service, sizeof(p->service), sc->name);
 	str_copy(p->env, sizeof(p->env), ec->name);
@@ -324,18 +350,9 @@ void plan_set_target(struct plan *p, const struct setup *s, int service, int env
 	arena_init(&a, ARENA_DEFAULT_MAX);
 	o = jv_obj(&a);
 	jv_set(&a, o, "policy", policy_to_jv(&a, &ec->policy));
-	freezes = jv_arr(&a);
-	for (int i = 0; i < ec->n_freezes; i++) {
-		const struct freeze_window *f = &ec->freezes[i];
-		struct jv *w = jv_obj(&a);
-
-		jv_set_int(&a, w, "days", f->window.days);
-		jv_set_int(&a, w, "from", f->window.from_min);
-		jv_set_int(&a, w, "to", f->window.to_min);
-		jv_set_str(&a, w, "zone", f->zone_name);
-		jv_push(&a, freezes, w);
-	}
-	jv_set(&a, o, "freezes", freezes);
+	jv_set(&a, o, "freezes", windows_to_jv(&a, ec->freezes, ec->n_freezes));
+	if (ec->n_allows > 0)
+		jv_set(&a, o, "allows", windows_to_jv(&a, ec->allows, ec->n_allows));
 	lint = lint_to_jv(&a, s, service, env);
 	if (jv_len(lint) > 0)
 		jv_set(&a, o, "lint", lint);

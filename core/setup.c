@@ -100,6 +100,9 @@ void setup_free(struct setup *s)
 	for (int i = 0; i < s->n_envs; i++)
 		for (int k = 0; k < s->envs[i].n_freezes; k++)
 			zone_free(s->envs[i].freezes[k].zone);
+	for (int i = 0; i < s->n_envs; i++)
+		for (int k = 0; k < s->envs[i].n_allows; k++)
+			zone_free(s->envs[i].allows[k].zone);
 	arena_release(&s->arena);
 	free(s);
 }

@@ -95,9 +95,21 @@ struct person_conf {
 /* Who may do what in an environment: people, and groups as "@name"; NULL-terminated, NULL: not said. */
 enum role_list { ROLES_VIEWER, ROLES_OPERATOR, ROLES_APPROVER, ROLES_ADMIN, ROLE_LIST_COUNT };
 
+/* A weekly one, or one that begins by a rule and lasts for a while; see core/schedule.h. */
+enum window_kind { WINDOW_WEEKLY, WINDOW_RULE, WINDOW_CRON };
+struct recurrence;
+struct cron;
 struct freeze_window {
 	const char *reason;
-	struct window window;
+	enum window_kind kind;
+	struct window window;    /* WINDOW_WEEKLY */
+	struct recurrence *rule; /* WINDOW_RULE */
+	struct cron *cron;       /* WINDOW_CRON */
+	const char *text;        /* of the rule or of cron, as it is written; NULL */
+	const char *const
+	    *except_text; /* local moments that a rule leaves out, as they are written; NULL none */
+	int64_t start_s;  /* of a rule: local seconds */
+	int64_t lasts_us;
 	const char *zone_name; /* IANA name; "UTC" */
 	struct zone *zone;     /* NULL: UTC; freed with the setup */
 };
@@ -118,8 +130,10 @@ struct env_conf {
 	bool production;
 	struct policy policy;
 	struct lint_conf lint;
-	struct freeze_window *freezes;
+	struct freeze_window *freezes; /* closed while one of them holds */
 	int n_freezes;
+	struct freeze_window *allows; /* and, where there are some, while none of these does */
+	int n_allows;
 	const char *const *roles[ROLE_LIST_COUNT]; /* all NULL: the store's roles alone decide */
 };
 

@@ -267,11 +267,7 @@ int time_parse_duration(const char *s, int64_t *ret_us)
 
 /* --- windows --------------------------------------------------------------------------------- */
 
-/*
- * The instant (in seconds) of a local time. A local time in a gap gives the end of the gap; one that
- * comes twice gives the first or, where later is set, the second.
- */
-static int64_t local_to_utc(const struct zone *z, int64_t local_s, bool later)
+int64_t zone_instant_s(const struct zone *z, int64_t local_s, bool later)
 {
 	int64_t before = zone_offset_s(z, (local_s - DAY_S) * US_PER_S);
 	int64_t after = zone_offset_s(z, (local_s + DAY_S) * US_PER_S);
@@ -312,8 +308,8 @@ bool window_holds(const struct window *w, const struct zone *z, int64_t t_us, in
 
 		if ((w->days & 1u << weekday) == 0)
 			continue;
-		f = local_to_utc(z, day * DAY_S + w->from_min * 60, false);
-		u = local_to_utc(z, (day + (w->to_min <= w->from_min)) * DAY_S + w->to_min * 60, true);
+		f = zone_instant_s(z, day * DAY_S + w->from_min * 60, false);
+		u = zone_instant_s(z, (day + (w->to_min <= w->from_min)) * DAY_S + w->to_min * 60, true);
 		if (u <= f)
 			continue;
 		if (open && f <= to) {

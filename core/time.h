@@ -40,6 +40,12 @@ const char *zone_name(const struct zone *z); /* "UTC" for NULL */
 int32_t zone_offset_s(const struct zone *z, int64_t t_us);
 
 /*
+ * The instant (in seconds) of a local time. A local time in a gap gives the end of the gap; one that comes twice gives
+ * the first or, where later is set, the second.
+ */
+int64_t zone_instant_s(const struct zone *z, int64_t local_s, bool later);
+
+/*
  * A weekly window, local to its zone: days is a bit per weekday (bit 0 Monday),
  * from and to are minutes of the day; to <= from runs over midnight. An instant
  * that does not exist locally (DST gap) counts as the next one that does; where a

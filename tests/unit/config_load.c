@@ -408,6 +408,13 @@ static void policies(void **state)
 	    {"", "    glass_max: 2d\n", "glass_max", 5},
 	    {"groups: {a: [x], b: [x], c: [x], d: [x], e: [x]}\n",
 	     "    gates: {approval_groups: [a, b, c, d, e]}\n", "names 5 groups", 6},
+	    {"", "    freezes: [{reason: x}]\n", "not when", 5},
+	    {"", "    freezes: [{reason: x, cron: \"0 9 * * *\"}]\n", "how long", 5},
+	    {"", "    freezes: [{reason: x, cron: \"0 9 * *\", lasts: 1h}]\n", "five fields", 5},
+	    {"", "    allows: [{reason: x, rrule: \"FREQ=HOURLY\", lasts: 1h}]\n", "FREQ is", 5},
+	    {"", "    allows: [{reason: x, window: \"daily 09:00-17:00\", lasts: 1h}]\n", "lasts belongs", 5},
+	    {"", "    allows: [{reason: x, cron: \"0 9 * * *\", window: \"daily 09:00-17:00\"}]\n", "exclude",
+	     5},
 	    {"signing: {allowed_signers: \"~/x\"}\n", "", "no path", 3},
 	};
 	struct setup *s = NULL;
@@ -418,7 +425,10 @@ static void policies(void **state)
 	                 "{allowed_signers: keys}\n",
 	                 "    gates: {approvals: 2, approval_groups: [leads], approval_required: leads, "
 	                 "approval_not_own: on, approval_once: on, approval_signed: optional}\n"
-	                 "    roles: {operator: [\"@leads\", zed], approver: []}\n    strict_locks: on\n    "
+	                 "    roles: {operator: [\"@leads\", zed], approver: []}\n"
+	                 "    freezes: [{reason: d, rrule: \"FREQ=MONTHLY;BYDAY=-1FR\", from: "
+	                 "2026-01-05T16:00, lasts: 8h, "
+	                 "except: [2026-12-25T16:00], zone: Europe/Berlin}]\n    strict_locks: on\n    "
 	                 "glass_max: off\n",
 	                 &s, &e) != 0)
 		fail_msg("%d:%d %s (%s)", e.line, e.col, e.text, e.hint);

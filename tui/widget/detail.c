@@ -194,12 +194,16 @@ static int decisions_line(const struct model *m, const struct ui *u, struct area
                           int env)
 {
 	const char *s = m->setup->services[service].name, *e = m->setup->envs[env].name;
+	char schedule[TEXT_LEN / 2];
 	int col = 1;
 	if (!m->store)
 		return row;
 	row = claims_lines(m, u, a, row, service, env);
 	const struct decision *freeze =
 	    freeze_active(m->store->decisions, m->store->n_decisions, s, e, m->now_us);
+	board_schedule(m, env, schedule, sizeof schedule);
+	if (schedule[0])
+		area_printf(a, row++, 1, m->schedules[env].closed ? ROLE_WARN : ROLE_DIM, "%s", schedule);
 	if (freeze)
 		col = area_printf(a, row, col, ROLE_WARN, "%s frozen by %s: %s",
 		                  u->glyphs->state[STATE_FROZEN], freeze->actor, freeze->reason) +
