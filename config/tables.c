@@ -516,6 +516,12 @@ static const struct field env_fields[] = {
          "The longest that broken glass may last; off means that it cannot be broken there. A longer wish is "
          "refused, and a rollout counts none past it.",
      .example = "30m"},
+    {.name = "read_only",
+     .type = FIELD_BOOL,
+     .otherwise = "off",
+     .at = offsetof(struct env_conf, read_only),
+     .text = "The console acts there only while somebody has raised it for a while, with a reason that the "
+             "audit keeps. Hold, abort, freeze and reject always work, and so does the command line."},
     {.name = "roles", .type = FIELD_MAP, .sub = &table_roles, .text = "Who may do what in it."},
     {.name = "freezes",
      .type = FIELD_SEQ,
@@ -600,6 +606,12 @@ static const struct field ui_fields[] = {
      .otherwise = "auto",
      .at = offsetof(struct setup, glyphs),
      .text = "Characters for borders, states and graphs."},
+    {.name = "idle_lock",
+     .type = FIELD_DURATION,
+     .otherwise = "10m",
+     .at = offsetof(struct setup, idle_lock_us),
+     .max = US_PER_DAY,
+     .text = "Without a key for so long the console wants a word typed before it acts again; off: never."},
     {.name = NULL},
 };
 const struct table table_ui = {.name = "ui", .text = "How the console looks.", .fields = ui_fields};

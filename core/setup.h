@@ -128,6 +128,7 @@ struct env_conf {
 	char short_name[SHORT_LEN];
 	enum tier tier; /* of a promotion into it */
 	bool production;
+	bool read_only; /* the console acts there only while it is raised */
 	struct policy policy;
 	struct lint_conf lint;
 	struct freeze_window *freezes; /* closed while one of them holds */
@@ -222,6 +223,7 @@ struct setup {
 	int64_t poll_us;    /* how often deployments and health are observed */
 	const char *theme;  /* "auto", "dark", or a file */
 	const char *glyphs; /* "auto", "ascii", "line", "rich" */
+	int64_t idle_lock_us; /* without a key for so long the console locks its acting keys; 0: never */
 	bool is_demo;       /* set by the store's marker, never by the file */
 	struct group_conf *groups;
 	int n_groups;

@@ -58,7 +58,9 @@ static void header(const struct model *m, const struct ui *u, struct area a)
 	/* Who one is and how the store does stand before the trail, in that order of need. */
 	const struct source *store = &m->store_source;
 	int trail_cells = text_width(trail) + 2;
-	(void)snprintf(text, sizeof text, "%s@%s %s", m->actor, m->host, m->read_only ? "ro" : "rw");
+	char may[NAME_LEN + 16];
+	ui_raise_text(u, m, may, sizeof may);
+	(void)snprintf(text, sizeof text, "%s@%s %s", m->actor, m->host, may);
 	int who = text_width(text) + 2;
 	bool has_who = trail_cells + who <= end;
 	const char *store_text = store->failing_since_us ? "X store" : m->store ? "store ok" : "? store";
@@ -72,7 +74,7 @@ static void header(const struct model *m, const struct ui *u, struct area a)
 		                 store_text) -
 		      2;
 	if (has_who)
-		end = area_right(a, 0, end, m->read_only ? ROLE_WARN : ROLE_DIM, text) - 2;
+		end = area_right(a, 0, end, strcmp(may, "rw") != 0 ? ROLE_WARN : ROLE_DIM, text) - 2;
 	char clipped[TEXT_LEN];
 	text_clip(clipped, sizeof clipped, trail, MAX(0, end - 1));
 	area_text(a, 0, 1, ROLE_TITLE, clipped);
@@ -141,6 +143,7 @@ static void status(const struct model *m, const struct ui *u, struct area a, int
 		    [REASON_REJECT] = "why you reject this plan:",
 		    [REASON_FREEZE] = "why you freeze it:",
 		    [REASON_NOTE] = "note:",
+		    [REASON_RAISE] = "for how long (15m) and why:",
 		};
 		int col = area_text(a, row, 1, ROLE_KEY,
 		                    u->typing.kind == TYPE_TIME ? "go to time:" : why[u->typing.why]);

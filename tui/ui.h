@@ -102,7 +102,7 @@ struct log_view {
 	int n_marks;
 };
 
-enum ask_kind { ASK_NONE, ASK_EXECUTE, ASK_DECIDE, ASK_COMMAND, ASK_RESUME, ASK_QUIT };
+enum ask_kind { ASK_NONE, ASK_EXECUTE, ASK_DECIDE, ASK_COMMAND, ASK_RESUME, ASK_UNLOCK, ASK_QUIT };
 
 /* How much a question wants before it acts. */
 enum friction { FRICTION_KEY, FRICTION_TWO_KEYS, FRICTION_TOKEN };
@@ -134,7 +134,7 @@ struct ask {
 
 enum type_kind { TYPE_NONE, TYPE_FILTER, TYPE_PALETTE, TYPE_REASON, TYPE_HELP, TYPE_TIME };
 
-enum reason_for { REASON_EXECUTE, REASON_REJECT, REASON_FREEZE, REASON_NOTE };
+enum reason_for { REASON_EXECUTE, REASON_REJECT, REASON_FREEZE, REASON_NOTE, REASON_RAISE };
 
 /* A line that is being typed. */
 struct typing {
@@ -225,6 +225,10 @@ struct ui {
 	char bookmark_service[NAME_LEN], bookmark_env[NAME_LEN];
 	int64_t window_us; /* of the graphs */
 	int64_t past_us;   /* the board shows this moment; 0: now */
+	/* monotonic: the last key, and until when raised_env may be acted on (0: it may not) */
+	int64_t last_key_us, raised_until_us;
+	char raised_env[NAME_LEN];
+	bool idle; /* nobody has touched the console for so long that acting keys are locked */
 
 	char prefix[4]; /* first key of a pair */
 	struct ask ask;
@@ -295,6 +299,9 @@ struct ui_event {
 	enum message_kind message_kind;
 	const char *rollout; /* UI_DONE of an execution: the rollout to watch */
 };
+
+/* "rw", "ro", "locked", "prod up 14m": what keys may do, for the header. */
+void ui_raise_text(const struct ui *u, const struct model *m, char *dst, size_t cap);
 
 /* The index of the selected deployment in the model's setup; false when there is none. */
 bool ui_selected(const struct ui *u, const struct model *m, int *ret_service, int *ret_env);

@@ -615,7 +615,7 @@ static void act_simple(struct ui *u, const struct model *m, const char *what)
 static void act_act(struct ui *u, const struct model *m, const char *what)
 {
 	int service = -1, env = -1;
-	if (ui_in_past(u))
+	if (ui_in_past(u) || ui_is_idle(u, m))
 		return;
 	if (!ui_selected(u, m, &service, &env)) {
 		ui_notice(u, MESSAGE_INFO, "no deployment selected: 1 goes to the board");
@@ -649,6 +649,8 @@ static void act_act(struct ui *u, const struct model *m, const char *what)
 		ui_ask_freeze(u, m);
 	} else if (strcmp(what, "takeover") == 0) {
 		ui_ask_takeover(u, m);
+	} else if (strcmp(what, "raise") == 0) {
+		ui_ask_raise(u, m);
 	} else {
 		ui_ask_note(u, m);
 	}
@@ -657,7 +659,7 @@ static void act_act(struct ui *u, const struct model *m, const char *what)
 static void act_execute(struct ui *u, const struct model *m, const char *arg)
 {
 	UNUSED(arg);
-	if (ui_in_past(u))
+	if (ui_in_past(u) || ui_is_idle(u, m))
 		return;
 	if (u->screen == SCREEN_PLAN || u->screen == SCREEN_ROLLBACK)
 		ui_ask_execute(u, m);

@@ -69,7 +69,7 @@ void ui_ask_close(struct ui *u, const char *why)
 void ui_ask_check(struct ui *u, const struct model *m)
 {
 	struct ask *a = &u->ask;
-	if (a->kind == ASK_NONE || a->kind == ASK_QUIT)
+	if (a->kind == ASK_NONE || a->kind == ASK_QUIT || a->kind == ASK_UNLOCK)
 		return;
 	if (a->service >= 0 && (!m->setup || m->setup->generation != a->generation)) {
 		ui_ask_close(u, "the configuration was loaded again");
@@ -158,10 +158,8 @@ void ui_ask_execute(struct ui *u, const struct model *m)
 		ui_notice(u, MESSAGE_INFO, "the plan has just come up: read it, then x again");
 		return;
 	}
-	if (m->read_only) {
-		ui_notice(u, MESSAGE_WARN, "read only: %s", m->read_only_text);
+	if (!ui_may_act(u, m, setup_env(m->setup, m->plan->env), DECISION_KIND_COUNT))
 		return;
-	}
 	if (!plan_may_run(m->plan, &gate)) {
 		ui_notice(u, MESSAGE_WARN, "blocked by %s: %s", gate_kind_name(gate->kind),
 		          gate->next[0] ? gate->next : gate->evidence);
@@ -252,7 +250,8 @@ void ui_ask_gate(struct ui *u, const struct model *m)
 	           names[0] ? ", so far " : "", names, requester);
 	if (p->policy.signing != SIGNING_OFF)
 		ui_ask_say(a, "%s your SSH key over this plan; touch it when it blinks",
-		           p->policy.signing == SIGNING_REQUIRED ? "signed with" : "signed, where you have one, with");
+		           p->policy.signing == SIGNING_REQUIRED ? "signed with"
+		                                                 : "signed, where you have one, with");
 	(void)snprintf(a->token, sizeof a->token, "%s/%s", ui_env_short(m, p->env), p->service);
 	(void)snprintf(a->command, sizeof a->command, "towpath approve %s", p->digest);
 	str_copy(a->plan, sizeof a->plan, p->digest);
@@ -430,6 +429,8 @@ void ui_ask_reason(struct ui *u, const struct model *m, enum reason_for why, con
 		                "no promotion may run there until it is lifted", text);
 		(void)snprintf(a->command, sizeof a->command, "towpath freeze %s %s --reason %s", u->env,
 		               u->service, ui_quote(quoted, sizeof quoted, text));
+	} else if (why == REASON_RAISE) {
+		ui_raise(u, m, text);
 	} else if (why == REASON_NOTE) {
 		ask_with_reason(u, m, DECISION_NOTE, "NOTE", "everybody sees it beside this deployment",
 		                text);
@@ -444,14 +445,30 @@ void ui_ask_reason(struct ui *u, const struct model *m, enum reason_for why, con
 
 /* --- answering -------------------------------------------------------------------------------- */
 
+/* The environment that an answer is about, -1: none. */
+static int asked_env(const struct model *m, const struct ask *a)
+{
+	const struct rollout *r = a->rollout[0] ? model_rollout(m, a->rollout) : NULL;
+	const char *env = r ? r->env : a->decision.env;
+	return env[0] && m->setup ? setup_env(m->setup, env) : a->env;
+}
+
+static enum decision_kind asked_kind(const struct ask *a)
+{
+	return a->kind == ASK_DECIDE || a->kind == ASK_RESUME ? a->decision.kind : DECISION_KIND_COUNT;
+}
+
 static void act(struct ui *u, const struct model *m)
 {
 	struct ask a = u->ask;
 	memset(&u->ask, 0, sizeof u->ask);
-	if (m->read_only && a.kind != ASK_QUIT) {
-		ui_notice(u, MESSAGE_WARN, "read only: %s", m->read_only_text);
+	if (a.kind == ASK_UNLOCK) {
+		u->idle = false;
+		ui_notice(u, MESSAGE_INFO, "unlocked");
 		return;
 	}
+	if (a.kind != ASK_QUIT && !ui_may_act(u, m, asked_env(m, &a), asked_kind(&a)))
+		return;
 	struct ui_effect *e = NULL;
 	switch (a.kind) {
 	case ASK_EXECUTE: execute_effect(u, m, a.typed, a.decision.reason); return;
@@ -473,6 +490,7 @@ static void act(struct ui *u, const struct model *m)
 		str_copy(e->token, sizeof e->token, a.typed);
 		return;
 	case ASK_QUIT: ui_effect_add(u, m, DO_QUIT); return;
+	case ASK_UNLOCK:
 	case ASK_NONE: return;
 	}
 }

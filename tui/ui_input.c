@@ -200,9 +200,13 @@ void ui_apply(struct ui *u, const struct model *m, const struct ui_event *e)
 {
 	u->mono_us = e->mono_us;
 	switch (e->kind) {
-	case UI_INPUT: input(u, m, e->input); break;
+	case UI_INPUT:
+		ui_idle_tick(u, m, true);
+		input(u, m, e->input);
+		break;
 	case UI_RESIZE: resized(u, e); break;
 	case UI_TICK:
+		ui_idle_tick(u, m, false);
 		if (u->notice[0] && u->mono_us - u->notice_us > 8 * US_PER_S)
 			u->notice[0] = '\0';
 		ui_plan_again(u, m);

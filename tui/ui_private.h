@@ -48,6 +48,17 @@ void ui_ask_smoke(struct ui *u, const struct model *m);
 void ui_ask_hold(struct ui *u, const struct model *m);
 void ui_ask_abort(struct ui *u, const struct model *m);
 void ui_ask_freeze(struct ui *u, const struct model *m);
+/*
+ * ui_raise.c. ui_may_act() says in a notice why not; kind is DECISION_KIND_COUNT for what is no decision, env -1 for
+ * what is about no environment. ui_is_idle() opens the question that unlocks. Both are asked before a question opens
+ * and again when it is answered.
+ */
+bool ui_may_act(struct ui *u, const struct model *m, int env, enum decision_kind kind);
+bool ui_is_idle(struct ui *u, const struct model *m);
+void ui_idle_tick(struct ui *u, const struct model *m, bool is_key);
+void ui_ask_raise(struct ui *u, const struct model *m);
+void ui_raise(struct ui *u, const struct model *m, const char *text);
+
 void ui_ask_takeover(struct ui *u, const struct model *m);
 void ui_ask_note(struct ui *u, const struct model *m);
 /* A reason was typed in full. */

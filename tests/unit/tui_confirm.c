@@ -239,6 +239,115 @@ static void test_read_only(void **state)
 	world_free(w);
 }
 
+static void header_has(struct world *w, const char *words)
+{
+	char *text = world_draw(w), *end = strchr(text, '\n');
+	if (end)
+		*end = '\0';
+	if (!strstr(text, words))
+		fail_msg("the header has no \"%s\": %s", words, text);
+	free(text);
+}
+
+/* prod is read-only: nothing acts until it is raised with a reason, for a while; brakes work all the time. */
+static void test_raise(void **state)
+{
+	UNUSED(state);
+	struct world *w = at_plan("prod", true);
+	w->setup->envs[setup_env(w->setup, "prod")].read_only = true;
+	header_has(w, "ro");
+	world_wait(w, US_PER_S);
+	world_key(w, "x");
+	assert_int_equal(w->ui->ask.kind, ASK_NONE);
+	assert_non_null(strstr(w->ui->notice, "prod is read-only here"));
+	world_key(w, "F");
+	world_keys(w, "it burns");
+	world_key(w, "Enter");
+	world_wait(w, US_PER_S);
+	world_key(w, "x");
+	assert_int_equal(world_effects(w, DO_DECIDE), 1);
+	assert_int_equal(w->ui->effects[w->ui->n_effects - 1].decision.kind, DECISION_FREEZE);
+	world_clear(w);
+	/* A time alone is no reason, and nobody raises it for a week. */
+	static const char *const no[] = {"30m", "7d for good", "10s quick"};
+	for (size_t i = 0; i < ARRAY_LEN(no); i++) {
+		world_key(w, "U");
+		world_keys(w, no[i]);
+		world_key(w, "Enter");
+		assert_int_equal(mutations(w), 0);
+	}
+	header_has(w, "ro");
+	world_key(w, "U");
+	world_keys(w, "30m the leak");
+	world_key(w, "Enter");
+	assert_int_equal(world_effects(w, DO_DECIDE), 1);
+	assert_int_equal(w->ui->effects[w->ui->n_effects - 1].decision.kind, DECISION_NOTE);
+	assert_string_equal(w->ui->effects[w->ui->n_effects - 1].decision.reason,
+	                    "raised prod to act for 30m: the leak");
+	world_clear(w);
+	header_has(w, "prod up 30m");
+	world_key(w, "x");
+	assert_int_equal(w->ui->ask.kind, ASK_EXECUTE);
+	world_key(w, "Esc");
+	/* A question that is open when the time ends is answered in vain. */
+	for (int i = 0; i < 29; i++) {
+		world_wait(w, US_PER_MIN);
+		world_key(w, "j");
+	}
+	header_has(w, "prod up 1m");
+	world_wait(w, 50 * US_PER_S);
+	world_key(w, "x");
+	assert_int_equal(w->ui->ask.kind, ASK_EXECUTE);
+	world_wait(w, 20 * US_PER_S);
+	assert_int_equal(w->ui->raised_until_us, 0);
+	world_keys(w, "prod/checkout");
+	world_key(w, "Enter");
+	assert_int_equal(mutations(w), 0);
+	assert_non_null(strstr(w->ui->notice, "prod is read-only here"));
+	header_has(w, "ro");
+	/* dev never was. */
+	world_key(w, "Esc");
+	str_copy(w->ui->env, sizeof w->ui->env, "dev");
+	header_has(w, "rw");
+	world_free(w);
+}
+
+/* Ten minutes without a key: an open question closes, acting keys ask for a word, looking goes on. */
+static void test_idle_lock(void **state)
+{
+	UNUSED(state);
+	struct world *w = at_plan("prod", true);
+	world_wait(w, US_PER_S);
+	world_key(w, "x");
+	assert_int_equal(w->ui->ask.kind, ASK_EXECUTE);
+	world_wait(w, 11 * US_PER_MIN);
+	assert_int_equal(w->ui->ask.kind, ASK_NONE);
+	header_has(w, "locked");
+	world_key(w, "x");
+	assert_int_equal(w->ui->ask.kind, ASK_UNLOCK);
+	world_key(w, "Esc");
+	world_key(w, "1");
+	assert_int_equal(w->ui->screen, SCREEN_BOARD);
+	world_key(w, "P");
+	assert_int_equal(w->ui->ask.kind, ASK_UNLOCK);
+	world_wait(w, US_PER_S);
+	world_keys(w, "unloc");
+	world_key(w, "Enter");
+	assert_true(w->ui->idle);
+	world_keys(w, "k");
+	world_key(w, "Enter");
+	assert_false(w->ui->idle);
+	header_has(w, "rw");
+	world_key(w, "P");
+	assert_int_equal(w->ui->screen, SCREEN_PLAN);
+	assert_int_equal(mutations(w), 0);
+	/* Switched off it never locks. */
+	w->setup->idle_lock_us = 0;
+	world_wait(w, US_PER_DAY);
+	assert_false(w->ui->idle);
+	world_free(w);
+}
+
 static struct world *asked(void)
 {
 	struct world *w = at_plan("prod", true);
@@ -431,6 +540,8 @@ int main(void)
 	    cmocka_unit_test(test_lines_to_copy),
 	    cmocka_unit_test(test_blocked),
 	    cmocka_unit_test(test_read_only),
+	    cmocka_unit_test(test_raise),
+	    cmocka_unit_test(test_idle_lock),
 	    cmocka_unit_test(test_paste_refused),
 	    cmocka_unit_test(test_ground_moves),
 	    cmocka_unit_test(test_escape_sends_nothing),
