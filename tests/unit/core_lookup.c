@@ -61,7 +61,7 @@ static void the_first_stays(void **state)
 
 static void without_memory_nothing_is_found(void **state)
 {
-	static char names[1000][8];
+	static char names[1000][12];
 	struct arena small;
 	struct lookup x;
 
