@@ -47,8 +47,13 @@ static const char *previous(struct command_run *r, struct arena *a)
 	const char *ret = at != NULL ? migrate_release_previous(r->dir, at, r->argument, a) : NULL;
 
 	if (ret == NULL && r->error.code == ERR_OK) {
-		error_set(&r->error, ERR_INVALID, "no version before %.120s is in the release", r->argument);
-		error_hint(&r->error, "undo by hand what it has done, then drop the tool's own table");
+		error_set(&r->error, ERR_INVALID,
+		          "which version stands before %.120s is not known: the release that runs here has "
+		          "not both",
+		          r->argument);
+		error_hint(&r->error, "look into the folder of the release that failed, then force that "
+		                      "version by hand, or set "
+		                      "repair_command");
 	}
 	return ret;
 }

@@ -215,7 +215,7 @@ void migrate_wipe(struct str *s);
  * `migrations`, the project's .env or the usual places have it; dir "" is no release.
  */
 const char *migrate_release_folder(const struct migrate_priv *p, const char *dir, struct arena *a);
-/* The version before version among the numbered files of folder in dir; NULL: there is none. */
+/* The version before version among the numbered files of folder in dir; NULL: not both are there. */
 const char *migrate_release_previous(const char *dir, const char *folder, const char *version,
                                      struct arena *a);
 

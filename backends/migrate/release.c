@@ -72,6 +72,7 @@ const char *migrate_release_previous(const char *dir, const char *folder, const 
 {
 	char path[PATH_LEN * 2], best[NAME_LEN] = "";
 	uint64_t below, most = 0, v;
+	bool found = false;
 	struct dirent *entry;
 	DIR *d;
 
@@ -83,6 +84,7 @@ const char *migrate_release_previous(const char *dir, const char *folder, const 
 	while (d != NULL && (entry = readdir(d)) != NULL) {
 		const size_t n = numbered_version(entry->d_name, UINT64_MAX, &v);
 
+		found |= n > 0 && v == below;
 		if (n == 0 || v >= below || (best[0] != '\0' && v <= most))
 			continue;
 		most = v;
@@ -90,5 +92,6 @@ const char *migrate_release_previous(const char *dir, const char *folder, const 
 	}
 	if (d != NULL)
 		closedir(d);
-	return best[0] != '\0' ? arena_strdup(a, best) : NULL;
+	/* A release without the version may lack others before it as well: what it has says nothing. */
+	return found && best[0] != '\0' ? arena_strdup(a, best) : NULL;
 }

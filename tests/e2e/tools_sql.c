@@ -1,4 +1,4 @@
-/* Tools whose migrations are SQL (dbmate from npm, Flyway from Maven) through the real program. */
+/* Tools whose migrations are SQL (dbmate from npm, Flyway and Liquibase from Maven) through the real program. */
 #include "tests/lib/cm.h"
 #include "tests/lib/toolstory.h"
 
@@ -25,10 +25,44 @@ static const struct tool_story flyway = {
     .keeps_note = true,
 };
 
-static const struct tool_story *const all[] = {&dbmate, &flyway, NULL};
+#define CHANGELOG "db/changelog/"
+#define XSD "http://www.liquibase.org/xml/ns/dbchangelog"
+#define MASTER(more)                                                                                         \
+	"<databaseChangeLog xmlns=\"" XSD "\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" "      \
+	"xsi:schemaLocation=\"" XSD " " XSD "/dbchangelog-latest.xsd\">\n" INCLUDE("001-init.xml")           \
+	    INCLUDE("002-customers.sql") INCLUDE("003-orders.yaml") INCLUDE("004-views.sql") more            \
+	    "</databaseChangeLog>\n"
+#define INCLUDE(file) "<include file=\"" file "\" relativeToChangelogFile=\"true\"/>\n"
+#define NOTE INCLUDE("005-note.sql")
+
+static const struct tool_story liquibase = {
+    .name = "liquibase",
+    .note = {{CHANGELOG "005-note.sql", "--liquibase formatted sql\n--changeset ana:note\n$SQL\n"},
+             {CHANGELOG "db.changelog-master.xml", MASTER(NOTE)}},
+    .next = {{CHANGELOG "006-next.sql", "--liquibase formatted sql\n--changeset ana:next\n$SQL\n"},
+             {CHANGELOG "db.changelog-master.xml", MASTER(NOTE INCLUDE("006-next.sql"))}},
+    .note_name = CHANGELOG "005-note.sql::note::ana",
+    .next_name = CHANGELOG "006-next.sql::next::ana",
+    .keeps_note = true,
+};
+
+static const struct tool_story *const all[] = {&dbmate, &flyway, &liquibase, NULL};
 
 STORY(dbmate)
 STORY(flyway)
+
+/* Killed, it leaves its lock in the table: the next run waits for it until a person gives it back. */
+static void liquibase_promotes(void **state)
+{
+	UNUSED(state);
+	story_promotes(&liquibase);
+}
+
+static void liquibase_waits_and_fails(void **state)
+{
+	UNUSED(state);
+	story_waits_and_fails(&liquibase);
+}
 
 static int setup(void **state)
 {
@@ -46,7 +80,9 @@ static int teardown(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {STORY_TESTS(dbmate), STORY_TESTS(flyway)};
+	const struct CMUnitTest tests[] = {STORY_TESTS(dbmate), STORY_TESTS(flyway),
+	                                   cmocka_unit_test(liquibase_promotes),
+	                                   cmocka_unit_test(liquibase_waits_and_fails)};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
