@@ -453,11 +453,6 @@ static int asked_env(const struct model *m, const struct ask *a)
 	return env[0] && m->setup ? setup_env(m->setup, env) : a->env;
 }
 
-static enum decision_kind asked_kind(const struct ask *a)
-{
-	return a->kind == ASK_DECIDE || a->kind == ASK_RESUME ? a->decision.kind : DECISION_KIND_COUNT;
-}
-
 static void act(struct ui *u, const struct model *m)
 {
 	struct ask a = u->ask;
@@ -467,7 +462,7 @@ static void act(struct ui *u, const struct model *m)
 		ui_notice(u, MESSAGE_INFO, "unlocked");
 		return;
 	}
-	if (a.kind != ASK_QUIT && !ui_may_act(u, m, asked_env(m, &a), asked_kind(&a)))
+	if (a.kind != ASK_QUIT && !ui_may_act(u, m, asked_env(m, &a), a.decision.kind))
 		return;
 	struct ui_effect *e = NULL;
 	switch (a.kind) {

@@ -155,14 +155,14 @@ static void ask_to_run(struct ui *u, const struct model *m, const struct command
 	enum friction friction = c->tier >= TIER_T3 || (grave && c->tier == TIER_T2) ? FRICTION_TOKEN
 	                         : c->tier == TIER_T2                                ? FRICTION_TWO_KEYS
 	                                                                             : FRICTION_KEY;
-	const bool brakes = strcmp(c->name, "hold") == 0 || strcmp(c->name, "abort") == 0 ||
-	                    strcmp(c->name, "freeze") == 0 || strcmp(c->name, "stop") == 0 ||
-	                    strcmp(c->name, "reject") == 0 || strcmp(c->name, "note") == 0;
-	if (ui_is_idle(u, m) || (!brakes && !ui_may_act(u, m, e, DECISION_KIND_COUNT)))
+	/* A command that writes a decision has its name; others are none. */
+	enum decision_kind kind = DECISION_KIND_COUNT;
+	(void)decision_kind_parse(c->name, &kind);
+	if (ui_is_idle(u, m) || !ui_may_act(u, m, e, kind))
 		return;
 	struct ask *a = ui_ask_open(u, m, ASK_COMMAND, friction);
-	/* What the answer is judged by: a brake by no environment. */
-	a->env = brakes ? -1 : e;
+	a->env = e;
+	a->decision.kind = kind;
 	(void)snprintf(a->title, sizeof a->title, "RUN  %s  %s%s%s", c->name, service, *service ? " / " : "",
 	               env);
 	ui_ask_say(a, "%s", c->summary);

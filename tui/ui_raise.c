@@ -3,7 +3,7 @@
  * while and says why, and a console that nobody has touched for long.
  *
  * Both guard against the wrong window and the absent person, not against people: rights are the store's. Brakes
- * (hold, abort, freeze, a rejection) and remarks never wait for a raise.
+ * (hold, abort, freeze, stop, a rejection) and remarks never wait for a raise.
  */
 #include "core/text.h"
 #include "core/time.h"
@@ -18,7 +18,7 @@ static const int64_t raise_usual_us = 15 * US_PER_MIN, raise_max_us = 8 * US_PER
 static bool is_brake(enum decision_kind kind)
 {
 	return kind == DECISION_HOLD || kind == DECISION_ABORT || kind == DECISION_FREEZE ||
-	       kind == DECISION_REJECT || kind == DECISION_NOTE;
+	       kind == DECISION_REJECT || kind == DECISION_STOP || kind == DECISION_NOTE;
 }
 
 /* How long the environment may still be acted on; 0: not at all. */

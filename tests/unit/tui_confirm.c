@@ -268,6 +268,13 @@ static void test_raise(void **state)
 	assert_int_equal(world_effects(w, DO_DECIDE), 1);
 	assert_int_equal(w->ui->effects[w->ui->n_effects - 1].decision.kind, DECISION_FREEZE);
 	world_clear(w);
+	/* The same by command lines. */
+	palette(w, "unfreeze prod");
+	assert_int_equal(w->ui->ask.kind, ASK_NONE);
+	palette(w, "stop --reason fire");
+	assert_int_equal(w->ui->ask.kind, ASK_COMMAND);
+	world_key(w, "Esc");
+	world_clear(w);
 	/* A time alone is no reason, and nobody raises it for a week. */
 	static const char *const no[] = {"30m", "7d for good", "10s quick"};
 	for (size_t i = 0; i < ARRAY_LEN(no); i++) {
