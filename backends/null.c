@@ -373,6 +373,7 @@ const struct store_driver store_null = {
     .plan_put = store_plan_put,
     .plan_get = store_name,
     .rollout_create = store_create,
+    .rollout_scheduled = store_create,
     .rollout_get = store_name,
     .lease_claim = store_claim,
     .lease_renew = store_lease,

@@ -135,6 +135,7 @@
 #define LOOP_DRAIN_MS 20000 /* wait for running work when a loop is freed */
 #define EXECUTOR_BEAT_MS 5000                      /* how often an executor says that it lives */
 #define EXECUTOR_SILENT_US (INT64_C(30) * 1000000) /* then people are told that there is none */
+#define SCHEDULE_LEAD_US (INT64_C(5) * 1000000)       /* an executor starts its process so long before */
 #define SCHEDULE_LATE_US (INT64_C(15) * 60 * 1000000) /* a scheduled promotion begins no later than this */
 #define PROC_TERM_MS 2000   /* between SIGTERM and SIGKILL */
 #define PROC_DRAIN_MS 500   /* output that a grandchild still holds after the exit */

@@ -128,8 +128,7 @@ const struct decision *glass_standing(struct decisions all, const char *service,
 	return NULL;
 }
 
-const struct decision *schedule_standing(struct decisions all, const char *service, const char *env,
-                                         int64_t now_us)
+const struct decision *schedule_last(struct decisions all, const char *service, const char *env)
 {
 	const struct decision *last = NULL;
 
@@ -137,7 +136,13 @@ const struct decision *schedule_standing(struct decisions all, const char *servi
 		if ((all.items[i].kind == DECISION_SCHEDULE || all.items[i].kind == DECISION_UNSCHEDULE) &&
 		    strcmp(all.items[i].service, service) == 0 && strcmp(all.items[i].env, env) == 0)
 			last = &all.items[i];
-	return last != NULL && last->kind == DECISION_SCHEDULE && now_us <= last->until_us + SCHEDULE_LATE_US
-	           ? last
-	           : NULL;
+	return last != NULL && last->kind == DECISION_SCHEDULE ? last : NULL;
+}
+
+const struct decision *schedule_standing(struct decisions all, const char *service, const char *env,
+                                         int64_t now_us)
+{
+	const struct decision *last = schedule_last(all, service, env);
+
+	return last != NULL && now_us <= last->until_us + SCHEDULE_LATE_US ? last : NULL;
 }

@@ -29,6 +29,8 @@ const struct decision *bad_standing(struct decisions all, const char *service, c
 /* The global stop. */
 const struct decision *stop_standing(struct decisions all, int64_t now_us);
 
+/* The last word about a promotion that begins later, where it is one that schedules; NULL: none, or taken back. */
+const struct decision *schedule_last(struct decisions all, const char *service, const char *env);
 /* A promotion that is to begin later, or could still begin late; NULL: none. */
 const struct decision *schedule_standing(struct decisions all, const char *service, const char *env,
                                          int64_t now_us);

@@ -67,7 +67,7 @@ static void on_scheduled(void *ctx, const struct outcome *o, const char *id)
 {
 	struct promote *p = ctx;
 	struct arena *a = command_arena(p->run);
-	char when[40], left[32];
+	char when[40], left[32], text[TEXT_LEN];
 	struct error e;
 
 	UNUSED(id);
@@ -78,6 +78,16 @@ static void on_scheduled(void *ctx, const struct outcome *o, const char *id)
 	time_iso(when, sizeof(when), p->at_us, false);
 	time_span(left, sizeof(left), p->at_us - loop_wall_us());
 	jv_set_int(a, command_value(p->run), "at_us", p->at_us);
+	if (app_setup(p->app)->executor == EXECUTOR_SERVICE) {
+		if (!executor_missing(app_model(p->app), text, sizeof(text)))
+			str_copy(text, sizeof(text), "an executor begins it");
+		command_done(
+		    p->run, EXIT_DONE,
+		    "scheduled for %s, in %s, if its plan is the same and its gates are open then; %s "
+		    "(towpath schedules; towpath unschedule %s %s)",
+		    when, left, text, p->later.service, p->later.env);
+		return;
+	}
 	if (schedule_spawn(p->app, p->later.service, p->later.env, &e) != 0) {
 		command_done(p->run, EXIT_NOT_FOUND_OUT, "it is scheduled, but nobody waits for it: %s",
 		             e.text);

@@ -78,14 +78,13 @@ const struct command command_schedules = {
     .exec = exec_list,
     .json = "schedules[]: service, env, plan, until_us, actor, reason, seq",
     .details =
-        "Made by promote --at; one stands for each service and environment, a newer one replaces it. A "
-        "process of "
-        "its own waits on the host where it was made. At its time the plan is built anew: it begins as "
-        "rollout "
-        "sN, N being its number in the audit, only if the plan has the same digest and every gate is open; "
-        "else it is cancelled and the audit says why. Nobody there within 15 minutes of its time also "
-        "cancels it; "
-        "a console of the same person on the same host gives it its process again.",
+        "Made by promote --at; one stands for each service and environment, a newer one replaces it. At its "
+        "time the plan is built anew: it begins as rollout sN, N being its number in the audit and who "
+        "scheduled it being who asks for it, only if the plan has the same digest and every gate is open; "
+        "else it is cancelled and the audit says why. What cannot be found out is asked again. Nobody there "
+        "within 15 minutes of its time also cancels it. With executor: service any executor begins it; in "
+        "solo mode a process of its own waits on the host where it was made, and a console of the same "
+        "person there gives it its process again.",
     .example = "towpath schedules",
 };
 

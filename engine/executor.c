@@ -1,14 +1,17 @@
 /*
  * The executor as a service. It decides nothing about a rollout: it sees in the store which ones nobody drives, and
  * starts the same process for them that a console starts in solo mode. That process has the lease; several executors
- * that see the same rollout start one each, and all but one of them end at once.
+ * that see the same rollout start one each, and all but one of them end at once. Schedules likewise: every executor
+ * starts the process that begins one, the store lets one of them.
  *
  * What it started outlives it: killed, it leaves processes behind that go on to their end, with their leases.
  */
 #define _GNU_SOURCE /* environ */
 #include "engine/executor.h"
 #include "engine/run.h"
+#include "engine/schedule.h"
 
+#include "core/roles.h"
 #include "core/text.h"
 #include "io/proc.h"
 #include "io/service.h"
@@ -27,10 +30,12 @@
 #define BACK_OFF_MAX_US (60 * US_PER_S)
 enum { DRIVEN_MAX = 64 };
 
-/* A rollout that has a process of ours, or had one and is not tried again before a while. */
+/* A rollout or schedule that has a process of ours, or had one and is not tried again before a while. */
 struct driven {
 	struct executor *x;
-	char id[ID_LEN];   /* "": free */
+	char id[ID_LEN]; /* of the rollout, "": free */
+	char place[NAME_LEN * 2 +
+	           2];     /* "SERVICE@ENV" of a schedule that will be that rollout, "": a rollout */
 	int pid;           /* 0: no process */
 	int64_t started;   /* of the process, as proc_start_time() tells */
 	struct proc *proc; /* NULL: started before the config was read again */
@@ -70,7 +75,7 @@ static int running(const struct executor *x)
 	int n = 0;
 
 	for (int i = 0; i < DRIVEN_MAX; i++)
-		n += x->driven[i].pid > 0;
+		n += x->driven[i].pid > 0 && x->driven[i].place[0] == '\0';
 	return n;
 }
 
@@ -129,14 +134,14 @@ static void on_watchdog(void *ctx) { service_tell(&((struct executor *)ctx)->man
 
 /* --- processes ---------------------------------------------------------------------------------- */
 
-static struct driven *driven_of(struct executor *x, const char *id)
+static struct driven *driven_of(struct executor *x, const char *id, const char *place)
 {
 	struct driven *room = NULL;
 
 	for (int i = 0; i < DRIVEN_MAX; i++) {
 		struct driven *d = &x->driven[i];
 
-		if (strcmp(d->id, id) == 0)
+		if (strcmp(d->id, id) == 0 && strcmp(d->place, place) == 0)
 			return d;
 		/* What has no process is forgotten first come, first gone. */
 		if (d->pid == 0 &&
@@ -146,9 +151,12 @@ static struct driven *driven_of(struct executor *x, const char *id)
 	if (room != NULL) {
 		*room = (struct driven){.x = x};
 		str_copy(room->id, sizeof(room->id), id);
+		str_copy(room->place, sizeof(room->place), place);
 	}
 	return room;
 }
+
+static const char *what_of(const struct driven *d) { return d->place[0] != '\0' ? "schedule" : "rollout"; }
 
 /* Its process has ended with that code, -1 not known: when may another be started? */
 static void process_over(struct driven *d, int code)
@@ -158,13 +166,13 @@ static void process_over(struct driven *d, int code)
 	d->pid = 0;
 	d->proc = NULL;
 	x->wake = x->look = true;
-	if (code == EXIT_CONFLICT) {
-		/* Somebody else has it, or its turn has not come. */
+	if (code == EXIT_CONFLICT || (code == EXIT_DONE && d->place[0] != '\0')) {
+		/* Somebody else has it, or its turn has not come; a schedule that is over is seen to be. */
 		d->not_before_us = loop_mono_us() + CONFLICT_US + loop_mono_us() % CONFLICT_US;
 	} else {
 		d->not_before_us = loop_mono_us() + MIN(CONFLICT_US << MIN(d->tries, 6), BACK_OFF_MAX_US);
 		d->tries++;
-		say("rollout %s: its process has ended with %d", d->id, code);
+		say("%s %s: its process has ended with %d", what_of(d), d->id, code);
 	}
 	tell_status(x);
 	beat(x);
@@ -175,14 +183,17 @@ static void on_ended(void *ctx, const struct proc_result *r)
 	struct driven *d = ctx;
 
 	if (r->outcome.kind == OUTCOME_ERRORED)
-		say("rollout %s: %s", d->id, r->outcome.text);
+		say("%s %s: %s", what_of(d), d->id, r->outcome.text);
 	process_over(d, r->exit_code);
 }
 
 static void process_start(struct driven *d)
 {
 	struct executor *x = d->x;
-	const char *argv[] = {app_program(x->app), "-c", app_setup(x->app)->path, "__rollout", d->id, NULL};
+	bool later = d->place[0] != '\0';
+	const char *argv[] = {app_program(x->app),      "-c",
+	                      app_setup(x->app)->path,  later ? "__schedule" : "__rollout",
+	                      later ? d->place : d->id, NULL};
 	char log[PATH_LEN];
 	struct proc_spec spec = {.argv = argv,
 	                         .env = (const char *const *)(uintptr_t)environ,
@@ -191,7 +202,7 @@ static void process_start(struct driven *d)
 	struct error e;
 
 	if (run_log_path(app_setup(x->app), d->id, log, sizeof(log), &e) != 0) {
-		say("rollout %s: %s", d->id, e.text);
+		say("%s %s: %s", what_of(d), d->id, e.text);
 		d->not_before_us = loop_mono_us() + BACK_OFF_MAX_US;
 		return;
 	}
@@ -199,7 +210,8 @@ static void process_start(struct driven *d)
 	d->pid = proc_pid(d->proc);
 	d->started = proc_start_time(d->pid);
 	if (d->pid > 0)
-		say("rollout %s: started as process %d", d->id, d->pid);
+		say("%s %s%s%s: started as process %d", what_of(d), d->id, later ? " of " : "", d->place,
+		    d->pid);
 	tell_status(x);
 }
 
@@ -247,7 +259,7 @@ static void take(struct executor *x, const struct rollout *r)
 {
 	const struct setup *s = app_setup(x->app);
 	int service = setup_service(s, r->service), env = setup_env(s, r->env);
-	struct driven *d = driven_of(x, r->id);
+	struct driven *d = driven_of(x, r->id, "");
 
 	if (d == NULL || d->pid > 0 || loop_mono_us() < d->not_before_us)
 		return;
@@ -259,11 +271,31 @@ static void take(struct executor *x, const struct rollout *r)
 	process_start(d);
 }
 
+/* A schedule that is due soon, or should have begun: it gets a process that begins it or says why not. */
+static void take_schedule(struct executor *x, const struct store_snapshot *s, const struct decision *schedule)
+{
+	const struct setup *c = app_setup(x->app);
+	int service = setup_service(c, schedule->service), env = setup_env(c, schedule->env);
+	char id[ID_LEN], place[NAME_LEN * 2 + 2];
+	struct driven *d;
+
+	if (schedule->kind != DECISION_SCHEDULE || schedule->until_us - s->now_us > SCHEDULE_LEAD_US ||
+	    !schedule_is_open(s, schedule) || service < 0 || env < 0 ||
+	    !setup_deployment(c, service, env)->present)
+		return;
+	schedule_rollout(schedule, id);
+	snprintf(place, sizeof(place), "%s@%s", schedule->service, schedule->env);
+	d = driven_of(x, id, place);
+	if (d == NULL || d->pid > 0 || loop_mono_us() < d->not_before_us || schedule_is_waited_for(c, place))
+		return;
+	process_start(d);
+}
+
 static void look(struct executor *x)
 {
 	const struct opened *store = app_store(x->app);
 	struct asked a = {.done = false};
-	const struct store_snapshot *s;
+	struct store_snapshot *s;
 
 	x->look = false;
 	look_after_old(x);
@@ -272,10 +304,14 @@ static void look(struct executor *x)
 		loop_until(x->loop, &a.done, loop_mono_us() + US_PER_S);
 	heard(x, &a.o);
 	s = a.result;
+	if (s != NULL)
+		s->n_decisions = roles_filter(app_setup(x->app), s->decisions, s->n_decisions);
 	for (int i = 0; s != NULL && i < s->n_rollouts && !x->term; i++)
 		if (is_free(s, &s->rollouts[i]))
 			take(x, &s->rollouts[i]);
-	store_snapshot_free(a.result);
+	for (int i = 0; s != NULL && i < s->n_decisions && !x->term; i++)
+		take_schedule(x, s, &s->decisions[i]);
+	store_snapshot_free(s);
 }
 
 /* --- its life ------------------------------------------------------------------------------------ */
@@ -404,8 +440,8 @@ static void hand_over(struct executor *x, int64_t leave_us)
 	}
 	for (int i = 0; i < DRIVEN_MAX; i++)
 		if (x->driven[i].pid > 0)
-			say("rollout %s: process %d still finishes its step, and hands over then",
-			    x->driven[i].id, x->driven[i].pid);
+			say("%s %s: process %d still finishes its step, and hands over then",
+			    what_of(&x->driven[i]), x->driven[i].id, x->driven[i].pid);
 	for (bool never = false; x->beating;)
 		loop_until(x->loop, &never, loop_mono_us() + 10 * US_PER_MS);
 	beat(x);

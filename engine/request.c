@@ -23,7 +23,6 @@ struct request {
 	bool store_only;
 	bool wakes; /* the decision needs an executor: start one where none lives */
 	char id[DIGEST_LEN];
-	char as[ID_LEN];    /* of the rollout, "" a new one */
 	char key[PATH_LEN]; /* to sign with, "" to find one */
 	struct outcome o;
 	request_done_fn *done;
@@ -141,6 +140,21 @@ static void new_id(char id[ID_LEN])
 		snprintf(id + 2 * i, 3, "%02x", bytes[i]);
 }
 
+/* The rollout of q->plan under that id, asked for by requester; NULL: no memory, said in q->o. */
+static struct rollout *rollout_of(struct request *q, const char *id, const char *requester)
+{
+	q->rollout = calloc(1, sizeof(*q->rollout));
+	if (q->rollout == NULL) {
+		q->o = outcome_make(OUTCOME_ERRORED, "request", "out of memory");
+		return NULL;
+	}
+	str_copy(q->id, sizeof(q->id), id);
+	rollout_init(q->rollout, id, q->plan, requester, loop_wall_us());
+	if (app_setup(q->app)->executor == EXECUTOR_SERVICE)
+		q->rollout->state = ROLLOUT_QUEUED;
+	return q->rollout;
+}
+
 static void on_plan_stored(void *ctx, struct op *op, const struct outcome *o, void *result)
 {
 	struct request *q = ctx;
@@ -154,37 +168,38 @@ static void on_plan_stored(void *ctx, struct op *op, const struct outcome *o, vo
 		finish(q, &said);
 		return;
 	}
-	q->rollout = calloc(1, sizeof(*q->rollout));
-	if (q->rollout == NULL) {
-		said = outcome_make(OUTCOME_ERRORED, "request", "out of memory");
-		finish(q, &said);
+	new_id(id);
+	if (rollout_of(q, id, app_model(q->app)->actor) == NULL) {
+		finish(q, NULL);
 		return;
 	}
-	if (q->as[0] != '\0')
-		str_copy(id, sizeof(id), q->as);
-	else
-		new_id(id);
-	str_copy(q->id, sizeof(q->id), id);
-	rollout_init(q->rollout, id, q->plan, app_model(q->app)->actor, loop_wall_us());
-	if (app_setup(q->app)->executor == EXECUTOR_SERVICE)
-		q->rollout->state = ROLLOUT_QUEUED;
 	STORE_OF(store)->rollout_create(store->priv, q->rollout, app_model(q->app)->actor,
 	                                store_op(q, on_created));
 }
 
+/* False with q->o set: a gate is shut. */
+static bool gates_are_open(struct request *q, const struct plan *p)
+{
+	const struct gate *g = NULL;
+
+	if (plan_may_run(p, &g))
+		return true;
+	q->o = outcome_make(OUTCOME_FAILED, "request", "gate %s is not open: %.300s",
+	                    g != NULL ? gate_kind_name(g->kind) : "?", g != NULL ? g->evidence : "");
+	return false;
+}
+
 static void store_plan(struct app *a, const struct plan *p, const char *reason, bool store_only,
-                       const char *as, request_done_fn *done, void *ctx)
+                       request_done_fn *done, void *ctx)
 {
 	const struct opened *store = app_store(a);
 	struct request *q = request_new(a, done, ctx);
-	const struct gate *g;
 	char why[TEXT_LEN];
 	int env;
 
 	if (q == NULL)
 		return;
 	q->store_only = store_only;
-	str_copy(q->as, sizeof(q->as), as);
 	if (!copy_plan(q, p, reason)) {
 		loop_defer(app_loop(a), finish_later, q);
 		return;
@@ -200,9 +215,7 @@ static void store_plan(struct app *a, const struct plan *p, const char *reason, 
 		loop_defer(app_loop(a), finish_later, q);
 		return;
 	}
-	if (!store_only && !plan_may_run(p, &g)) {
-		q->o = outcome_make(OUTCOME_FAILED, "request", "gate %s is not open: %.300s",
-		                    g != NULL ? gate_kind_name(g->kind) : "?", g != NULL ? g->evidence : "");
+	if (!store_only && !gates_are_open(q, p)) {
 		loop_defer(app_loop(a), finish_later, q);
 		return;
 	}
@@ -212,19 +225,33 @@ static void store_plan(struct app *a, const struct plan *p, const char *reason, 
 void request_execute(struct app *a, const struct plan *p, const char *reason, request_done_fn *done,
                      void *ctx)
 {
-	store_plan(a, p, reason, false, "", done, ctx);
+	store_plan(a, p, reason, false, done, ctx);
 }
 
-void request_execute_as(struct app *a, const struct plan *p, const char *reason, const char *id,
-                        request_done_fn *done, void *ctx)
+void request_scheduled(struct app *a, const struct plan *p, const struct decision *schedule,
+                       request_done_fn *done, void *ctx)
 {
-	store_plan(a, p, reason, false, id, done, ctx);
+	const struct opened *store = app_store(a);
+	struct request *q = request_new(a, done, ctx);
+	char id[ID_LEN], reason[TEXT_LEN];
+
+	if (q == NULL)
+		return;
+	snprintf(id, sizeof(id), "s%lld", (long long)schedule->seq);
+	snprintf(reason, sizeof(reason), "scheduled by %s%s%.250s", schedule->actor,
+	         schedule->reason[0] != '\0' ? ": " : "", schedule->reason);
+	if (!copy_plan(q, p, reason) || !gates_are_open(q, p) || rollout_of(q, id, schedule->actor) == NULL) {
+		loop_defer(app_loop(a), finish_later, q);
+		return;
+	}
+	STORE_OF(store)->rollout_scheduled(store->priv, q->rollout, app_model(a)->actor,
+	                                   store_op(q, on_created));
 }
 
 void request_approval(struct app *a, const struct plan *p, const char *reason, request_done_fn *done,
                       void *ctx)
 {
-	store_plan(a, p, reason, true, "", done, ctx);
+	store_plan(a, p, reason, true, done, ctx);
 }
 
 /* --- decisions -------------------------------------------------------------------------------- */

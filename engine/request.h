@@ -13,9 +13,12 @@ typedef void request_done_fn(void *ctx, const struct outcome *o, const char *id)
 void request_execute(struct app *a, const struct plan *p, const char *reason, request_done_fn *done,
                      void *ctx);
 
-/* The same with an id of the caller's: a second one with it is refused by the store. */
-void request_execute_as(struct app *a, const struct plan *p, const char *reason, const char *id,
-                        request_done_fn *done, void *ctx);
+/*
+ * The same for the plan of a schedule, which is stored: the rollout has the schedule's number as id, so that it begins
+ * once, and is asked for by who scheduled it. p's requester is that person: its gates were judged for them.
+ */
+void request_scheduled(struct app *a, const struct plan *p, const struct decision *schedule,
+                       request_done_fn *done, void *ctx);
 
 /* Stores the plan only, so that others can approve it. id is the plan's digest. */
 void request_approval(struct app *a, const struct plan *p, const char *reason, request_done_fn *done,

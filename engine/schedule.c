@@ -36,19 +36,30 @@ void schedule_rollout(const struct decision *schedule, char ret[ID_LEN])
 	snprintf(ret, ID_LEN, "s%lld", (long long)schedule->seq);
 }
 
+bool schedule_is_open(const struct store_snapshot *s, const struct decision *d)
+{
+	int64_t oldest_us = INT64_MAX;
+	char id[ID_LEN];
+
+	if (d->kind != DECISION_SCHEDULE ||
+	    schedule_last((struct decisions){s->decisions, s->n_decisions}, d->service, d->env) != d)
+		return false;
+	schedule_rollout(d, id);
+	for (int i = 0; i < s->n_rollouts; i++) {
+		if (strcmp(s->rollouts[i].id, id) == 0)
+			return false;
+		oldest_us = MIN(oldest_us, s->rollouts[i].created_us);
+	}
+	/* Where there are more rollouts than a snapshot holds it may have begun long ago. */
+	return s->n_rollouts < ROLLOUTS_MAX || oldest_us < d->at_us;
+}
+
 const struct decision *schedule_of(const struct store_snapshot *s, const char *service, const char *env)
 {
 	const struct decision *d =
 	    schedule_standing((struct decisions){s->decisions, s->n_decisions}, service, env, s->now_us);
-	char id[ID_LEN];
 
-	if (d == NULL)
-		return NULL;
-	schedule_rollout(d, id);
-	for (int i = 0; i < s->n_rollouts; i++)
-		if (strcmp(s->rollouts[i].id, id) == 0)
-			return NULL;
-	return d;
+	return d != NULL && schedule_is_open(s, d) ? d : NULL;
 }
 
 int schedule_spawn(struct app *a, const char *service, const char *env, struct error *e)
@@ -63,7 +74,7 @@ int schedule_spawn(struct app *a, const char *service, const char *env, struct e
 
 /* --- one process a place ----------------------------------------------------------------------------- */
 
-/* The lock goes with the process, however that ends. -1: somebody has it, or it cannot be made. */
+/* One process of a host waits for a place. The lock goes with it, however it ends. -1: taken, or not to be made. */
 static int lock_take(const struct setup *s, const char *place)
 {
 	char dir[PATH_LEN], path[PATH_LEN + NAME_LEN * 2];
@@ -81,24 +92,33 @@ static int lock_take(const struct setup *s, const char *place)
 	return -1;
 }
 
+bool schedule_is_waited_for(const struct setup *s, const char *place)
+{
+	int fd = lock_take(s, place);
+
+	if (fd < 0)
+		return true;
+	close(fd);
+	return false;
+}
+
 void schedule_adopt(struct app *a, const struct store_snapshot *s)
 {
 	const struct model *m = app_model(a);
 
+	if (app_setup(a)->executor == EXECUTOR_SERVICE)
+		return;
 	for (int i = 0; i < s->n_decisions; i++) {
 		const struct decision *d = &s->decisions[i];
 		char place[NAME_LEN * 2 + 2];
 		struct error e;
-		int fd;
 
-		if (d->kind != DECISION_SCHEDULE || strcmp(d->host, m->host) != 0 ||
-		    strcmp(d->actor, m->actor) != 0 || schedule_of(s, d->service, d->env) != d)
+		if (strcmp(d->host, m->host) != 0 || strcmp(d->actor, m->actor) != 0 ||
+		    !schedule_is_open(s, d))
 			continue;
 		snprintf(place, sizeof(place), "%s@%s", d->service, d->env);
-		fd = lock_take(app_setup(a), place);
-		if (fd < 0)
+		if (schedule_is_waited_for(app_setup(a), place))
 			continue;
-		close(fd);
 		if (schedule_spawn(a, d->service, d->env, &e) != 0)
 			app_message(a, MESSAGE_ERROR, "nobody waits for the promotion of %s in %s: %s",
 			            d->service, d->env, e.text);
@@ -116,6 +136,7 @@ struct waiter {
 	struct outcome o;
 	void *result;
 	struct plan *plan;
+	char not_yet[TEXT_LEN / 2]; /* why it has not begun so far, "": nobody has tried */
 };
 
 static void say(const char *fmt, ...) PRINTF_LIKE(1, 2);
@@ -198,6 +219,8 @@ static bool plan_anew(struct waiter *w)
 		w->o = outcome_make(OUTCOME_FAILED, "store", "%s", e.text);
 		return false;
 	}
+	/* Whoever begins it does so for who scheduled it. */
+	str_copy(stored->requester, sizeof(stored->requester), w->d.actor);
 	/* The model is what gates are judged by. */
 	app_refresh_all(w->app, on_fresh, w);
 	wait_done(w);
@@ -207,11 +230,29 @@ static bool plan_anew(struct waiter *w)
 	return w->plan != NULL;
 }
 
-/* True when it is over: it began, or was cancelled. */
+/* The schedule that is waited for, as the store has it now; false when it has begun, was taken back or replaced. */
+static bool stands_still(struct waiter *w)
+{
+	const struct store_snapshot *s;
+
+	app_refresh_store(w->app, on_fresh, w);
+	wait_done(w);
+	s = app_model(w->app)->store;
+	for (int i = 0; s != NULL && i < s->n_decisions; i++)
+		if (s->decisions[i].seq == w->d.seq)
+			return schedule_is_open(s, &s->decisions[i]);
+	return false;
+}
+
+/* True when it is over: it was cancelled, or somebody else has begun or ended it meanwhile. */
 static bool cancel(struct waiter *w, const char *why)
 {
 	struct decision d = {.kind = DECISION_UNSCHEDULE};
 
+	if (!stands_still(w)) {
+		say("nothing to do: it has begun elsewhere, or was taken back");
+		return true;
+	}
 	say("does not begin: %s", why);
 	str_copy(d.service, sizeof(d.service), w->service);
 	str_copy(d.env, sizeof(d.env), w->env);
@@ -223,20 +264,27 @@ static bool cancel(struct waiter *w, const char *why)
 	return w->o.kind == OUTCOME_OK;
 }
 
+/* It is tried again until it would be late. */
+static bool not_yet(struct waiter *w, const char *why)
+{
+	say("not yet: %s", why);
+	str_copy(w->not_yet, sizeof(w->not_yet), why);
+	return false;
+}
+
 static bool fire(struct waiter *w, int64_t late_us)
 {
 	const struct gate *gate = NULL;
-	char why[TEXT_LEN], id[ID_LEN], reason[TEXT_LEN];
+	char why[TEXT_LEN], id[ID_LEN];
 
 	if (late_us > SCHEDULE_LATE_US)
-		return cancel(w, "nobody was there to begin it");
+		return cancel(w, w->not_yet[0] != '\0' ? w->not_yet : "nobody was there to begin it");
 	if (!plan_anew(w)) {
 		str_copy(why, sizeof(why), w->o.text);
-		/* Nobody could find out: it is tried again until it would be late. */
+		/* Errored is no answer: nobody could find out. */
 		if (w->o.kind == OUTCOME_FAILED)
 			return cancel(w, why);
-		say("not yet: %s", why);
-		return false;
+		return not_yet(w, why);
 	}
 	if (!plan_may_run(w->plan, &gate)) {
 		snprintf(why, sizeof(why), "%s: %.300s", gate_kind_name(gate->kind), gate->evidence);
@@ -245,20 +293,17 @@ static bool fire(struct waiter *w, int64_t late_us)
 	}
 	fault_point("schedule.before_begin");
 	schedule_rollout(&w->d, id);
-	snprintf(reason, sizeof(reason), "scheduled by %s%s%.250s", w->d.actor,
-	         w->d.reason[0] != '\0' ? ": " : "", w->d.reason);
-	request_execute_as(w->app, w->plan, reason, id, on_requested, w);
+	request_scheduled(w->app, w->plan, &w->d, on_requested, w);
 	wait_done(w);
 	plan_free(w->plan);
 	if (w->o.kind == OUTCOME_OK) {
-		say("rollout %s has begun", id);
+		say("rollout %s begins%s%s", id, w->o.text[0] != '\0' ? ": " : "", w->o.text);
 		return true;
 	}
 	str_copy(why, sizeof(why), w->o.text);
 	if (w->o.kind == OUTCOME_FAILED)
 		return cancel(w, why);
-	say("not begun: %s", why);
-	return false;
+	return not_yet(w, why);
 }
 
 /* 0 when there is nothing to wait for any more, else how long to wait. */
@@ -274,12 +319,15 @@ static int64_t look(struct waiter *w)
 	s = app_model(w->app)->store;
 	if (s == NULL)
 		return LOOK_US;
-	d = schedule_of(s, w->service, w->env);
-	if (d == NULL)
+	d = schedule_last((struct decisions){s->decisions, s->n_decisions}, w->service, w->env);
+	if (d == NULL || !schedule_is_open(s, d))
 		return 0;
 	w->d = *d;
 	w->d.signature = NULL;
 	left = d->until_us - s->now_us;
+	/* An executor starts another one when it is time for what has replaced it. */
+	if (left > 4 * SCHEDULE_LEAD_US && app_setup(w->app)->executor == EXECUTOR_SERVICE)
+		return 0;
 	if (left > 0)
 		return MIN(left, LOOK_US);
 	return fire(w, -left) ? 0 : LOOK_US;
@@ -295,7 +343,7 @@ int schedule_wait(struct app *a, const char *place)
 	setvbuf(stderr, NULL, _IOLBF, 0);
 	if (lock < 0 || at == NULL) {
 		say("%s: somebody waits already", place);
-		return EXIT_DONE;
+		return EXIT_CONFLICT;
 	}
 	snprintf(w.service, sizeof(w.service), "%.*s", (int)(at - place), place);
 	str_copy(w.env, sizeof(w.env), at + 1);

@@ -1,7 +1,9 @@
 /*
  * Promotions that begin later. A schedule is a decision in the store: the plan, the place, the time. A process of its
  * own waits for it, one for each place; at its time the plan is built anew, and only the very same plan with open gates
- * begins. Its rollout has the schedule's number as id, so that it begins once whoever begins it.
+ * begins. Its rollout has the schedule's number as id, so that it begins once whoever begins it. In solo mode that
+ * process waits from the beginning, on the host of who scheduled; with executors as services every one of them starts
+ * it shortly before its time.
  */
 #ifndef ENGINE_SCHEDULE_H
 #define ENGINE_SCHEDULE_H
@@ -17,13 +19,25 @@ void schedule_rollout(const struct decision *schedule, char ret[ID_LEN]);
 /* The schedule of a place that has not begun yet; NULL: none. */
 const struct decision *schedule_of(const struct store_snapshot *s, const char *service, const char *env);
 
+/*
+ * True for one that has neither begun nor been taken back or replaced, be it ever so late: somebody has to begin it or
+ * to say that it does not begin. d is one of s->decisions.
+ */
+bool schedule_is_open(const struct store_snapshot *s, const struct decision *d);
+
+/* True when a process on this host waits for a place's schedule ("SERVICE@ENV"). */
+bool schedule_is_waited_for(const struct setup *s, const char *place);
+
 /* Starts the process that waits for a place's schedule (towpath __schedule SERVICE@ENV). 0 or an error. */
 int schedule_spawn(struct app *a, const char *service, const char *env, struct error *e);
 
-/* That process: returns once it has begun, was taken back or could not begin, or another one waits already. */
+/*
+ * That process: returns once it has begun, was taken back or could not begin (EXIT_DONE), or another one of this host
+ * waits already (EXIT_CONFLICT).
+ */
 int schedule_wait(struct app *a, const char *place);
 
-/* Gives schedules that this person made on this host, and that nobody waits for, a process again. */
+/* In solo mode: gives schedules that this person made on this host, and that nobody waits for, a process again. */
 void schedule_adopt(struct app *a, const struct store_snapshot *s);
 
 #endif

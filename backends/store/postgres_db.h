@@ -13,7 +13,7 @@
 #include "io/work.h"
 
 enum {
-	PG_SCHEMA = 3,         /* what this program writes */
+	PG_SCHEMA = 6,         /* what this program writes */
 	PG_SCHEMA_BACK = 2,    /* and reads so many back */
 	PG_NAME_MAX = 40,      /* of schema and prefix */
 	PG_KEY_LEN = 33,       /* of a request: 128 random bits in hex */
@@ -32,6 +32,7 @@ enum pg_statement {
 	PG_PAST,
 	PG_PLAN_PUT,
 	PG_ROLLOUT_CREATE,
+	PG_ROLLOUT_SCHEDULED,
 	PG_DECIDE,
 	PG_SMOKE_PUT,
 	PG_LEASE_CLAIM,
@@ -147,6 +148,7 @@ void postgres_audit_verify(void *priv, const struct audit_mark *marks, int n_mar
 void postgres_check(void *priv, struct op *op);
 void postgres_plan_put(void *priv, const struct plan *p, const char *actor, struct op *op);
 void postgres_rollout_create(void *priv, const struct rollout *r, const char *actor, struct op *op);
+void postgres_rollout_scheduled(void *priv, const struct rollout *r, const char *actor, struct op *op);
 void postgres_lease_claim(void *priv, const struct lease *want, bool force, struct op *op);
 void postgres_lease_renew(void *priv, const char *key, int64_t epoch, struct op *op);
 void postgres_lease_release(void *priv, const char *key, int64_t epoch, struct op *op);

@@ -92,6 +92,15 @@ void postgres_rollout_create(void *priv, const struct rollout *r, const char *ac
 		pg_job_ask(j, (const char *[]){BEGIN_WRITE(j), str_text(&j->json)}, 5);
 }
 
+void postgres_rollout_scheduled(void *priv, const struct rollout *r, const char *actor, struct op *op)
+{
+	struct pg_job *j = rollout_job(priv, r, op, PG_ROLLOUT_SCHEDULED, nothing);
+
+	UNUSED(actor);
+	if (j != NULL)
+		pg_job_ask(j, (const char *[]){BEGIN_WRITE(j), str_text(&j->json)}, 5);
+}
+
 /* --- leases ----------------------------------------------------------------------------------------- */
 
 /* The token of a lease that this process holds; "" where it got none: then the epoch alone is checked. */

@@ -546,6 +546,7 @@ const struct store_driver store_sqlite = {
     .plan_put = sqlite_plan_put,
     .plan_get = sqlite_plan_get,
     .rollout_create = sqlite_rollout_create,
+    .rollout_scheduled = sqlite_rollout_scheduled,
     .rollout_get = sqlite_rollout_get,
     .lease_claim = sqlite_lease_claim,
     .lease_renew = sqlite_lease_renew,

@@ -82,6 +82,7 @@ char *rollout_text(const struct rollout *r);
 void sqlite_plan_put(void *priv, const struct plan *p, const char *actor, struct op *op);
 void sqlite_plan_get(void *priv, const char *digest, struct op *op);
 void sqlite_rollout_create(void *priv, const struct rollout *r, const char *actor, struct op *op);
+void sqlite_rollout_scheduled(void *priv, const struct rollout *r, const char *actor, struct op *op);
 void sqlite_rollout_get(void *priv, const char *id, struct op *op);
 void sqlite_lease_claim(void *priv, const struct lease *want, bool force, struct op *op);
 void sqlite_lease_renew(void *priv, const char *key, int64_t epoch, struct op *op);

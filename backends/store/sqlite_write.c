@@ -196,6 +196,58 @@ void sqlite_rollout_create(void *priv, const struct rollout *r, const char *acto
 	job_start(j);
 }
 
+/* The schedule whose number the rollout has for its name: it stands, and it is its time. */
+static struct outcome schedule_work(struct db *d, struct job *j)
+{
+	static const char sql[] =
+	    "SELECT s.actor, s.until_us, (SELECT max(u.seq) FROM decisions u WHERE u.kind = 'unschedule'"
+	    " AND u.service = s.service AND u.env = s.env AND u.seq > s.seq) FROM decisions s"
+	    " WHERE s.seq = ? AND s.kind = 'schedule' AND s.plan = ? AND s.service = ? AND s.env = ?";
+	struct rollout *r = j->rollout;
+	int64_t until_us, now = db_wall_us();
+	bool taken_back;
+	int rc;
+	sqlite3_stmt *st =
+	    db_query(d, &rc, sql, "isss", r->id[0] == 's' ? (int64_t)strtoll(r->id + 1, NULL, 10) : -1,
+	             r->plan, r->service, r->env);
+
+	if (st == NULL && rc != SQLITE_DONE)
+		return db_failed(d, rc);
+	if (st == NULL)
+		return answer_make(OUTCOME_FAILED, source, "rollout %s was not scheduled by anybody", r->id);
+	db_text(st, 0, r->requester, sizeof(r->requester));
+	until_us = sqlite3_column_int64(st, 1);
+	taken_back = sqlite3_column_type(st, 2) != SQLITE_NULL;
+	db_done(st);
+	if (taken_back)
+		return answer_make(OUTCOME_FAILED, source, "the schedule of %s in %s was taken back",
+		                   r->service, r->env);
+	if (now < until_us || now > until_us + SCHEDULE_LATE_US)
+		return answer_make(OUTCOME_FAILED, source, "rollout %s %s", r->id,
+		                   now < until_us ? "begins later" : "should have begun long ago");
+	st = db_query(d, &rc, "SELECT 1 FROM rollouts WHERE id = ?", "s", r->id);
+	db_done(st);
+	if (st != NULL)
+		return answer_make(OUTCOME_FAILED, source, "rollout %s has begun already", r->id);
+	if (rc != SQLITE_DONE)
+		return db_failed(d, rc);
+	free(j->json);
+	j->json = rollout_text(r);
+	if (j->json == NULL)
+		return answer_make(OUTCOME_ERRORED, source, "out of memory");
+	return create_work(d, j);
+}
+
+void sqlite_rollout_scheduled(void *priv, const struct rollout *r, const char *actor, struct op *op)
+{
+	struct job *j = rollout_job(priv, r, op, schedule_work);
+
+	if (j == NULL)
+		return;
+	str_copy(j->actor, sizeof(j->actor), actor);
+	job_start(j);
+}
+
 static struct outcome rollout_get_work(struct db *d, struct job *j)
 {
 	return read_rollout(d, j->key, &j->result);

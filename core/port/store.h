@@ -196,6 +196,9 @@ struct store_load {
  *   rollout_create  stores a planned rollout; FAILED with "… is running" when one is live for service and env. One in
  *                   state queued waits behind others; FAILED when one of the same plan is live. Those of its kind that
  *                   are queued there end as superseded, and promotions when it is a rollback.
+ *   rollout_scheduled  the same for what a schedule decided, by whoever drives: r->id is "s" and its number, so it
+ *                   begins once; who asked for it is who scheduled. FAILED when it was taken back, is of another plan
+ *                   or place, before its time, and SCHEDULE_LATE_US after it, by the store's clock.
  *   rollout_get     [struct rollout, free()] with its steps and both wanted flags from the decisions.
  *   lease_claim     [struct lease, free()] FAILED when another holds it and is not expired; epoch += 1 on a grant.
  *                   force takes it from an expired or provably dead holder only. FAILED for a queued rollout whose
@@ -235,6 +238,7 @@ struct store_driver {
 	void (*plan_put)(void *priv, const struct plan *p, const char *actor, struct op *op);
 	void (*plan_get)(void *priv, const char *digest, struct op *op);
 	void (*rollout_create)(void *priv, const struct rollout *r, const char *actor, struct op *op);
+	void (*rollout_scheduled)(void *priv, const struct rollout *r, const char *actor, struct op *op);
 	void (*rollout_get)(void *priv, const char *id, struct op *op);
 	void (*lease_claim)(void *priv, const struct lease *want, bool force, struct op *op);
 	void (*lease_renew)(void *priv, const char *key, int64_t epoch, struct op *op);

@@ -227,6 +227,147 @@ static void hands_over(void **state)
 	small_end(&w);
 }
 
+/* --- schedules ------------------------------------------------------------------------------------ */
+
+static pid_t start_with(struct small *w, const char *fault)
+{
+	pid_t pid;
+
+	if (fault != NULL)
+		setenv("TOWPATH_FAULT", fault, 1);
+	pid = small_start_executor(w);
+	unsetenv("TOWPATH_FAULT");
+	return pid;
+}
+
+/* How often it was decided about the schedule of web in dev that it does not begin; the last reason into why. */
+static int taken_back(struct small *w, char why[TEXT_LEN])
+{
+	const struct opened *o = app_store(w->app);
+	struct store_snapshot *s = small_snapshot(w);
+	struct small_asked a;
+	struct audit_page *page;
+	int n = 0;
+
+	for (int i = 0; i < s->n_decisions; i++)
+		if (s->decisions[i].kind == DECISION_UNSCHEDULE)
+			str_copy(why, TEXT_LEN, s->decisions[i].reason);
+	store_snapshot_free(s);
+	STORE_OF(o)->history(o->priv, 0, 100, small_ask(w, &a));
+	page = small_get(w, &a);
+	assert_non_null(page);
+	for (int i = 0; i < page->n_rows; i++)
+		n += strcmp(page->rows[i].verb, "unschedule") == 0;
+	audit_page_free(page);
+	return n;
+}
+
+static void wait_taken_back(struct small *w, const char *words)
+{
+	int64_t until = loop_mono_us() + 20 * US_PER_S;
+	char why[TEXT_LEN] = "";
+
+	while (taken_back(w, why) == 0) {
+		assert_true(loop_mono_us() < until);
+		poll(NULL, 0, 20);
+	}
+	if (strstr(why, words) == NULL)
+		fail_msg("not because of %s: %s", words, why);
+	assert_int_equal(small_count(w, "effects", ""), 0);
+}
+
+/* Two services on one host, each of which starts what begins it: it begins once, asked for by who scheduled it. */
+static void a_schedule_begins_once(void **state)
+{
+	char id[ID_LEN], why[TEXT_LEN];
+	struct rollout *r;
+	struct small w;
+	pid_t pids[2];
+
+	UNUSED(state);
+	make(&w);
+	small_schedule(&w, 1500 * US_PER_MS, id);
+	for (int i = 0; i < 2; i++)
+		pids[i] = start_with(&w, NULL);
+	str_copy(w.id, sizeof(w.id), id);
+	small_wait_rollout(&w);
+	small_wait_state(&w, ROLLOUT_ENDED);
+	small_done_once(&w, "scheduled");
+	r = small_rollout(&w);
+	assert_string_equal(r->requester, app_model(w.app)->actor);
+	assert_non_null(strstr(r->reason, "at night"));
+	free(r);
+	assert_int_equal(taken_back(&w, why), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(end_of(pids[i], SIGTERM), EXIT_DONE);
+	small_end(&w);
+}
+
+/* The one that would begin it is killed just before, and its service with it: the other one begins it. */
+static void another_begins_it(void **state)
+{
+	char id[ID_LEN], why[TEXT_LEN];
+	struct small w;
+	pid_t first, second;
+
+	UNUSED(state);
+	make(&w);
+	first = start_with(&w, "schedule.before_begin=kill");
+	small_schedule(&w, 0, id);
+	for (int64_t until = loop_mono_us() + 20 * US_PER_S; !small_says(&w, "run.log", "schedule s");
+	     poll(NULL, 0, 10))
+		assert_true(loop_mono_us() < until);
+	for (int64_t until = loop_mono_us() + 20 * US_PER_S; !small_says(&w, "run.log", "has ended with");
+	     poll(NULL, 0, 10))
+		assert_true(loop_mono_us() < until);
+	assert_int_equal(end_of(first, SIGKILL), -1);
+	assert_int_equal(small_count(&w, "effects", ""), 0);
+	second = start_with(&w, NULL);
+	str_copy(w.id, sizeof(w.id), id);
+	small_wait_rollout(&w);
+	small_wait_state(&w, ROLLOUT_ENDED);
+	small_done_once(&w, "another one");
+	assert_int_equal(taken_back(&w, why), 0);
+	assert_int_equal(end_of(second, SIGTERM), EXIT_DONE);
+	small_end(&w);
+}
+
+static void a_changed_plan_does_not_begin(void **state)
+{
+	struct release three;
+	char id[ID_LEN];
+	struct small w;
+	pid_t pid;
+
+	UNUSED(state);
+	make(&w);
+	small_schedule(&w, 0, id);
+	small_release(&three, 3);
+	small_put(&w, "wanted", three.digest);
+	small_put(&w, "web-1", three.digest);
+	small_put(&w, "web-2", three.digest);
+	pid = start_with(&w, NULL);
+	wait_taken_back(&w, "what runs there now");
+	assert_int_equal(end_of(pid, SIGTERM), EXIT_DONE);
+	small_end(&w);
+}
+
+/* No executor lived when it was due, nor 15 minutes later: the first one that comes says so. */
+static void too_late_is_said(void **state)
+{
+	char id[ID_LEN];
+	struct small w;
+	pid_t pid;
+
+	UNUSED(state);
+	make(&w);
+	small_schedule(&w, -SCHEDULE_LATE_US - US_PER_S, id);
+	pid = start_with(&w, NULL);
+	wait_taken_back(&w, "nobody was there");
+	assert_int_equal(end_of(pid, SIGTERM), EXIT_DONE);
+	small_end(&w);
+}
+
 static void wait_words(const struct small *w, const char *words)
 {
 	int64_t until = loop_mono_us() + 20 * US_PER_S;
@@ -327,9 +468,16 @@ static void not_in_solo_mode(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(the_other_goes_on), cmocka_unit_test(one_after_the_other),
-	    cmocka_unit_test(nobody_is_there),   cmocka_unit_test(hands_over),
-	    cmocka_unit_test(told_and_reloaded), cmocka_unit_test(not_in_solo_mode),
+	    cmocka_unit_test(the_other_goes_on),
+	    cmocka_unit_test(one_after_the_other),
+	    cmocka_unit_test(nobody_is_there),
+	    cmocka_unit_test(hands_over),
+	    cmocka_unit_test(told_and_reloaded),
+	    cmocka_unit_test(not_in_solo_mode),
+	    cmocka_unit_test(a_schedule_begins_once),
+	    cmocka_unit_test(another_begins_it),
+	    cmocka_unit_test(a_changed_plan_does_not_begin),
+	    cmocka_unit_test(too_late_is_said),
 	};
 	int rc = small_begin(argc, argv);
 

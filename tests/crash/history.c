@@ -1,5 +1,4 @@
 /* What rollouts leave behind: checkpoints of the audit that they write by themselves. */
-#include "engine/planner.h"
 #include "engine/schedule.h"
 #include "engine/witness.h"
 #include "tests/lib/cm.h"
@@ -93,40 +92,6 @@ static void a_witness_that_is_away_stops_nothing(void **state)
 
 /* --- promotions that begin later ------------------------------------------------------------------- */
 
-/* Release 2 into dev, in so many milliseconds; w->id is the place that its process is called for. */
-static void schedule(struct small *w, int64_t in_us, char rollout[ID_LEN])
-{
-	struct release to;
-	struct plan_want want = {.kind = PLAN_PROMOTE};
-	struct small_planned p = {.done = false};
-	struct small_said said = {.done = false};
-	struct decision d = {.kind = DECISION_SCHEDULE, .service = "web", .env = "dev", .reason = "at night"};
-	struct store_snapshot *s;
-	const struct decision *standing;
-
-	small_release(&to, 2);
-	want.release = to.digest;
-	planner_start(w->app, &want, small_on_plan, &p);
-	assert_true(loop_until(app_loop(w->app), &p.done, loop_mono_us() + 20 * US_PER_S));
-	assert_non_null(p.plan);
-	request_approval(w->app, p.plan, "at night", small_on_said, &said);
-	small_hear(w, &said);
-	assert_int_equal(said.o.kind, OUTCOME_OK);
-	str_copy(d.plan, sizeof(d.plan), p.plan->digest);
-	d.until_us = loop_wall_us() + in_us;
-	said = (struct small_said){.done = false};
-	request_decide(w->app, &d, small_on_said, &said);
-	small_hear(w, &said);
-	assert_int_equal(said.o.kind, OUTCOME_OK);
-	plan_free(p.plan);
-	s = small_snapshot(w);
-	standing = schedule_of(s, "web", "dev");
-	assert_non_null(standing);
-	schedule_rollout(standing, rollout);
-	store_snapshot_free(s);
-	str_copy(w->id, sizeof(w->id), "web@dev");
-}
-
 static int wait_for_it(struct small *w, const char *fault)
 {
 	return small_wait_end(small_start_schedule(w, fault), 0);
@@ -156,7 +121,7 @@ static void it_begins_at_its_time(void **state)
 
 	UNUSED(state);
 	small_make(&w, "pause", "");
-	schedule(&w, 400 * US_PER_MS, id);
+	small_schedule(&w, 400 * US_PER_MS, id);
 	assert_int_equal(wait_for_it(&w, NULL), 0);
 	str_copy(w.id, sizeof(w.id), id);
 	small_wait_state(&w, ROLLOUT_ENDED);
@@ -173,7 +138,7 @@ static void killed_it_begins_once(void **state)
 
 	UNUSED(state);
 	small_make(&w, "pause", "");
-	schedule(&w, 0, id);
+	small_schedule(&w, 0, id);
 	status = wait_for_it(&w, "schedule.before_begin=kill");
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	assert_int_equal(wait_for_it(&w, NULL), 0);
@@ -192,7 +157,7 @@ static void another_plan_is_cancelled(void **state)
 
 	UNUSED(state);
 	small_make(&w, "pause", "");
-	schedule(&w, 0, id);
+	small_schedule(&w, 0, id);
 	small_release(&three, 3);
 	small_put(&w, "wanted", three.digest);
 	small_put(&w, "web-1", three.digest);
@@ -214,7 +179,7 @@ static void gates_are_asked_again(void **state)
 
 	UNUSED(state);
 	small_make(&w, "pause", "");
-	schedule(&w, 0, id);
+	small_schedule(&w, 0, id);
 	request_decide(w.app, &freeze, small_on_said, &said);
 	small_hear(&w, &said);
 	assert_int_equal(said.o.kind, OUTCOME_OK);
@@ -235,7 +200,7 @@ static void taken_back_it_never_begins(void **state)
 
 	UNUSED(state);
 	small_make(&w, "pause", "");
-	schedule(&w, US_PER_H, id);
+	small_schedule(&w, US_PER_H, id);
 	pid = small_start_schedule(&w, NULL);
 	request_decide(w.app, &back, small_on_said, &said);
 	small_hear(&w, &said);

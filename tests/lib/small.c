@@ -535,6 +535,21 @@ void small_decide(struct small *w, enum decision_kind kind)
 	assert_int_equal(a.o.kind, OUTCOME_OK);
 }
 
+void small_wait_rollout(struct small *w)
+{
+	int64_t until = loop_mono_us() + 20 * US_PER_S;
+
+	for (bool there = false; !there; poll(NULL, 0, 20)) {
+		struct store_snapshot *s = small_snapshot(w);
+
+		for (int i = 0; i < s->n_rollouts; i++)
+			there = there || strcmp(s->rollouts[i].id, w->id) == 0;
+		store_snapshot_free(s);
+		if (loop_mono_us() > until)
+			fail_msg("rollout %s never came", w->id);
+	}
+}
+
 void small_wait_state(struct small *w, enum rollout_state state)
 {
 	int64_t until = loop_mono_us() + 20 * US_PER_S;
@@ -576,6 +591,40 @@ enum outcome_kind small_request(struct small *w, enum decision_kind kind, char *
 	small_hear(w, &s);
 	str_copy(text, TEXT_LEN, s.o.text);
 	return s.o.kind;
+}
+
+void small_schedule(struct small *w, int64_t in_us, char ret[ID_LEN])
+{
+	struct release to;
+	struct plan_want want = {.kind = PLAN_PROMOTE};
+	struct small_planned p = {.done = false};
+	struct small_said said = {.done = false};
+	struct decision d = {.kind = DECISION_SCHEDULE, .service = "web", .env = "dev", .reason = "at night"};
+	struct store_snapshot *s;
+
+	small_release(&to, 2);
+	want.release = to.digest;
+	planner_start(w->app, &want, small_on_plan, &p);
+	assert_true(loop_until(app_loop(w->app), &p.done, loop_mono_us() + 20 * US_PER_S));
+	assert_non_null(p.plan);
+	request_approval(w->app, p.plan, "at night", small_on_said, &said);
+	small_hear(w, &said);
+	assert_int_equal(said.o.kind, OUTCOME_OK);
+	str_copy(d.plan, sizeof(d.plan), p.plan->digest);
+	plan_free(p.plan);
+	d.until_us = loop_wall_us() + in_us;
+	said = (struct small_said){.done = false};
+	request_decide(w->app, &d, small_on_said, &said);
+	small_hear(w, &said);
+	assert_int_equal(said.o.kind, OUTCOME_OK);
+	s = small_snapshot(w);
+	ret[0] = '\0';
+	for (int i = 0; i < s->n_decisions; i++)
+		if (schedule_is_open(s, &s->decisions[i]))
+			schedule_rollout(&s->decisions[i], ret);
+	assert_true(ret[0] != '\0');
+	store_snapshot_free(s);
+	str_copy(w->id, sizeof(w->id), "web@dev");
 }
 
 struct store_snapshot *small_snapshot(struct small *w)

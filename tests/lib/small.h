@@ -49,6 +49,8 @@ struct store_snapshot *small_snapshot(struct small *w);
 pid_t small_start(struct small *w, const char *fault);
 /* The process that waits for the schedule of the place w->id ("web@dev"). */
 pid_t small_start_schedule(struct small *w, const char *fault);
+/* Schedules release 2 into dev, in so long (past: ago); ret is the rollout that it will be, w->id its place. */
+void small_schedule(struct small *w, int64_t in_us, char ret[ID_LEN]);
 /* Waits for its end (or stop); the status as waitpid gives it. */
 int small_wait_end(pid_t pid, int flags);
 int small_run(struct small *w);
@@ -60,6 +62,8 @@ int small_count(const struct small *w, const char *name, const char *line);
 /* True when a file has these words in a line of it. */
 bool small_says(const struct small *w, const char *name, const char *words);
 void small_wait_line(const struct small *w, const char *name, const char *line);
+/* Until the store has the rollout w->id. */
+void small_wait_rollout(struct small *w);
 void small_wait_state(struct small *w, enum rollout_state state);
 
 /* Ended ok, every step done, every effect exactly once, the chain whole. */

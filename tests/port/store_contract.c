@@ -34,6 +34,7 @@ static void call_observe_get(void *priv, struct op *op) { law_driver->observe_ge
 CALL(plan_put, law_plan, "anna")
 CALL(plan_get, "sha256:none")
 CALL(rollout_create, &law_rollout, "anna")
+CALL(rollout_scheduled, &law_rollout, "anna")
 CALL(rollout_get, "none")
 CALL(lease_claim, &law_lease, false)
 CALL(lease_renew, "web/prod", 1)
@@ -59,6 +60,7 @@ static void laws_of(struct store_world *w, const struct store_driver *driver, vo
 	                                         {"plan_put", call_plan_put},
 	                                         {"plan_get", call_plan_get},
 	                                         {"rollout_create", call_rollout_create},
+	                                         {"rollout_scheduled", call_rollout_scheduled},
 	                                         {"rollout_get", call_rollout_get},
 	                                         {"lease_claim", call_lease_claim},
 	                                         {"lease_renew", call_lease_renew},
@@ -259,6 +261,94 @@ static void queues(void **state)
 	assert_int_equal(verify(w).bad_seq, 0);
 	free(two);
 	free(three);
+}
+
+/* anna's, for a plan of web in prod that is stored; the rollout that it will be. */
+static struct rollout *scheduled(struct store_world *w, const char *to, int64_t in_us)
+{
+	struct rollout *r = waiting(w, "-", PLAN_PROMOTE, to);
+	struct plan *p = store_plan("prod", to);
+	struct decision d = {.kind = DECISION_SCHEDULE, .actor = "anna", .service = "web", .env = "prod"};
+	struct store_snapshot *s;
+
+	plan_stored(w, p);
+	str_copy(r->plan, sizeof(r->plan), p->digest);
+	str_copy(d.plan, sizeof(d.plan), p->digest);
+	for (int i = 0; i < r->n_steps; i++)
+		r->steps[i] = p->steps[i];
+	plan_free(p);
+	d.until_us = loop_wall_us() + in_us;
+	assert_int_equal(decide_it(w, &d).kind, OUTCOME_OK);
+	s = snapshot(w);
+	for (int i = 0; i < s->n_decisions; i++)
+		if (s->decisions[i].kind == DECISION_SCHEDULE && strcmp(s->decisions[i].plan, d.plan) == 0)
+			snprintf(r->id, sizeof(r->id), "s%lld", (long long)s->decisions[i].seq);
+	assert_true(r->id[0] == 's');
+	store_snapshot_free(s);
+	return r;
+}
+
+static struct outcome begin_scheduled(struct store_world *w, const char *who, const struct rollout *r)
+{
+	struct opened *o = store_as(w, who);
+	struct answer a;
+
+	S(w)->rollout_scheduled(o->priv, r, who, begin(w, &a));
+	answer_wait(&a);
+	free(a.result);
+	return a.outcome;
+}
+
+/* Whoever drives begins it, once and for who scheduled it; not before its time, not long after, not taken back. */
+static void schedules_begin_once(void **state)
+{
+	struct store_world *w = *state;
+	struct rollout *r = scheduled(w, "sha256:two", -US_PER_S), *other;
+	struct decision back = {
+	    .kind = DECISION_UNSCHEDULE, .actor = "anna", .service = "web", .env = "prod", .reason = "no"};
+	struct store_snapshot *s;
+	struct outcome o;
+
+	other = malloc(sizeof(*other));
+	assert_non_null(other);
+	*other = *r;
+	str_copy(other->id, sizeof(other->id), "s999999");
+	assert_non_null(strstr(begin_scheduled(w, "ben", other).text, "not scheduled"));
+	str_copy(other->id, sizeof(other->id), "s1x");
+	assert_int_equal(begin_scheduled(w, "ben", other).kind, OUTCOME_FAILED);
+	str_copy(other->id, sizeof(other->id), r->id);
+	str_copy(other->plan, sizeof(other->plan), w->plan->digest);
+	assert_int_equal(begin_scheduled(w, "ben", other).kind, OUTCOME_FAILED);
+	str_copy(r->requester, sizeof(r->requester), "ben");
+	assert_int_equal(begin_scheduled(w, "ben", r).kind, OUTCOME_OK);
+	assert_int_equal(begin_scheduled(w, "anna", r).kind, OUTCOME_FAILED);
+	s = snapshot(w);
+	assert_string_equal(row_of(s, r->id)->requester, "anna");
+	assert_int_equal(row_of(s, r->id)->state, ROLLOUT_QUEUED);
+	store_snapshot_free(s);
+	free(other);
+	/* A newer one replaces it while it waits, as a plan of today would. */
+	other = scheduled(w, "sha256:three", 0);
+	assert_int_equal(begin_scheduled(w, "ben", other).kind, OUTCOME_OK);
+	s = snapshot(w);
+	assert_int_equal(row_of(s, r->id)->state, ROLLOUT_ENDED);
+	assert_non_null(strstr(row_of(s, r->id)->text, "superseded by"));
+	store_snapshot_free(s);
+	free(other);
+	free(r);
+	r = scheduled(w, "sha256:four", US_PER_H);
+	assert_non_null(strstr(begin_scheduled(w, "ben", r).text, "begins later"));
+	free(r);
+	r = scheduled(w, "sha256:five", -SCHEDULE_LATE_US - US_PER_S);
+	assert_non_null(strstr(begin_scheduled(w, "ben", r).text, "long ago"));
+	free(r);
+	r = scheduled(w, "sha256:six", -US_PER_S);
+	assert_int_equal(decide_it(w, &back).kind, OUTCOME_OK);
+	o = begin_scheduled(w, "ben", r);
+	assert_int_equal(o.kind, OUTCOME_FAILED);
+	assert_non_null(strstr(o.text, "taken back"));
+	free(r);
+	assert_int_equal(verify(w).bad_seq, 0);
 }
 
 /* What nobody has begun ends without anybody who drives it; what somebody has claimed does not. */
@@ -930,6 +1020,7 @@ int main(void)
 	    TEST(plans_keep_their_digest),
 	    TEST(one_live_rollout),
 	    TEST(queues),
+	    TEST(schedules_begin_once),
 	    TEST(queued_ones_end_at_once),
 	    TEST(executors_are_seen),
 	    TEST(decisions_show_as_wanted),

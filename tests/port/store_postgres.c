@@ -182,6 +182,34 @@ static struct audit_row newest(struct opened *o)
 	return row;
 }
 
+/* An executor may start what somebody scheduled, in their name, and nothing else. */
+static void executors_begin_what_was_scheduled(void **state)
+{
+	struct world *w = *state;
+	struct decision d = {.kind = DECISION_SCHEDULE, .service = "web", .env = "prod"};
+	struct rollout *back;
+	struct opened executor;
+	struct answer a;
+
+	storepg_open(&executor, w->loop, server, 0, "w_executor", w->database, "");
+	assert_int_equal(put(&w->o, w->plan).kind, OUTCOME_OK);
+	assert_int_equal(create(&executor, w->r).kind, OUTCOME_FAILED);
+	str_copy(d.plan, sizeof(d.plan), w->plan->digest);
+	d.until_us = loop_wall_us() - US_PER_S;
+	assert_int_equal(decide(&w->o, d).kind, OUTCOME_OK);
+	snprintf(w->r->id, sizeof(w->r->id), "s%lld", (long long)newest(&w->o).seq);
+	S(&executor)->rollout_scheduled(executor.priv, w->r, "a lie", begin(&executor, &a));
+	assert_int_equal(done(&a).kind, OUTCOME_OK);
+	assert_string_equal(newest(&w->o).actor, "w_executor");
+	S(&w->o)->rollout_get(w->o.priv, w->r->id, begin(&w->o, &a));
+	answer_wait(&a);
+	back = a.result;
+	assert_non_null(back);
+	assert_string_equal(back->requester, "olga");
+	free(back);
+	driver_close(&executor);
+}
+
 /* --- making it -------------------------------------------------------------------------------- */
 
 static void made_once(void **state)
@@ -727,6 +755,7 @@ int main(void)
 	    TEST(refused_places),
 	    TEST(other_schemas),
 	    TEST(names_are_the_servers),
+	    TEST(executors_begin_what_was_scheduled),
 	    TEST(roles_and_kinds),
 	    TEST(roles_and_verbs),
 	    TEST(nobody_changes_the_audit),
