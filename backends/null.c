@@ -102,6 +102,11 @@ static void migrate_health(void *p, bool with_catalog, struct op *op)
 	UNUSED(with_catalog);
 	refuse(op, PORT_MIGRATE, "the state of a database");
 }
+static void migrate_backups(void *p, struct op *op)
+{
+	UNUSED(p);
+	refuse(op, PORT_MIGRATE, "a list of backups");
+}
 static void migrate_history(void *p, const struct history_ask *ask, struct op *op)
 {
 	UNUSED(p);
@@ -125,6 +130,7 @@ const struct migrate_driver migrate_null = {.base = BASE(PORT_MIGRATE),
                                             .command = migrate_command,
                                             .detect = migrate_detect,
                                             .health = migrate_health,
+                                            .backups = migrate_backups,
                                             .history = migrate_history,
                                             .source = migrate_source,
                                             .preview = migrate_preview,

@@ -199,6 +199,7 @@ static int check_gates(struct loader *ld, const struct yaml *y, void *base)
 
 	p->gate_on[GATE_SOAK] = p->soak_us > 0;
 	p->gate_on[GATE_LINT] = p->lint_block > SEVERITY_OFF;
+	p->gate_on[GATE_BACKUP] = p->backup_max_age_us > 0;
 	p->gate_on[GATE_APPROVAL] = p->approvals > 0;
 	if (p->signing != SIGNING_OFF && ld->s->allowed_signers == NULL) {
 		load_fail(ld, yaml_get(y, "approval_signed"),
@@ -302,6 +303,15 @@ static const struct field gates_fields[] = {
          "The least severity of a finding of the migration lint that keeps a plan from running; see lint and "
          "towpath-lint(7).",
      .example = "warning"},
+    {.name = "backup",
+     .type = FIELD_DURATION,
+     .otherwise = "off",
+     .at = offsetof(struct policy, backup_max_age_us),
+     .max = 365 * US_PER_DAY,
+     .text =
+         "How old the newest backup of the database may be when migrations run or are taken back, or off. "
+         "Where backups are is said with the migrations: backups or backups_command.",
+     .example = "26h"},
     {.name = "config",
      .type = FIELD_BOOL,
      .otherwise = "on",

@@ -209,8 +209,7 @@ int database_notes(const struct database_health *h, struct db_note *ret, int cap
 		    h->n_replicas > 0 ? ", replicas follow" : "");
 	if (!h->archives)
 		say(&n, n.items[0].state == STATE_OK ? STATE_OK : STATE_DEGRADED,
-		    "the server archives no WAL: what can be restored depends on backups that it does not "
-		    "know");
+		    "the server archives no WAL: only a whole backup can be put back");
 	return n.n;
 }
 

@@ -71,9 +71,10 @@ static const struct decision_rule rules[DECISION_KIND_COUNT] = {
          .text = "Rollouts may begin again; those that were held stay held until somebody continues them."),
     RULE(DECISION_BREAK_GLASS, "break-glass", FAMILY_PLACE, "glass", ACTS, TARGET_ENVIRONMENT, TIER_T4,
          .needs_reason = true, .expires = true,
-         .text = "Freeze, soak, smoke, migration-lint, lock and approval give way once a second person "
-                 "agrees, and for a short "
-                 "time only."),
+         .text =
+             "Freeze, soak, smoke, migration-lint, backup, lock and approval give way once a second person "
+             "agrees, and for a short "
+             "time only."),
     RULE(DECISION_SECOND, "second", FAMILY_PLACE, "second", PEOPLE, TARGET_ENVIRONMENT, TIER_T3,
          .text = "The second person agrees to a break-glass."),
     RULE(DECISION_SEAL, "seal", FAMILY_PLACE, "glass", PEOPLE, TARGET_ENVIRONMENT, TIER_T1,

@@ -197,6 +197,44 @@ static void lint_eval(struct gate *g, const struct plan *p, const struct gate_fa
 	}
 }
 
+static void backup_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
+{
+	const struct backup *b = f->backups != NULL ? backup_newest(f->backups) : NULL;
+	char age[24], most[24];
+
+	if (!f->has_migrations) {
+		gate_say(g, GATE_OPEN, "%s has no migrations", p->service);
+		return;
+	}
+	if (p->kind == PLAN_ROLLBACK ||
+	    (p->kind == PLAN_PROMOTE && f->migrations != NULL && p->n_migrations == 0)) {
+		gate_say(g, GATE_OPEN, "no migration runs");
+		return;
+	}
+	time_span(most, sizeof(most), p->policy.backup_max_age_us);
+	if (f->backups == NULL) {
+		gate_say(g, GATE_UNKNOWN, "backups could not be listed: %.250s", f->backups_text);
+		gate_next(g, "%s", f->backups_hint[0] != '\0' ? f->backups_hint : "mend that and plan again");
+		return;
+	}
+	if (b == NULL) {
+		gate_say(g, GATE_CLOSED, "%s",
+		         f->backups->n_items > 0 ? "every backup that is there is empty"
+		                                 : "there is no backup");
+		gate_next(g, "take a backup of the database first: %s asks for one of the last %s", p->env,
+		          most);
+		return;
+	}
+	time_span(age, sizeof(age), MAX(f->now_us - b->at_us, 0));
+	if (f->now_us - b->at_us > p->policy.backup_max_age_us) {
+		gate_say(g, GATE_CLOSED, "the newest backup, %.200s, is %s old; %s is the most", b->name, age,
+		         most);
+		gate_next(g, "take a backup of the database, then plan again");
+		return;
+	}
+	gate_say(g, GATE_OPEN, "backup %.200s is %s old, %s is the most", b->name, age, most);
+}
+
 static void config_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
 {
 	char names[TEXT_LEN / 2] = "";
@@ -521,7 +559,7 @@ static bool gives_way(const struct plan *p, const struct gate_facts *f, const st
 		return may_start(p, f) && stop_standing(all, f->now_us) == NULL &&
 		       bad_standing(all, p->service, p->env, p->to.digest) == NULL;
 	return g->kind == GATE_FREEZE || g->kind == GATE_SOAK || g->kind == GATE_SMOKE ||
-	       g->kind == GATE_APPROVAL || g->kind == GATE_LINT;
+	       g->kind == GATE_APPROVAL || g->kind == GATE_LINT || g->kind == GATE_BACKUP;
 }
 
 static void glass_eval(struct plan *p, const struct gate_facts *f)
@@ -554,8 +592,9 @@ void gates_eval(struct plan *p, const struct gate_facts *f)
 	static void (*const eval[GATE_KIND_COUNT])(struct gate *, const struct plan *,
 	                                           const struct gate_facts *) = {
 	    [GATE_IMAGE] = image_eval,   [GATE_MIGRATIONS] = migrations_eval, [GATE_LINT] = lint_eval,
-	    [GATE_CONFIG] = config_eval, [GATE_SMOKE] = smoke_eval,           [GATE_SOAK] = soak_eval,
-	    [GATE_FREEZE] = freeze_eval, [GATE_APPROVAL] = approval_eval,     [GATE_CLAIM] = claim_eval,
+	    [GATE_BACKUP] = backup_eval, [GATE_CONFIG] = config_eval,         [GATE_SMOKE] = smoke_eval,
+	    [GATE_SOAK] = soak_eval,     [GATE_FREEZE] = freeze_eval,         [GATE_APPROVAL] = approval_eval,
+	    [GATE_CLAIM] = claim_eval,
 	};
 	bool exempt = p->kind == PLAN_ROLLBACK && p->policy.rollback_exempt;
 
@@ -570,7 +609,7 @@ void gates_eval(struct plan *p, const struct gate_facts *f)
 			continue;
 		}
 		if (plan_of_database(p->kind) && kind != GATE_FREEZE && kind != GATE_APPROVAL &&
-		    kind != GATE_CLAIM) {
+		    kind != GATE_CLAIM && (kind != GATE_BACKUP || p->kind != PLAN_DOWN)) {
 			gate_say(g, GATE_EXEMPT, "no release is deployed by this plan");
 			continue;
 		}

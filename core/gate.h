@@ -6,6 +6,7 @@
 #define CORE_GATE_H
 
 #include "core/approval.h"
+#include "core/backup.h"
 #include "core/migration_preview.h"
 
 /* What is known when a plan is judged. A NULL or zero fact means "not known", with the reason in its text. */
@@ -19,6 +20,8 @@ struct gate_facts {
 	char migrations_text[TEXT_LEN];
 	const struct migration_preview *preview; /* of the pending ones */
 	char preview_text[TEXT_LEN];
+	const struct backup_list *backups;
+	char backups_text[TEXT_LEN], backups_hint[TEXT_LEN];
 	bool has_vars;
 	const struct var_set *vars;
 	char vars_text[TEXT_LEN];

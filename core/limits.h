@@ -50,6 +50,7 @@
 #define DB_ROWS_MAX 50            /* sessions, waits, replicas, leftovers shown of a database */
 #define DB_TABLES_MAX 1000        /* whose sizes are known: the largest */
 #define DB_OBJECTS_MAX 20000      /* columns, indexes and constraints of a catalog */
+#define BACKUPS_MAX 200           /* known of a database: the newest */
 #define ENV_KEYS_MAX 1000
 #define RELEASES_MAX 500                 /* known per service */
 #define ROLLOUTS_MAX 200                 /* kept in the model, newest first */

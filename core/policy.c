@@ -16,6 +16,9 @@ const char *on_failure_name(enum on_failure f)
 
 #define CLEAN(dst, obj, key) text_cleanz(dst, sizeof(dst), jv_get_text(obj, key, ""))
 
+/* Gates that older versions did not have: where they are off nothing is said of them. */
+static bool is_newer(int kind) { return kind == GATE_LINT || kind == GATE_BACKUP; }
+
 /* What older versions did not know is written only where it says something: their plans keep their digest. */
 static void policy_more_to_jv(struct arena *a, const struct policy *p, struct jv *o)
 {
@@ -35,6 +38,8 @@ static void policy_more_to_jv(struct arena *a, const struct policy *p, struct jv
 		jv_set_str(a, o, "signing", signing_name(p->signing));
 	if (p->gate_on[GATE_LINT])
 		jv_set_int(a, o, "lint_block", p->lint_block);
+	if (p->gate_on[GATE_BACKUP])
+		jv_set_int(a, o, "backup_max_age_us", p->backup_max_age_us);
 	if (p->lock_strict)
 		jv_set_bool(a, o, "lock_strict", true);
 	if (p->glass_max_us != GLASS_MAX_US)
@@ -57,6 +62,7 @@ static void policy_more_from_jv(const struct jv *v, struct policy *ret)
 	               : strcmp(signing, "optional") == 0 ? SIGNING_OPTIONAL
 	                                                  : SIGNING_REQUIRED;
 	ret->lint_block = (int)CLAMP(jv_get_num(v, "lint_block", 0), SEVERITY_OFF, SEVERITY_ERROR);
+	ret->backup_max_age_us = jv_get_num(v, "backup_max_age_us", 0);
 	ret->lock_strict = jv_get_true(v, "lock_strict", false);
 	ret->glass_max_us = jv_get_num(v, "glass_max_us", GLASS_MAX_US);
 }
@@ -66,7 +72,7 @@ struct jv *policy_to_jv(struct arena *a, const struct policy *p)
 	struct jv *o = jv_obj(a), *gates = jv_obj(a);
 
 	for (int i = 0; i < GATE_CHOICES; i++)
-		if (i != GATE_LINT || p->gate_on[i])
+		if (p->gate_on[i] || !is_newer(i))
 			jv_set_bool(a, gates, gate_kind_name((enum gate_kind)i), p->gate_on[i]);
 	jv_set(a, o, "gates", gates);
 	jv_set_int(a, o, "soak_us", p->soak_us);
@@ -98,6 +104,6 @@ void policy_from_jv(const struct jv *v, struct policy *ret)
 	    .rollback_exempt = jv_get_true(v, "rollback_exempt", false),
 	};
 	for (int i = 0; i < GATE_CHOICES; i++)
-		ret->gate_on[i] = jv_get_true(gates, gate_kind_name((enum gate_kind)i), i != GATE_LINT);
+		ret->gate_on[i] = jv_get_true(gates, gate_kind_name((enum gate_kind)i), !is_newer(i));
 	policy_more_from_jv(v, ret);
 }

@@ -9,8 +9,9 @@ const char *gate_kind_name(enum gate_kind k)
 {
 	static const char *const names[GATE_KIND_COUNT] = {
 	    [GATE_IMAGE] = "image",   [GATE_MIGRATIONS] = "migrations", [GATE_LINT] = "migration-lint",
-	    [GATE_CONFIG] = "config", [GATE_SMOKE] = "smoke",           [GATE_SOAK] = "soak",
-	    [GATE_FREEZE] = "freeze", [GATE_APPROVAL] = "approval",     [GATE_CLAIM] = "claim",
+	    [GATE_BACKUP] = "backup", [GATE_CONFIG] = "config",         [GATE_SMOKE] = "smoke",
+	    [GATE_SOAK] = "soak",     [GATE_FREEZE] = "freeze",         [GATE_APPROVAL] = "approval",
+	    [GATE_CLAIM] = "claim",
 	};
 	return (unsigned)k < GATE_KIND_COUNT ? names[k] : "?";
 }

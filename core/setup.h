@@ -43,6 +43,7 @@ enum gate_kind {
 	GATE_IMAGE,      /* the image is in the registry, its bytes match their digests */
 	GATE_MIGRATIONS, /* migrations can be read and nothing blocks them */
 	GATE_LINT,       /* no pending migration does what the lint finds too dangerous */
+	GATE_BACKUP,     /* before the schema changes: a backup that is new enough */
 	GATE_CONFIG,     /* required env keys are present */
 	GATE_SMOKE,      /* the suite was green on the previous environment for this very release */
 	GATE_SOAK,       /* the release has run on the previous environment for long enough */
@@ -65,6 +66,7 @@ struct policy {
 	bool gate_on[GATE_CHOICES];
 	int lint_block; /* least enum lint_severity of a finding that closes the lint's gate; 0: off */
 	int64_t soak_us;
+	int64_t backup_max_age_us; /* of the newest backup, 0: not asked for */
 	int64_t smoke_max_age_us;  /* 0: any age */
 	int approvals;             /* how many people other than the requester */
 	int64_t approval_valid_us; /* 0: until the plan changes */

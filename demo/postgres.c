@@ -374,6 +374,41 @@ static pid_t start_migration(const struct world *w, int service, int env, struct
 	return tool_start(&t, e);
 }
 
+/* The copy of last night, by the server's own program. */
+static pid_t start_backup(const struct world *w, int service, int env, struct error *e)
+{
+	char program[PATH_LEN], file[PATH_LEN], log[PATH_LEN], name[NAME_LEN * 2], port[16];
+	char password[sizeof(w->pg_password) + 16];
+	const char *const argv[] = {program,   "-h",  "127.0.0.1", "-p", port, "-U",
+	                            "towpath", "-Fc", "-f",        file, name, NULL};
+	const char *const vars[] = {password, NULL};
+	struct tool t = {
+	    .argv = argv, .env = vars, .cwd = w->dir, .output_path = log, .death_signal = SIGKILL};
+
+	snprintf(name, sizeof(name), "%s_%s", demo_services[service], demo_envs[env]);
+	snprintf(port, sizeof(port), "%d", w->pg_port);
+	snprintf(password, sizeof(password), "PGPASSWORD=%s", w->pg_password);
+	snprintf(program, sizeof(program), "%s/pg_dump", w->pg_bin);
+	if (!world_path(w, file, sizeof(file), "backups/%s-%s-night.dump", demo_envs[env],
+	                demo_services[service]) ||
+	    !world_path(w, log, sizeof(log), "log/backup-%s-%s.log", demo_services[service], demo_envs[env]))
+		return error_set(e, ERR_NOMEM, "path too long"), -1;
+	return tool_start(&t, e);
+}
+
+/* Of what counts most. Without the program there are none, and plans say so. */
+static void take_backups(const struct world *w)
+{
+	pid_t pids[2];
+	struct error e;
+
+	for (int s = 0; s < 2; s++)
+		pids[s] = start_backup(w, SERVICE_ORDERS + s, DEMO_ENVS - 1, &e);
+	for (int s = 0; s < 2; s++)
+		if (pids[s] > 0)
+			tool_wait(pids[s], MIGRATE_MS);
+}
+
 int postgres_fill(const struct world *w, struct error *e)
 {
 	pid_t pids[2][DEMO_ENVS] = {{0}};
@@ -400,5 +435,7 @@ int postgres_fill(const struct world *w, struct error *e)
 			}
 		}
 	}
+	if (rc == ERR_OK)
+		take_backups(w);
 	return rc;
 }

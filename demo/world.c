@@ -262,7 +262,7 @@ int world_mark(const struct world *w, struct error *e)
 
 static int make_folders(const struct world *w, struct error *e)
 {
-	static const char *const top[] = {"state",        "secrets",  "log", "run/faults",
+	static const char *const top[] = {"state",        "secrets",  "backups", "log", "run/faults",
 	                                  "run/requests", "run/pids", NULL};
 	char path[PATH_LEN];
 	int rc = file_mkdirs(w->dir, 0700, e), n;

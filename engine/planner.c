@@ -363,6 +363,7 @@ static void judge(struct gather *g)
 	    .has_migrations = app_migrate(g->app, g->want.service, g->want.env) != NULL,
 	    .migrations = planner_got(g, Q_MIGRATIONS),
 	    .preview = planner_got(g, Q_PREVIEW),
+	    .backups = planner_got(g, Q_BACKUPS),
 	    .has_vars = app_vars(g->app, g->want.service, g->want.env) != NULL,
 	    .vars = g->plan->vars,
 	    .smoke = smoke_of(g),
@@ -376,6 +377,8 @@ static void judge(struct gather *g)
 
 	str_copy(f.migrations_text, sizeof(f.migrations_text), g->answers[Q_MIGRATIONS].o.text);
 	str_copy(f.preview_text, sizeof(f.preview_text), g->answers[Q_PREVIEW].o.text);
+	str_copy(f.backups_text, sizeof(f.backups_text), g->answers[Q_BACKUPS].o.text);
+	str_copy(f.backups_hint, sizeof(f.backups_hint), g->answers[Q_BACKUPS].o.hint);
 	str_copy(f.vars_text, sizeof(f.vars_text), g->answers[Q_VARS].o.text);
 	/* A template that cannot be read leaves the required keys unknown: that is no "all are set". */
 	if (f.vars != NULL && g->answers[Q_TEMPLATE].asked && planner_got(g, Q_TEMPLATE) == NULL &&

@@ -26,6 +26,9 @@ void planner_ask_migrations(struct gather *g)
 	op = planner_ask(g, Q_HEALTH, ASK_US, database_health_free);
 	if (op != NULL)
 		MIGRATE_OF(migrate)->health(migrate->priv, false, op);
+	op = planner_ask(g, Q_BACKUPS, ASK_US, backup_list_free);
+	if (op != NULL)
+		MIGRATE_OF(migrate)->backups(migrate->priv, op);
 	migrate = g->previous >= 0 ? app_migrate(g->app, g->want.service, g->previous) : NULL;
 	if (migrate != NULL && (op = planner_ask(g, Q_SET_BEFORE, ASK_US, migration_set_free)) != NULL)
 		MIGRATE_OF(migrate)->inspect(migrate->priv, g->plan->to.revision, op);
@@ -112,6 +115,45 @@ static void add_database(struct gather *g)
 	}
 }
 
+static void add_backups(struct gather *g)
+{
+	const struct backup_list *l = planner_got(g, Q_BACKUPS);
+	const struct outcome *o = &g->answers[Q_BACKUPS].o;
+	struct db_note note = {.state = STATE_UNKNOWN};
+
+	/* Where they are is not said: then they are nobody's business here, unless the gate asks. */
+	if (l == NULL && o->kind == OUTCOME_UNSUPPORTED)
+		return;
+	if (l != NULL)
+		backup_note(l, loop_wall_us(), &note);
+	else
+		snprintf(note.text, sizeof(note.text), "backups could not be listed: %.300s", o->text);
+	plan_add_database(g->plan, note.state, note.text);
+}
+
+/* What a restore loses: what was written since. */
+static void add_restore(struct gather *g)
+{
+	const struct backup_list *l = planner_got(g, Q_BACKUPS);
+	const struct backup *b = l != NULL ? backup_named(l, g->plan->argument) : NULL;
+	char age[24], size[24];
+
+	if (l != NULL && b == NULL)
+		plan_add_risk(g->plan, true,
+		              "no backup is called %.200s, see: towpath migrations backups %s %s",
+		              g->plan->argument, g->plan->service, g->plan->env);
+	if (b == NULL) {
+		plan_add_risk(g->plan, true, "everything that was written since the backup %s is lost",
+		              g->plan->argument);
+		return;
+	}
+	time_span(age, sizeof(age), MAX(loop_wall_us() - b->at_us, 0));
+	str_size(size, sizeof(size), b->bytes);
+	plan_add_risk(g->plan, true,
+	              "everything that was written since the backup %.200s is lost: it is %s old%s%s",
+	              b->name, age, b->bytes >= 0 ? " and has " : "", b->bytes >= 0 ? size : "");
+}
+
 /* Can the release that a rollback puts back run on the schema as it is? */
 static void add_verdict(struct gather *g)
 {
@@ -140,11 +182,6 @@ static void add_work(struct plan *p, const struct migration_set *set)
 		}
 		if (strcmp(m->name, p->argument) == 0)
 			found = behind = true;
-	}
-	if (p->kind == PLAN_RESTORE) {
-		plan_add_risk(p, true, "everything that was written since the backup %s is lost",
-		              p->argument);
-		return;
 	}
 	if (!found && p->argument[0] != '\0')
 		plan_add_risk(p, true, "neither this release nor the database knows a migration %s",
@@ -189,16 +226,22 @@ void planner_take_migrations(struct gather *g)
 		return;
 	}
 	if (plan_of_database(p->kind)) {
-		add_work(p, set);
+		if (p->kind == PLAN_RESTORE)
+			add_restore(g);
+		else
+			add_work(p, set);
 		add_database(g);
+		add_backups(g);
 		return;
 	}
 	if (set == NULL)
 		return;
 	add_odd(p, set);
 	add_pending(p, set);
-	if (p->n_migrations > 0)
+	if (p->n_migrations > 0) {
 		add_database(g);
+		add_backups(g);
+	}
 }
 
 /* --- the look at the statements ------------------------------------------------------------------- */

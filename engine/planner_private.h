@@ -19,6 +19,7 @@ enum question {
 	Q_MIGRATIONS,
 	Q_OLD_MIGRATIONS,
 	Q_HEALTH,
+	Q_BACKUPS,
 	Q_SET_BEFORE, /* the same revision against the database of the environment before */
 	Q_VARS,
 	Q_VARS_BEFORE,

@@ -170,6 +170,16 @@ struct migrate_tool {
 	     .type = OPTION_ARGV,                                                                            \
 	     .text = "Program that puts the backup {name} back.",                                            \
 	     .example = "[/usr/local/bin/restore-orders, '{name}']"},                                        \
+	    {.name = "backups",                                                                              \
+	     .type = OPTION_PATH,                                                                            \
+	     .text = "Files or folders of this host that are backups of the database, as a pattern: each "   \
+	             "counts from its last change.",                                                         \
+	     .example = "/var/backups/orders-*.dump"},                                                       \
+	    {.name = "backups_command",                                                                      \
+	     .type = OPTION_ARGV,                                                                            \
+	     .text = "Program that lists the backups, a line each: an instant, the size in bytes or -, the " \
+	             "name.",                                                                                \
+	     .example = "[/usr/local/bin/list-backups, orders]"},                                            \
 	    {.name = "lock_timeout",                                                                         \
 	     .type = OPTION_DURATION,                                                                        \
 	     .otherwise = "2s",                                                                              \
@@ -195,6 +205,7 @@ void migrate_preview(struct migrate_priv *p, const struct preview_ask *ask, stru
 void migrate_check(struct migrate_priv *p, struct op *op);
 void migrate_detect(struct migrate_priv *p, const char *revision, struct op *op);
 void migrate_health(struct migrate_priv *p, bool with_catalog, struct op *op); /* health.c */
+void migrate_backups(struct migrate_priv *p, struct op *op);                   /* backups.c */
 
 /*
  * The database's URL as libpq takes it (parameters of other programs' left out), read now from option database.
@@ -255,6 +266,7 @@ void migrate_close(struct migrate_priv *p);
 	{                                                                                                    \
 		migrate_health(priv, with_catalog, op);                                                      \
 	}                                                                                                    \
+	static void slot_backups_##tool_(void *priv, struct op *op) { migrate_backups(priv, op); }           \
 	static void slot_history_##tool_(void *priv, const struct history_ask *ask, struct op *op)           \
 	{                                                                                                    \
 		migrate_history(priv, ask, op);                                                              \
@@ -273,12 +285,13 @@ void migrate_close(struct migrate_priv *p);
 	             .open = slot_open_##tool_,                                                              \
 	             .close = slot_close_##tool_,                                                            \
 	             .check = slot_check_##tool_},                                                           \
-	    .parser = PGQUERY_PARSER,                                                                       \
+	    .parser = PGQUERY_PARSER,                                                                        \
 	    .inspect = slot_inspect_##tool_,                                                                 \
 	    .command = slot_command_##tool_,                                                                 \
 	    .preview = slot_preview_##tool_,                                                                 \
 	    .cancel = slot_cancel_##tool_,                                                                   \
 	    .health = slot_health_##tool_,                                                                   \
+	    .backups = slot_backups_##tool_,                                                                 \
 	    .detect = slot_detect_##tool_,                                                                   \
 	    .history = slot_history_##tool_,                                                                 \
 	    .source = slot_source_##tool_,                                                                   \

@@ -28,8 +28,9 @@ static struct {
 /* The others say nothing about the files, and the first two differ between environments. */
 static bool is_of_files(const char *option)
 {
-	static const char *const others[] = {"database",        "env",          "lock_timeout",
-	                                     "restore_command", "down_command", "repair_command"};
+	static const char *const others[] = {
+	    "database",       "env",     "lock_timeout",   "restore_command", "down_command",
+	    "repair_command", "backups", "backups_command"};
 
 	for (size_t i = 0; i < ARRAY_LEN(others); i++)
 		if (strcmp(option, others[i]) == 0)

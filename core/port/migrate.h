@@ -2,6 +2,7 @@
 #ifndef CORE_PORT_MIGRATE_H
 #define CORE_PORT_MIGRATE_H
 
+#include "core/backup.h"
 #include "core/dbhealth.h"
 #include "core/migration_history.h"
 #include "core/migration_preview.h"
@@ -91,6 +92,8 @@ struct preview_ask {
  *   detect   -> struct migration_place: does the project look like this tool's? Only a proposal; needs no database.
  *   health   -> struct database_health: what the database is busy with, in one read-only look with short time-outs;
  *               with_catalog also its columns.
+ *   backups  -> struct backup_list, by what the configuration says of where they lie or who lists them; UNSUPPORTED
+ *               where it says nothing.
  *   cancel   -> nothing: cancels the statement of a session (terminate: ends the session) of this database. FAILED
  *               when there is no such session, or this role may not.
  *   history  -> struct migration_history of the files at the revision. UNSUPPORTED without a repository. Asked again
@@ -108,6 +111,7 @@ struct migrate_driver {
 	void (*command)(void *priv, const struct migrate_request *req, struct op *op);
 	void (*detect)(void *priv, const char *revision, struct op *op);
 	void (*health)(void *priv, bool with_catalog, struct op *op);
+	void (*backups)(void *priv, struct op *op);
 	void (*cancel)(void *priv, int pid, bool terminate, struct op *op);
 	void (*history)(void *priv, const struct history_ask *ask, struct op *op);
 	void (*source)(void *priv, const struct source_ask *ask, struct op *op);

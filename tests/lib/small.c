@@ -137,6 +137,12 @@ static void fake_health(void *priv, bool with_catalog, struct op *op)
 }
 
 /* The migration's text is DIR/migration.sql; without one there is nothing to find. */
+static void fake_backups(void *priv, struct op *op)
+{
+	UNUSED(priv);
+	op_done(op, outcome_make(OUTCOME_UNSUPPORTED, "fake", "no backups are configured"), NULL, NULL);
+}
+
 static void fake_preview(void *priv, const struct preview_ask *ask, struct op *op)
 {
 	const struct fake *f = priv;
@@ -173,6 +179,7 @@ static const struct migrate_driver fake_migrate = {
     .inspect = fake_inspect,
     .command = fake_command,
     .health = fake_health,
+    .backups = fake_backups,
     .preview = fake_preview,
 };
 

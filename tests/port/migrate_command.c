@@ -223,6 +223,79 @@ static void check_action(const struct expected *t, struct known *k, enum migrate
 	migrate_command_free(c);
 }
 
+/* --- backups --------------------------------------------------------------------------------------------- */
+
+static struct backup_list *list(struct known *k, const char *more, struct outcome *o)
+{
+	struct answer a = {.keep = true};
+
+	know(k, &migrate_prisma, URL, more);
+	k->driver->backups(k->o.priv, answer_op(&a, k->loop, 10 * US_PER_S));
+	answer_wait(&a);
+	*o = a.outcome;
+	return a.result;
+}
+
+static void backups(void **state)
+{
+	static const struct {
+		const char *more, *said;
+		enum outcome_kind kind;
+	} wrong[] = {
+	    {"", "no backups are configured", OUTCOME_UNSUPPORTED},
+	    {", \"backups_command\": [\"printf\", \"nonsense\"]", "line 1 is no backup: nonsense",
+	     OUTCOME_ERRORED},
+	    /* What it printed before it failed is no list. */
+	    {", \"backups_command\": [\"sh\", \"-c\", \"echo 2025-10-24T02:00:00Z 1 a; exit 3\"]", "",
+	     OUTCOME_ERRORED},
+	    {", \"backups_command\": [\"/nowhere/lists\"]", "", OUTCOME_ERRORED},
+	};
+	struct known k;
+	struct outcome o;
+	struct backup_list *l;
+	char dir[PATH_LEN], more[PATH_LEN * 2];
+
+	UNUSED(state);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		assert_null(list(&k, wrong[i].more, &o));
+		if (o.kind != wrong[i].kind || strstr(o.text, wrong[i].said) == NULL)
+			fail_msg("%zu: %s, %s", i, outcome_name(o.kind), o.text);
+		forget(&k);
+	}
+	l = list(&k,
+	         ", \"backups_command\": [\"printf\", \"2025-10-24T02:00:00Z 1 a\\\\n2025-10-25T02:00:00Z - "
+	         "b\\\\n\"]",
+	         &o);
+	assert_non_null(l);
+	assert_int_equal(l->n_items, 2);
+	assert_string_equal(l->items[0].name, "b");
+	backup_list_free(l);
+	forget(&k);
+
+	folder_make(dir);
+	file_put(dir, "orders-1.dump", "one");
+	file_put(dir, "orders-2.dump", "");
+	file_put(dir, "orders-3/toc.dat", "x");
+	file_put(dir, "web-1.dump", "other");
+	snprintf(more, sizeof(more), ", \"backups\": \"%s/orders-*\"", dir);
+	l = list(&k, more, &o);
+	assert_non_null(l);
+	assert_int_equal(l->n_items, 3);
+	assert_true(backup_named(l, "orders-1.dump")->bytes == 3);
+	assert_true(backup_named(l, "orders-2.dump")->bytes == 0);
+	assert_true(backup_named(l, "orders-3")->bytes == -1);
+	assert_true(l->items[0].at_us >= l->items[2].at_us && l->items[2].at_us > 0);
+	backup_list_free(l);
+	forget(&k);
+	snprintf(more, sizeof(more), ", \"backups\": \"%s/none-*\"", dir);
+	l = list(&k, more, &o);
+	assert_non_null(l);
+	assert_int_equal(l->n_items, 0);
+	backup_list_free(l);
+	forget(&k);
+	folder_remove(dir);
+}
+
 static void every_tool_from_one_url(void **state)
 {
 	UNUSED(state);
@@ -426,9 +499,13 @@ static void configured_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(every_tool_from_one_url), cmocka_unit_test(urls_for_jdbc),
-	    cmocka_unit_test(refuses_what_is_none),    cmocka_unit_test(keeps_the_urls_own_options),
-	    cmocka_unit_test(finds_the_migrations),    cmocka_unit_test(configured_words),
+	    cmocka_unit_test(backups),
+	    cmocka_unit_test(every_tool_from_one_url),
+	    cmocka_unit_test(urls_for_jdbc),
+	    cmocka_unit_test(refuses_what_is_none),
+	    cmocka_unit_test(keeps_the_urls_own_options),
+	    cmocka_unit_test(finds_the_migrations),
+	    cmocka_unit_test(configured_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

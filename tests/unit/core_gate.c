@@ -378,14 +378,63 @@ static void schema_verdicts(void **state)
 	migration_set_free(newer);
 }
 
+static void backups(void **state)
+{
+	struct world *w = *state;
+	struct backup_list *l = backup_list_new();
+
+	assert_non_null(l);
+	w->plan->policy.backup_max_age_us = 26 * US_PER_H;
+	w->plan->migrations = w->migrations->items;
+	w->plan->n_migrations = 1;
+	assert_int_equal(verdict(w, GATE_BACKUP), GATE_UNKNOWN);
+	w->facts.backups = l;
+	assert_int_equal(verdict(w, GATE_BACKUP), GATE_CLOSED);
+	/* An empty file is what a dump that failed leaves. */
+	backup_add(l, "empty", 5, now, 0);
+	assert_int_equal(verdict(w, GATE_BACKUP), GATE_CLOSED);
+	backup_add(l, "old", 3, now - 27 * US_PER_H, 100);
+	assert_int_equal(verdict(w, GATE_BACKUP), GATE_CLOSED);
+	backup_add(l, "night", 5, now - 25 * US_PER_H, -1);
+	assert_int_equal(verdict(w, GATE_BACKUP), GATE_OPEN);
+	/* Nothing changes the schema: no backup is asked for. */
+	w->facts.backups = NULL;
+	w->plan->n_migrations = 0;
+	assert_int_equal(verdict(w, GATE_BACKUP), GATE_OPEN);
+	w->plan->n_migrations = 1;
+	w->plan->kind = PLAN_ROLLBACK;
+	assert_int_equal(verdict(w, GATE_BACKUP), GATE_OPEN);
+	w->plan->kind = PLAN_REPAIR;
+	gates_eval(w->plan, &w->facts);
+	for (int i = 0; i < w->plan->n_gates; i++)
+		if (w->plan->gates[i].kind == GATE_BACKUP)
+			assert_int_equal(w->plan->gates[i].verdict, GATE_EXEMPT);
+	w->plan->kind = PLAN_DOWN;
+	assert_int_equal(verdict(w, GATE_BACKUP), GATE_UNKNOWN);
+	w->plan->policy.gate_on[GATE_BACKUP] = false;
+	assert_int_equal(verdict(w, GATE_BACKUP), GATE_OPEN);
+	w->plan->migrations = NULL;
+	w->plan->n_migrations = 0;
+	backup_list_free(l);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(all_open),        TEST(image), TEST(migrations), TEST(lint),      TEST(config),
-	    TEST(smoke),           TEST(soak),  TEST(freezes),    TEST(approvals), TEST(rollbacks_are_exempt),
+	    TEST(all_open),
+	    TEST(image),
+	    TEST(migrations),
+	    TEST(lint),
+	    TEST(config),
+	    TEST(smoke),
+	    TEST(soak),
+	    TEST(freezes),
+	    TEST(approvals),
+	    TEST(rollbacks_are_exempt),
 	    TEST(schema_verdicts),
+	    TEST(backups),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
