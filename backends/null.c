@@ -366,6 +366,13 @@ static void store_beat(void *p, const struct executor_row *row, struct op *op)
 	UNUSED(row);
 	store_ask(op);
 }
+static void store_presence(void *p, const struct presence_row *row, int64_t ttl_us, struct op *op)
+{
+	UNUSED(p);
+	UNUSED(row);
+	UNUSED(ttl_us);
+	store_ask(op);
+}
 static const struct lease_times *store_times(void *p)
 {
 	static const struct lease_times times = {30 * US_PER_S, 5 * US_PER_S, 14 * US_PER_S};
@@ -405,4 +412,5 @@ const struct store_driver store_null = {
     .load = store_load,
     .retire = store_name,
     .executor_beat = store_beat,
+    .presence_put = store_presence,
 };

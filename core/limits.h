@@ -57,6 +57,8 @@
 #define HISTORY_MAX 2000                 /* audit rows kept in the model, newest first */
 #define AUDIT_PAGE_MAX 10000             /* audit rows read at once, oldest first */
 #define PAST_MAX 20000                   /* rows of each kind in an answer about the past */
+#define PRESENCE_MAX 256                 /* consoles that a store knows to be open */
+#define PRESENCE_EACH_MAX 16             /* of one person: the newest */
 #define WITNESS_MARKS_MAX 200000         /* checkpoints read of a witness: the newest */
 #define SERIES_POINTS 720                /* samples kept per metric */
 #define SERIES_TOTAL_POINTS (128 * 1024) /* over all deployments, for one metric of each */

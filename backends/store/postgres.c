@@ -20,7 +20,8 @@ static const char source[] = "store";
 /* The one place where a name becomes part of a statement; names_check() lets only plain ones through. */
 static const char *const statements[PG_STATEMENTS] = {
     [PG_ABOUT] = "SELECT %s.about(), session_user = $1::text",
-    [PG_CHANGES] = "SELECT changes FROM %s.head",
+    [PG_CHANGES] = "SELECT changes, 0 FROM %s.head",
+    [PG_CHANGES_PRESENCE] = "SELECT changes, (SELECT last_value FROM %s.presence_turn) FROM %s.head",
     [PG_SNAPSHOT] =
         ("SELECT part, body FROM %s.snapshot((SELECT (extract(epoch FROM clock_timestamp()) * 1000000)"
          "::bigint) - $1::bigint, $2, $3, $4, $5, $6, $7)"),
@@ -68,6 +69,7 @@ static const char *const statements[PG_STATEMENTS] = {
     [PG_JOURNAL] = "SELECT %s.journal($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     [PG_DEPLOY_NOTE] = "SELECT %s.deploy_note($1, $2, $3, $4, $5)",
     [PG_EXECUTOR_BEAT] = "SELECT %s.executor_beat($1, $2, $3)",
+    [PG_PRESENCE_PUT] = "SELECT %s.presence_put($1, $2, $3, $4, $5, $6)",
     [PG_LISTEN] = "LISTEN %s",
     [PG_MOVE_BEGIN] = "SELECT %s.move_begin($1, $2)",
     [PG_MOVE_ROWS] = "SELECT %s.move_rows($1, $2)",
@@ -451,4 +453,5 @@ const struct store_driver store_postgres = {
     .load = postgres_load,
     .retire = postgres_retire,
     .executor_beat = postgres_executor_beat,
+    .presence_put = postgres_presence_put,
 };

@@ -13,17 +13,19 @@
 #include "io/work.h"
 
 enum {
-	PG_SCHEMA = 6,         /* what this program writes */
-	PG_SCHEMA_BACK = 2,    /* and reads so many back */
-	PG_NAME_MAX = 40,      /* of schema and prefix */
-	PG_KEY_LEN = 33,       /* of a request: 128 random bits in hex */
-	PG_GRANTS_MAX = 16,    /* leases that one process holds */
-	PG_AUDIT_PAGE = 10000, /* rows of the audit read at once */
+	PG_SCHEMA = 6,          /* what this program writes */
+	PG_SCHEMA_BACK = 3,     /* and reads so many back */
+	PG_SCHEMA_PRESENCE = 4, /* since when it knows who is here */
+	PG_NAME_MAX = 40,       /* of schema and prefix */
+	PG_KEY_LEN = 33,        /* of a request: 128 random bits in hex */
+	PG_GRANTS_MAX = 16,     /* leases that one process holds */
+	PG_AUDIT_PAGE = 10000,  /* rows of the audit read at once */
 };
 
 enum pg_statement {
 	PG_ABOUT,
 	PG_CHANGES,
+	PG_CHANGES_PRESENCE,
 	PG_SNAPSHOT,
 	PG_PLAN_GET,
 	PG_ROLLOUT_GET,
@@ -41,6 +43,7 @@ enum pg_statement {
 	PG_JOURNAL,
 	PG_DEPLOY_NOTE,
 	PG_EXECUTOR_BEAT,
+	PG_PRESENCE_PUT,
 	PG_LISTEN,
 	PG_MOVE_BEGIN,
 	PG_MOVE_ROWS,
@@ -69,7 +72,8 @@ struct pgstore {
 	void (*on_change)(void *ctx);
 	void *on_ctx;
 	struct timer *poll, *settle;
-	int64_t poll_us, changes;
+	int64_t poll_us, changes, turn; /* turn: of presence */
+	int schema_seen;                /* of the last snapshot; 0: none was read */
 	bool listens, pooled, polling;
 };
 
@@ -92,6 +96,7 @@ struct pg_job {
 	/* inputs and what is kept between statements */
 	char key[NAME_LEN * 3], id[PG_KEY_LEN];
 	int64_t n, epoch, head_seq;
+	int schema; /* that the answer told of, of readings */
 	char head[DIGEST_LEN];
 	bool force;
 	struct lease lease;
@@ -165,6 +170,7 @@ void postgres_dump(void *priv, const char *part, const char *after, struct op *o
 void postgres_load(void *priv, const struct store_load *l, struct op *op);
 void postgres_retire(void *priv, const char *where, struct op *op);
 void postgres_executor_beat(void *priv, const struct executor_row *row, struct op *op);
+void postgres_presence_put(void *priv, const struct presence_row *row, int64_t ttl_us, struct op *op);
 void postgres_smoke_put(void *priv, const struct smoke_result *r, struct op *op);
 
 #endif

@@ -88,7 +88,8 @@ static void job_end(struct pg_job *j)
 		j->free_result(j->result);
 		j->result = NULL;
 	}
-	if (wrote && j->statement != PG_LEASE_RENEW && j->statement != PG_EXECUTOR_BEAT)
+	if (wrote && j->statement != PG_LEASE_RENEW && j->statement != PG_EXECUTOR_BEAT &&
+	    j->statement != PG_PRESENCE_PUT)
 		pg_watch_soon(j->s);
 	op_done(j->op, j->outcome, j->result, j->free_result);
 	job_free(j);
@@ -172,7 +173,11 @@ static void on_answer(void *ctx, const struct pg_answer *a)
 	j->ticket = NULL;
 	j->again = false;
 	j->outcome = a->outcome;
-	if (a->outcome.kind == OUTCOME_FAILED)
+	if (a->outcome.kind == OUTCOME_FAILED && j->statement == PG_PRESENCE_PUT &&
+	    strcmp(a->rows->sqlstate, "42883") == 0)
+		j->outcome = answer_make(OUTCOME_UNSUPPORTED, source,
+		                         "the store is of an older schema and does not know who is here");
+	else if (a->outcome.kind == OUTCOME_FAILED)
 		j->outcome = pg_refusal(j->s, pg_session_place(j->session), a->rows);
 	if (a->outcome.kind != OUTCOME_OK) {
 		job_end(j);

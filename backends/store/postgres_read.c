@@ -104,7 +104,8 @@ struct reading {
 	struct store_snapshot *s;
 	struct lease *leases;
 	int n_leases;
-	int cap_rollouts, cap_decisions, cap_plans, cap_smokes, cap_deploys, cap_leases, cap_executors;
+	int cap_rollouts, cap_decisions, cap_plans, cap_smokes, cap_deploys, cap_leases, cap_executors,
+	    cap_presence;
 	bool no_memory;
 };
 
@@ -124,6 +125,7 @@ static bool take_meta(struct reading *r, const struct jv *v)
 {
 	if (!pg_schema_fits(r->job, jv_get_num(v, "version", -1)))
 		return false;
+	r->job->schema = (int)jv_get_num(v, "version", -1);
 	r->s->seq = jv_get_num(v, "seq", 0);
 	r->s->now_us = jv_get_num(v, "now_us", 0);
 	get_text(v, "actor", r->s->actor, sizeof(r->s->actor));
@@ -190,6 +192,12 @@ static bool take(struct reading *r, const char *part, const struct jv *v)
 
 		if (x != NULL)
 			executor_from(v, x);
+	} else if (strcmp(part, "presence") == 0) {
+		struct presence_row *x =
+		    more(r, (void **)&s->presence, &s->n_presence, &r->cap_presence, sizeof(*x));
+
+		if (x != NULL)
+			presence_from_jv(v, x);
 	}
 	return true;
 }
@@ -258,6 +266,8 @@ static void snapshot_finish(struct pg_job *j)
 	j->result = r.s;
 }
 
+static void snapshot_then(struct pg_job *j) { j->s->schema_seen = j->schema; }
+
 void postgres_snapshot(void *priv, struct op *op)
 {
 	struct pg_job *j = pg_job_new(priv, op, PG_SNAPSHOT, snapshot_finish);
@@ -269,6 +279,7 @@ void postgres_snapshot(void *priv, struct op *op)
 	if (j == NULL)
 		return;
 	j->parse = true;
+	j->then = snapshot_then;
 	j->free_result = store_snapshot_free;
 	snprintf(numbers[0], sizeof(numbers[0]), "%lld", (long long)PLAN_LISTED_US);
 	for (size_t i = 0; i < ARRAY_LEN(limits); i++)

@@ -129,6 +129,8 @@ static void status_fill(struct pg_job *j, const struct jv *v, struct store_statu
 		warn(t, "%s has no role here: GRANT %sviewer TO %s", t->actor, s->prefix, t->actor);
 	if (pooled && s->ear == NULL)
 		warn(t, "changes are seen late behind a pool: set store.listen_url to a direct connection");
+	if (t->schema < PG_SCHEMA_PRESENCE)
+		warn(t, "it does not know who is here, so nobody is shown; run: towpath store migrate");
 	warn_of_kinds(t, jv_get(v, "kinds"));
 }
 

@@ -6,6 +6,7 @@
 #include "backends/store/postgres_db.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define SETTLE_US (20 * US_PER_MS)
 #define SAFETY_POLL_US (15 * US_PER_S) /* beside notifications, for what they may miss */
@@ -29,12 +30,13 @@ static void tell(struct pgstore *s)
 		s->settle = loop_timer(s->loop, SETTLE_US, 0, on_settled, s);
 }
 
-static void seen(struct pgstore *s, int64_t changes)
+static void seen(struct pgstore *s, int64_t changes, int64_t turn)
 {
-	if (changes == s->changes)
+	if (changes == s->changes && turn == s->turn)
 		return;
 	/* After a failover it may be less than before: other is what counts. */
 	s->changes = changes;
+	s->turn = turn;
 	tell(s);
 }
 
@@ -43,11 +45,13 @@ static void poll_again(struct pgstore *s);
 static void on_polled(void *ctx, const struct pg_answer *a)
 {
 	struct pgstore *s = ctx;
-	const char *n = a->outcome.kind == OUTCOME_OK ? a->rows->cell(a->rows, 0, 0) : NULL;
+	bool ok = a->outcome.kind == OUTCOME_OK;
+	const char *n = ok ? a->rows->cell(a->rows, 0, 0) : NULL,
+	           *turn = ok ? a->rows->cell(a->rows, 0, 1) : NULL;
 
 	s->polling = false;
 	if (n != NULL)
-		seen(s, strtoll(n, NULL, 10));
+		seen(s, strtoll(n, NULL, 10), turn != NULL ? strtoll(turn, NULL, 10) : 0);
 	else if (a->outcome.kind == OUTCOME_FAILED)
 		tell(s);
 	poll_again(s);
@@ -56,7 +60,9 @@ static void on_polled(void *ctx, const struct pg_answer *a)
 static void on_poll(void *ctx)
 {
 	struct pgstore *s = ctx;
-	struct pg_ask ask = {.sql = s->sql[PG_CHANGES], .timeout_us = POLL_WAIT_US};
+	bool has_presence = s->schema_seen >= PG_SCHEMA_PRESENCE;
+	struct pg_ask ask = {.sql = s->sql[has_presence ? PG_CHANGES_PRESENCE : PG_CHANGES],
+	                     .timeout_us = POLL_WAIT_US};
 
 	s->poll = NULL;
 	/* While it is away the session itself tries again. */
@@ -121,7 +127,16 @@ void pg_watch_state(struct pgstore *s, bool connected)
 
 void pg_watch_reader(struct pgstore *s) { tell(s); }
 
-void pg_watch_note(struct pgstore *s, const char *payload) { seen(s, strtoll(payload, NULL, 10)); }
+void pg_watch_note(struct pgstore *s, const char *payload)
+{
+	static const char presence[] = "presence ";
+	const size_t n = sizeof(presence) - 1;
+
+	if (strncmp(payload, presence, n) == 0)
+		seen(s, s->changes, strtoll(payload + n, NULL, 10));
+	else
+		seen(s, strtoll(payload, NULL, 10), s->turn);
+}
 
 void pg_watch_soon(struct pgstore *s)
 {

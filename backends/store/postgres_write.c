@@ -404,3 +404,23 @@ void postgres_executor_beat(void *priv, const struct executor_row *row, struct o
 	if (pg_job_json(j, v, &a))
 		pg_job_ask(j, (const char *[]){pg_session_me, j->s->known, str_text(&j->json)}, 3);
 }
+
+/* --- who is here -------------------------------------------------------------------------------------- */
+
+/* Its key is the console: said again after a connection broke, it says the same. */
+void postgres_presence_put(void *priv, const struct presence_row *row, int64_t ttl_us, struct op *op)
+{
+	struct pg_job *j = pg_job_new(priv, op, PG_PRESENCE_PUT, nothing);
+	char ttl[24], each[24], max[24];
+	struct arena a;
+
+	if (j == NULL)
+		return;
+	arena_init(&a, ARENA_DEFAULT_MAX);
+	if (pg_job_json(j, presence_to_jv(&a, row), &a))
+		pg_job_ask(j,
+		           (const char *[]){pg_session_me, j->s->known, str_text(&j->json),
+		                            number(ttl_us, ttl), number(PRESENCE_EACH_MAX, each),
+		                            number(PRESENCE_MAX, max)},
+		           6);
+}

@@ -14,12 +14,15 @@ static const char source[] = "store";
 enum { SEEN_MAX = 20000 };
 
 /* NULL where it cannot be had: it is only a convenience. */
-static sqlite3 *seen_open(struct seen *s)
+sqlite3 *seen_open(struct seen *s)
 {
 	static const char sql[] =
 	    "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
 	    "CREATE TABLE IF NOT EXISTS seen(key TEXT PRIMARY KEY, at_us INTEGER NOT NULL,"
-	    " json TEXT NOT NULL) WITHOUT ROWID";
+	    " json TEXT NOT NULL) WITHOUT ROWID;"
+	    "CREATE TABLE IF NOT EXISTS presence(actor TEXT, session TEXT, host TEXT, view TEXT, doing TEXT,"
+	    " service TEXT, env TEXT, plan TEXT, rollout TEXT, act TEXT, since_us INTEGER, seen_us INTEGER,"
+	    " until_us INTEGER, PRIMARY KEY(actor, session)) WITHOUT ROWID";
 
 	if (s->db != NULL)
 		return s->db;

@@ -94,7 +94,15 @@ void job_start(struct job *j) { worker_run(j->s->worker, job_run, job_done, j); 
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-static struct outcome snapshot_work(struct db *d, struct job *j) { return read_snapshot(d, &j->result); }
+static struct outcome snapshot_work(struct db *d, struct job *j)
+{
+	struct outcome o = read_snapshot(d, &j->result);
+
+	if (o.kind == OUTCOME_OK)
+		seen_presence_get(&d->seen, db_wall_us(), j->result);
+	return o;
+}
+
 static struct outcome history_work(struct db *d, struct job *j)
 {
 	return read_history(d, j->n, j->step, &j->result);
@@ -207,6 +215,28 @@ static void store_observe_put(void *priv, const char *key, int64_t at_us, const 
 		job_free(j);
 		return;
 	}
+	job_start(j);
+}
+
+static struct outcome presence_work(struct db *d, struct job *j)
+{
+	int64_t turn;
+	struct outcome o = seen_presence_put(&d->seen, &j->presence, db_wall_us(), j->n, &turn);
+
+	/* Nobody need tell us what we said ourselves, unless others said something as well. */
+	if (turn != 0 && turn == d->last_turn + 1)
+		d->last_turn = turn;
+	return o;
+}
+
+static void store_presence_put(void *priv, const struct presence_row *row, int64_t ttl_us, struct op *op)
+{
+	struct job *j = job_new(priv, op, false, presence_work);
+
+	if (j == NULL)
+		return;
+	j->presence = *row;
+	j->n = ttl_us;
 	job_start(j);
 }
 
@@ -401,9 +431,12 @@ static void on_folder(void *arg, const char *name)
 	const char *base = strrchr(s->db.path, '/');
 	size_t n = base != NULL ? strlen(base + 1) : 0;
 
-	/* Observations change all the time and are no change of the store. */
+	/*
+	 * Observations change all the time, in the log beside their file, and are no change of the store; the file
+	 * itself is touched when somebody comes or goes.
+	 */
 	if (name != NULL && base != NULL &&
-	    (strncmp(name, base + 1, n) != 0 || strncmp(name + n, "-seen", 5) == 0))
+	    (strncmp(name, base + 1, n) != 0 || strncmp(name + n, "-seen-", 6) == 0))
 		return;
 	changed_soon(s);
 }
@@ -477,7 +510,7 @@ static int store_open(void *priv, const struct driver_ctx *ctx, struct error *e)
 		return ERR_INVALID;
 	}
 	s->db.busy_ms = (int)(jv_get_num(ctx->options, "busy", 5 * US_PER_S) / US_PER_MS);
-	s->db.last_version = s->db.last_seq = -1;
+	s->db.last_version = s->db.last_seq = s->db.last_turn = -1;
 	if (gethostname(s->db.host, sizeof(s->db.host) - 1) != 0)
 		str_copy(s->db.host, sizeof(s->db.host), "localhost");
 	/* A file size limit must be an error to tell, not the end of the process. */
@@ -572,4 +605,5 @@ const struct store_driver store_sqlite = {
     .load = sqlite_load,
     .retire = sqlite_retire,
     .executor_beat = sqlite_executor_beat,
+    .presence_put = store_presence_put,
 };

@@ -398,16 +398,18 @@ void db_close(struct db *d)
 
 bool db_changed(struct db *d)
 {
-	int64_t version, seq;
+	int64_t version, seq, turn;
 
 	if (db_open(d).kind != OUTCOME_OK)
 		return false;
+	turn = seen_turn(&d->seen);
 	version = pragma(d->main, "PRAGMA data_version");
 	seq = pragma(d->main, "SELECT coalesce(max(seq), 0) FROM audit");
-	if (version == d->last_version && seq == d->last_seq)
+	if (version == d->last_version && seq == d->last_seq && turn == d->last_turn)
 		return false;
 	d->last_version = version;
 	d->last_seq = seq;
+	d->last_turn = turn;
 	return true;
 }
 

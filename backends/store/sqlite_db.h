@@ -28,7 +28,7 @@ struct db {
 	struct statement cache[STATEMENTS_MAX];
 	int n_cache;
 	/* what db_changed() saw last */
-	int64_t last_version, last_seq;
+	int64_t last_version, last_seq, last_turn;
 	int schema_before; /* of the file before it was opened; 0: it was made */
 };
 

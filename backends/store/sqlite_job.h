@@ -39,6 +39,7 @@ struct job {
 	struct lease lease;
 	struct deploy_row deploy;
 	struct executor_row executor;
+	struct presence_row presence;
 	struct smoke_result *smoke;
 	struct plan_row plan;
 	struct outcome result_of;

@@ -23,6 +23,7 @@ void store_snapshot_free(void *snapshot)
 	free(s->plans);
 	free(s->deploys);
 	free(s->executors);
+	free(s->presence);
 	free(s);
 }
 

@@ -11,6 +11,7 @@
 
 #include "core/audit.h"
 #include "core/port/driver.h"
+#include "core/presence.h"
 #include "core/rollout.h"
 
 /* Times of leases; the tests scale them down. */
@@ -71,6 +72,8 @@ struct store_snapshot {
 	int n_deploys;
 	struct executor_row *executors; /* seen in the last day, newest first */
 	int n_executors;
+	struct presence_row *presence; /* consoles that are open, at most PRESENCE_MAX, newest first */
+	int n_presence;
 	bool is_demo;
 	char operators[4][NAME_LEN]; /* of a demo store */
 	int n_operators;
@@ -215,6 +218,9 @@ struct store_load {
  *                   signature]. A nonce that an earlier decision had is refused: FAILED. An abort ends a queued
  *                   rollout at once.
  *   executor_beat   an executor says that it lives; no audit row. Its seen_us and since_us are the store's.
+ *   presence_put    a console says what it looks at, for ttl_us; 0: it has gone. No audit row, and never in the way of
+ *                   what counts. Its times are the store's; since_us stays while it says the same. Others hear of it
+ *                   at once when it says something else. UNSUPPORTED by a store of an older schema.
  *   smoke_put       stores a result.
  *   history         [struct audit_page] rows before seq (0: newest), at most limit.
  *   audit_after     [struct audit_page] rows after seq (0: from the first), oldest first, at most limit; their bytes as
@@ -267,6 +273,7 @@ struct store_driver {
 	void (*load)(void *priv, const struct store_load *l, struct op *op);
 	void (*retire)(void *priv, const char *where, struct op *op);
 	void (*executor_beat)(void *priv, const struct executor_row *row, struct op *op);
+	void (*presence_put)(void *priv, const struct presence_row *row, int64_t ttl_us, struct op *op);
 };
 
 #endif

@@ -17,6 +17,7 @@
 static struct rollout law_rollout;
 static struct plan *law_plan;
 static struct smoke_result *law_smoke;
+static const struct presence_row law_presence = {.actor = "anna", .session = "1@x 1", .host = "x"};
 static const struct executor_row law_executor = {.id = "1@x 1", .host = "x", .version = "1"};
 
 #define CALL(name, ...)                                                                                      \
@@ -52,6 +53,7 @@ CALL(observe_put, "deploy/web/prod", 1, "{}")
 CALL(mark_demo, law_operators, 2)
 CALL(prepare, true)
 CALL(executor_beat, &law_executor)
+CALL(presence_put, &law_presence, US_PER_S)
 static void call_status(void *priv, struct op *op) { law_driver->status(priv, op); }
 
 static void laws_of(struct store_world *w, const struct store_driver *driver, void *priv, bool unsupported)
@@ -80,7 +82,8 @@ static void laws_of(struct store_world *w, const struct store_driver *driver, vo
 	                                         {"mark_demo", call_mark_demo},
 	                                         {"prepare", call_prepare},
 	                                         {"status", call_status},
-	                                         {"executor_beat", call_executor_beat}};
+	                                         {"executor_beat", call_executor_beat},
+	                                         {"presence_put", call_presence_put}};
 
 	law_driver = driver;
 	law_plan = w->plan;
