@@ -40,7 +40,8 @@ struct candidate {
 	struct release release;
 	int64_t ran_us; /* how long it ran */
 	int64_t ended_us;
-	bool good, bad;
+	bool good, bad, pinned; /* pinned: this place is pinned to it */
+	char mark[TEXT_LEN / 2]; /* who marked it bad or pinned it, and why; "" */
 	struct outcome image; /* is it still in the registry, whole? */
 	enum schema_verdict schema;
 	char schema_text[TEXT_LEN];

@@ -521,6 +521,7 @@ static struct outcome choose_release(struct gather *g, struct release *ret)
 {
 	const struct deployed *here = planner_got(g, Q_HERE), *before = planner_got(g, Q_BEFORE);
 	const struct release_list *list = planner_got(g, Q_RELEASES);
+	const struct store_snapshot *s = planner_got(g, Q_STORE);
 	struct outcome o;
 
 	/* The database alone changes: what runs goes on. */
@@ -542,10 +543,16 @@ static struct outcome choose_release(struct gather *g, struct release *ret)
 		*ret = before->release;
 		return outcome_ok();
 	}
-	if (list != NULL && list->n_items > 0) {
-		*ret = list->items[0];
+	for (int i = 0; list != NULL && i < list->n_items; i++) {
+		if (s != NULL && bad_standing((struct decisions){s->decisions, s->n_decisions}, service_name(g),
+		                              env_name(g), list->items[i].digest) != NULL)
+			continue;
+		*ret = list->items[i];
 		return outcome_ok();
 	}
+	if (list != NULL && list->n_items > 0)
+		return outcome_make(OUTCOME_FAILED, "planner",
+		                    "every release of %s is marked bad: name one, or unmark it", service_name(g));
 	o = outcome_make(OUTCOME_FAILED, "planner", "%s is the first environment: name a release",
 	                 env_name(g));
 	return g->answers[Q_RELEASES].asked && list == NULL ? g->answers[Q_RELEASES].o : o;

@@ -1,6 +1,8 @@
 /* Releases to go back to: what ran here before, whether its image is still there, whether the schema allows it. */
 #include "engine/planner.h"
 
+#include "core/roles.h"
+#include "core/standing.h"
 #include "core/verdict.h"
 
 #include <stdio.h>
@@ -89,10 +91,10 @@ static void finish(struct search *s)
 	free(s);
 }
 
-/* Usable ones first, the newest of them on top. */
+/* Usable ones first, the newest of them on top; bad ones last. */
 static int rank(const struct candidate *c)
 {
-	return (c->bad ? 8 : 0) + (c->good ? 0 : 4) + (c->image.kind == OUTCOME_FAILED ? 16 : 0) +
+	return (c->bad ? 16 : 0) + (c->good ? 0 : 4) + (c->image.kind == OUTCOME_FAILED ? 8 : 0) +
 	       (c->schema == SCHEMA_BREAKS || c->schema == SCHEMA_BEHIND ? 2 : 0);
 }
 
@@ -166,6 +168,20 @@ static void ask_about(struct search *s, int i)
 		MIGRATE_OF(migrate)->inspect(migrate->priv, c->release.revision, op);
 }
 
+static void mark(const struct search *s, const char *service, const char *env, struct candidate *c)
+{
+	struct decisions all = {s->store->decisions, s->store->n_decisions};
+	const struct decision *bad = bad_standing(all, service, env, c->release.digest),
+	                      *pin = pin_standing(all, service, env, s->store->now_us);
+
+	c->bad = bad != NULL;
+	c->pinned = pin != NULL && strcmp(pin->release, c->release.digest) == 0;
+	if (bad != NULL)
+		snprintf(c->mark, sizeof(c->mark), "marked bad by %s: %.100s", bad->actor, bad->reason);
+	else if (c->pinned)
+		snprintf(c->mark, sizeof(c->mark), "pinned by %s: %.100s", pin->actor, pin->reason);
+}
+
 /* What ran here, newest first, each release once, without the one that runs now. */
 static void collect(struct search *s)
 {
@@ -192,8 +208,9 @@ static void collect(struct search *s)
 		}
 		c->ran_us += MAX((x->until_us > 0 ? x->until_us : s->store->now_us) - x->since_us, 0);
 		c->good = c->good || x->good;
-		c->bad = c->bad || x->bad;
 	}
+	for (int i = 0; i < s->n_found; i++)
+		mark(s, service, env, &s->found[i]);
 }
 
 static void second(struct search *s)
@@ -228,10 +245,13 @@ static void take_store(struct search *s, int i, struct op *op, const struct outc
 {
 	UNUSED(i);
 	UNUSED(result);
-	if (o->kind == OUTCOME_OK)
-		s->store = op_take(op);
-	else
+	if (o->kind != OUTCOME_OK) {
 		s->failed = *o;
+		return;
+	}
+	s->store = op_take(op);
+	/* Only the words of those who may say them. */
+	s->store->n_decisions = roles_filter(app_setup(s->app), s->store->decisions, s->store->n_decisions);
 }
 
 static void take_here(struct search *s, int i, struct op *op, const struct outcome *o, void *result)

@@ -13,18 +13,6 @@
 /* An instant with its zone, or a span from now on; false for what is neither, or gone by. */
 bool schedule_time(const char *text, int64_t *ret_us);
 
-/* The rollout that a schedule begins: "s" and its number. */
-void schedule_rollout(const struct decision *schedule, char ret[ID_LEN]);
-
-/* The schedule of a place that has not begun yet; NULL: none. */
-const struct decision *schedule_of(const struct store_snapshot *s, const char *service, const char *env);
-
-/*
- * True for one that has neither begun nor been taken back or replaced, be it ever so late: somebody has to begin it or
- * to say that it does not begin. d is one of s->decisions.
- */
-bool schedule_is_open(const struct store_snapshot *s, const struct decision *d);
-
 /* True when a process on this host waits for a place's schedule ("SERVICE@ENV"). */
 bool schedule_is_waited_for(const struct setup *s, const char *place);
 

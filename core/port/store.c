@@ -129,6 +129,37 @@ bool store_snapshot_mark(struct store_snapshot *s)
 	return true;
 }
 
+void schedule_rollout(const struct decision *schedule, char ret[ID_LEN])
+{
+	snprintf(ret, ID_LEN, "s%lld", (long long)schedule->seq);
+}
+
+bool schedule_is_open(const struct store_snapshot *s, const struct decision *d)
+{
+	int64_t oldest_us = INT64_MAX;
+	char id[ID_LEN];
+
+	if (d->kind != DECISION_SCHEDULE ||
+	    schedule_last((struct decisions){s->decisions, s->n_decisions}, d->service, d->env) != d)
+		return false;
+	schedule_rollout(d, id);
+	for (int i = 0; i < s->n_rollouts; i++) {
+		if (strcmp(s->rollouts[i].id, id) == 0)
+			return false;
+		oldest_us = MIN(oldest_us, s->rollouts[i].created_us);
+	}
+	/* Where there are more rollouts than a snapshot holds it may have begun long ago. */
+	return s->n_rollouts < ROLLOUTS_MAX || oldest_us < d->at_us;
+}
+
+const struct decision *schedule_of(const struct store_snapshot *s, const char *service, const char *env)
+{
+	const struct decision *d =
+	    schedule_standing((struct decisions){s->decisions, s->n_decisions}, service, env, s->now_us);
+
+	return d != NULL && schedule_is_open(s, d) ? d : NULL;
+}
+
 void audit_page_free(void *page)
 {
 	struct audit_page *p = page;

@@ -98,6 +98,18 @@ int64_t executors_seen_us(const struct store_snapshot *s);
 /* The live rollout that a queued one waits for, NULL: it is its turn. */
 const struct rollout *rollout_queued_behind(const struct store_snapshot *s, const struct rollout *r);
 
+/* The rollout that a schedule begins: "s" and its number. */
+void schedule_rollout(const struct decision *schedule, char ret[ID_LEN]);
+
+/* The schedule of a place that has not begun yet; NULL: none. */
+const struct decision *schedule_of(const struct store_snapshot *s, const char *service, const char *env);
+
+/*
+ * True for one that has neither begun nor been taken back or replaced, be it ever so late: somebody has to begin it or
+ * to say that it does not begin. d is one of s->decisions.
+ */
+bool schedule_is_open(const struct store_snapshot *s, const struct decision *d);
+
 /* What of the past is asked for: since and until are instants, the same one for a moment. */
 struct past_ask {
 	int64_t since_us, until_us;

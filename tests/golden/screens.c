@@ -16,6 +16,8 @@ static const struct screen_case cases[] = {
     {"board", ""},
     {"board-metrics", "Tab Tab"},
     {"board-past", "{ past"},
+    {"board-marks", "marks k"},
+    {"board-marks-bad", "marks"},
     {"board-filter", "/ f i n"},
     {"logs", "L"},
     {"logs-filter", "L / l e v e l > = w a r n"},
@@ -41,6 +43,7 @@ static const struct screen_case cases[] = {
     {"plan-blocked", "P blocked"},
     {"plan-confirm", "P plan wait x wait p r o d"},
     {"rollback", "R rollback"},
+    {"rollback-marks", "marks R rollback Down"},
     {"help", "?"},
     {"palette", ": u n f r e e"},
     {"reason", "F q u a r"},
@@ -60,6 +63,8 @@ static void press(struct world *w, const char *keys)
 			world_plan(w, PLAN_PROMOTE, false);
 		else if (strcmp(word, "rollback") == 0)
 			world_plan(w, PLAN_ROLLBACK, true);
+		else if (strcmp(word, "marks") == 0)
+			world_marks(w);
 		else if (strcmp(word, "past") == 0)
 			world_past(w);
 		else if (strcmp(word, "source") == 0)

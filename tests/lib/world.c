@@ -228,7 +228,7 @@ static struct decision *decision(struct store_snapshot *s, enum decision_kind ki
 	return d;
 }
 
-static void store(struct world *w)
+static struct event *store_event(struct world *w)
 {
 	struct event *e = world_event(w, EV_STORE, -1, -1);
 	struct store_snapshot *s = calloc(1, sizeof *s);
@@ -239,7 +239,7 @@ static void store(struct world *w)
 	s->n_rollouts = 2;
 	fill_rollout(&s->rollouts[0], "91ac", "checkout", "staging", 4);
 	fill_rollout(&s->rollouts[1], "8f31", "ledger", "prod", 9);
-	s->decisions = calloc(4, sizeof *s->decisions);
+	s->decisions = calloc(12, sizeof *s->decisions);
 	decision(s, DECISION_FREEZE, "billing", "prod", "bo", "quarter end");
 	decision(s, DECISION_NOTE, "checkout", "prod", "bo", "canary is noisy");
 	s->plans = calloc(1, sizeof *s->plans);
@@ -278,8 +278,51 @@ static void store(struct world *w)
 	smoke->steps[0].state = SMOKE_PASSED;
 	smoke->steps[1].state = SMOKE_FAILED;
 	e->store = s;
+	return e;
+}
+
+void world_marks(struct world *w)
+{
+	struct event *e = store_event(w);
+	struct store_snapshot *s = e->store;
+	struct decision *d = decision(s, DECISION_SCHEDULE, "payments", "prod", "bo", "after the sale");
+	str_copy(d->plan, sizeof d->plan, s->plans[0].digest);
+	d->until_us = WORLD_NOW + 4 * US_PER_MIN + 12 * US_PER_S;
+	d = decision(s, DECISION_SCHEDULE, "ledger", "staging", "bo", "");
+	str_copy(d->plan, sizeof d->plan, "sha256:gone");
+	d->until_us = WORLD_NOW + 3 * US_PER_H + 4 * US_PER_MIN;
+	d = decision(s, DECISION_LOCK, "payments", "prod", "cy", "a partner tests");
+	d->until_us = WORLD_NOW + 2 * US_PER_H;
+	decision(s, DECISION_LOCK, "ledger", "dev", "cy", "loads a dump")->warn_only = true;
+	decision(s, DECISION_PIN, "payments", "staging", "ann", "the demo runs on it");
+	str_copy(
+	    s->decisions[s->n_decisions - 1].release, DIGEST_LEN,
+	    model_deployment(w->model, setup_service(w->setup, "payments"), 1)->deployed->release.digest);
+	d = decision(s, DECISION_PIN, "checkout", "prod", "ann", "the new one loses carts");
+	str_copy(d->release, sizeof d->release, release("", '9').digest);
+	d = decision(s, DECISION_MARK_BAD, "checkout", "", "ann", "loses carts");
+	str_copy(d->release, sizeof d->release, release("", 'a').digest);
+	world_apply(w, e);
+	/* The picker, as the planner would sort it. */
+	e = world_event(w, EV_CANDIDATES, setup_service(w->setup, "checkout"), 2);
+	e->candidates = calloc(2, sizeof *e->candidates);
+	e->n_candidates = 2;
+	for (int i = 0; i < 2; i++) {
+		struct candidate *c = &e->candidates[i];
+		c->release = release(i == 0 ? "2.9.1" : "2.9.0", i == 0 ? '7' : '8');
+		c->ran_us = (13 - 4 * i) * US_PER_DAY;
+		c->ended_us = WORLD_NOW - (i + 1) * US_PER_DAY;
+		c->good = c->pinned = i == 0;
+		c->bad = i == 1;
+		str_copy(c->mark, sizeof c->mark,
+		         i == 0 ? "pinned by ann: the new one loses carts"
+		                : "marked bad by cy: leaks connections");
+		str_copy(c->by, sizeof c->by, "ann");
+	}
 	world_apply(w, e);
 }
+
+static void store(struct world *w) { world_apply(w, store_event(w)); }
 
 static void history(struct world *w)
 {

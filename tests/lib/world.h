@@ -25,6 +25,8 @@ struct world {
 struct world *world_new(int rows, int cols, enum glyph_set glyphs, int n_extra);
 void world_free(struct world *w);
 
+/* Locks, pins, bad marks, promotions to come: what stood is replaced by a store with those. */
+void world_marks(struct world *w);
 /* Gives the screen a plan, as the planner would: kind, and whether its gates are open. */
 void world_plan(struct world *w, enum plan_kind kind, bool open);
 /* world_ladder.c: a ladder of checkout with every state in it, who brought it, and the text that is asked for. */

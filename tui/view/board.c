@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CELL_MIN = 15, WIDE_COLS = 132, DETAIL_MAX = 8 };
+enum { CELL_MIN = 15, WIDE_COLS = 132, DETAIL_MAX = 10 };
 
 static const int state_rank[STATE_COUNT] = {
     [STATE_FAILED] = 9, [STATE_DEGRADED] = 8, [STATE_PROGRESS] = 7,
@@ -202,6 +202,7 @@ static void draw_cell(const struct model *m, const struct ui *u, struct area a, 
 	const struct source *source = &d->sources[PORT_DEPLOY];
 	char tag[TAG_LEN] = "", note[64] = "", badge[24] = "";
 	int end = col + cells - 1;
+	bool note_is_age = false;
 	if (selected)
 		area_text(a, row, col, ROLE_FOCUS, u->glyphs->cursor);
 	area_text(a, row, col + 1, state_role(s), u->glyphs->state[s]);
@@ -215,7 +216,9 @@ static void draw_cell(const struct model *m, const struct ui *u, struct area a, 
 			str_copy(badge, sizeof badge,
 			         mb.state == STATE_OK ? "=" : u->glyphs->state[mb.state]);
 	}
-	if (r) {
+	if (r && r->state == ROLLOUT_QUEUED) {
+		str_copy(note, sizeof note, "queued");
+	} else if (r) {
 		int done = 0, all = 0;
 		rollout_progress(r, &done, &all);
 		(void)snprintf(note, sizeof note, "%u/%u", (unsigned)done % 10000u, (unsigned)all % 10000u);
@@ -225,19 +228,29 @@ static void draw_cell(const struct model *m, const struct ui *u, struct area a, 
 		str_copy(note, sizeof note, "held");
 	} else if (d->deployed && d->deployed->since_us > 0) {
 		age_text(note, sizeof note, m->now_us, d->deployed->since_us);
+		note_is_age = true;
 	}
 	if (badge[0])
 		end = area_right(a, row, end, mb.state == STATE_OK ? ROLE_DIM : state_role(mb.state), badge) -
 		      1;
+	struct place_mark marks[PLACE_MARKS];
+	int n_marks = place_marks(m, u, service, env, marks);
 	int room = end - (col + 3);
 	int note_cells = note[0] ? text_width(note) + 1 : 0;
-	if (note_cells > room - 4)
+	/* How old a release is matters less than what is about to happen to it. */
+	int left_cells = room - text_width(tag);
+	bool crowds = n_marks > 0 && note_is_age &&
+	              left_cells > text_width(marks[0].texts[PLACE_MARK_TEXTS - 1]) &&
+	              left_cells - note_cells <= text_width(marks[0].texts[1]);
+	if (note_cells > room - 4 || crowds)
 		note_cells = 0;
 	char clipped[TAG_LEN];
 	text_clip(clipped, sizeof clipped, tag, MAX(0, room - note_cells));
 	int at = area_text(a, row, col + 3, cell_role(s), clipped);
-	if (note_cells) {
+	if (note_cells)
 		at = area_text(a, row, at + 1, r ? ROLE_RUN : ROLE_DIM, note);
+	at = place_marks_draw(a, row, at, end, marks, n_marks);
+	if (note_cells || n_marks > 0) {
 		int left = end - at - 2;
 		if (r && left >= 8) {
 			int done = 0, all = 0;

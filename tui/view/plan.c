@@ -371,9 +371,10 @@ static void rollback_draw(const struct model *m, const struct ui *u, struct area
 		age_text(text, sizeof text, m->now_us, c->ended_us);
 		column_text(a, y, cols, &p, 2, ROLE_DIM, text);
 		column_text(a, y, cols, &p, 3, c->bad ? ROLE_ERR : ROLE_TEXT,
-		            c->bad    ? "X bad"
-		            : c->good ? "+ good"
-		                      : "?");
+		            c->bad      ? "X bad"
+		            : c->pinned ? "pinned"
+		            : c->good   ? "+ good"
+		                        : "?");
 		column_text(a, y, cols, &p, 4, c->image.kind == OUTCOME_OK ? ROLE_TEXT : ROLE_ERR,
 		            c->image.kind == OUTCOME_OK       ? "yes"
 		            : c->image.kind == OUTCOME_FAILED ? "X GONE"
@@ -390,7 +391,12 @@ static void rollback_draw(const struct model *m, const struct ui *u, struct area
 	char title[NAME_LEN * 3];
 	(void)snprintf(title, sizeof title, "roll back %s / %s", u->service, u->env);
 	pane_title(a, list + 2, u, false, title, NULL);
-	struct area below = area_part(a, list + 3, 0, -1, -1);
+	const struct candidate *chosen = l->at < u->n_rows ? &m->candidates[u->rows_now[l->at].a] : NULL;
+	int said = chosen && chosen->mark[0] ? 1 : 0;
+	if (said)
+		area_printf(a, list + 3, 1, chosen->bad ? ROLE_ERR : ROLE_WARN, "%s %s",
+		            u->glyphs->state[chosen->bad ? STATE_FAILED : STATE_HELD], chosen->mark);
+	struct area below = area_part(a, list + 3 + said, 0, -1, -1);
 	if (m->plan && m->plan->kind != PLAN_ROLLBACK && !u->plan_waits && !u->plan_why[0])
 		area_text(below, 0, 1, ROLE_DIM, "choose a release: the plan for it is shown here");
 	else

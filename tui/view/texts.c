@@ -99,8 +99,8 @@ static int deploys(const struct model *m, const struct ui *u, struct area a, int
 		enum state st = r->bad ? STATE_FAILED : r->good ? STATE_OK : STATE_UNKNOWN;
 		area_printf(a, row, 3, state_role(st), "%s %s", u->glyphs->state[st],
 		            release_text(&r->release, tag, sizeof tag));
-		area_printf(a, row++, 24, ROLE_DIM, "since %s%s%s  %s", at, r->by[0] ? " by " : "", r->by,
-		            r->until_us ? "" : "(now)");
+		area_printf(a, row++, 24, ROLE_DIM, "since %s%s%s  %s%s%s", at, r->by[0] ? " by " : "", r->by,
+		            r->bad ? "bad " : "", r->pinned ? "pinned " : "", r->until_us ? "" : "(now)");
 	}
 	return row + 1;
 }

@@ -1,6 +1,5 @@
 /* The selected deployment in words: what is wrong, since when, what runs, what changed, what would come. */
 #include "core/gate.h"
-#include "core/standing.h"
 #include "core/text.h"
 #include "core/time.h"
 #include "tui/widget/widget.h"
@@ -168,28 +167,6 @@ static int migration_line(const struct model *m, const struct ui *u, struct area
 	return row + 1;
 }
 
-/* The rest of the row, where people hold something back: who and why. */
-static int claims_lines(const struct model *m, const struct ui *u, struct area a, int row, int service,
-                        int env)
-{
-	struct decisions all = {m->store->decisions, m->store->n_decisions};
-	const char *s = m->setup->services[service].name, *e = m->setup->envs[env].name;
-	const struct decision *stop = stop_standing(all, m->now_us),
-	                      *lock = lock_standing(all, s, e, m->now_us);
-	const struct decision *pin = pin_standing(all, s, e, m->now_us);
-	char id[24];
-	if (stop)
-		area_printf(a, row++, 1, ROLE_ERR, "%s all rollouts are stopped by %s: %s",
-		            u->glyphs->state[STATE_HELD], stop->actor, stop->reason);
-	if (lock)
-		area_printf(a, row++, 1, ROLE_WARN, "%s locked by %s%s: %s", u->glyphs->state[STATE_HELD],
-		            lock->actor, lock->warn_only ? " (warns only)" : "", lock->reason);
-	if (pin)
-		area_printf(a, row++, 1, ROLE_WARN, "%s pinned to %s by %s: %s", u->glyphs->state[STATE_HELD],
-		            digest_short(pin->release, id, sizeof id), pin->actor, pin->reason);
-	return row;
-}
-
 static int decisions_line(const struct model *m, const struct ui *u, struct area a, int row, int service,
                           int env)
 {
@@ -198,7 +175,7 @@ static int decisions_line(const struct model *m, const struct ui *u, struct area
 	int col = 1;
 	if (!m->store)
 		return row;
-	row = claims_lines(m, u, a, row, service, env);
+	row = place_lines(m, u, a, row, service, env);
 	const struct decision *freeze =
 	    freeze_active(m->store->decisions, m->store->n_decisions, s, e, m->now_us);
 	board_schedule(m, env, schedule, sizeof schedule);

@@ -54,6 +54,25 @@ int key_hint(struct area a, int row, int col, const char *key, const char *note)
 struct area box(struct area a, int row, int col, int rows, int cols, const struct glyphs *g,
                 const char *title);
 
+/*
+ * What people decided about a place: a promotion to come with its countdown, a bad mark, a lock, a pin, a freeze that
+ * is near. In marks of one cell's row, each with texts from the longest to the shortest; and in lines with who and why.
+ */
+enum { PLACE_MARKS = 5, PLACE_MARK_TEXTS = 3 };
+struct place_mark {
+	enum role role;
+	char texts[PLACE_MARK_TEXTS][NAME_LEN + 32];
+};
+int place_marks(const struct model *m, const struct ui *u, int service, int env, struct place_mark ret[PLACE_MARKS]);
+/* Those that fit between col and end, a blank before each. Returns the column behind. */
+int place_marks_draw(struct area a, int row, int col, int end, const struct place_mark *marks, int n);
+/* The store must be read. Returns the row behind. */
+int place_lines(const struct model *m, const struct ui *u, struct area a, int row, int service, int env);
+/* What one calls the release of a digest, as far as it ran somewhere; else the digest. The store must be read. */
+const char *release_named_text(const struct model *m, const char *digest, char *dst, size_t cap);
+/* The plan that a schedule begins; NULL: it is too old to be listed. The store must be read. */
+const struct plan_row *schedule_plan(const struct model *m, const struct decision *schedule);
+
 /* The lists that several screens show. */
 void log_lines(const struct model *m, const struct ui *u, struct area a, int service, int env, bool focused,
                bool full);
