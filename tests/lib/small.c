@@ -136,13 +136,13 @@ static void fake_health(void *priv, bool with_catalog, struct op *op)
 	op_done(op, outcome_make(OUTCOME_UNSUPPORTED, "fake", "no database"), NULL, NULL);
 }
 
-/* The migration's text is DIR/migration.sql; without one there is nothing to find. */
 static void fake_backups(void *priv, struct op *op)
 {
 	UNUSED(priv);
 	op_done(op, outcome_make(OUTCOME_UNSUPPORTED, "fake", "no backups are configured"), NULL, NULL);
 }
 
+/* The migration's text is DIR/migration.sql; without one there is nothing to find. */
 static void fake_preview(void *priv, const struct preview_ask *ask, struct op *op)
 {
 	const struct fake *f = priv;
