@@ -359,6 +359,11 @@ void audit_hash(const struct audit_row *row, char ret_hash[DIGEST_LEN])
 	arena_release(&a);
 }
 
+const char *audit_said(const struct audit_row *r)
+{
+	return strncmp(r->text, ", ", 2) == 0 ? r->text + 2 : r->text;
+}
+
 struct jv *audit_to_jv(struct arena *a, const struct audit_row *row)
 {
 	struct jv *o = row_to_jv(a, row);

@@ -136,6 +136,8 @@ struct audit_row {
 /* Hash over canonical JSON of all fields but hash; "" when memory ran out (then nothing may be written). */
 void audit_hash(const struct audit_row *row, char ret_hash[DIGEST_LEN]);
 
+/* Its text for a person: what is chained begins with a comma where somebody gave no reason. */
+const char *audit_said(const struct audit_row *r);
 struct jv *audit_to_jv(struct arena *a, const struct audit_row *row);
 
 #endif

@@ -107,7 +107,8 @@ static void migrations_eval(struct gate *g, const struct plan *p, const struct g
 		return;
 	}
 	if (set->n_unknown > 0) {
-		gate_say(g, GATE_UNKNOWN, "%d migrations cannot be judged", set->n_unknown);
+		gate_say(g, GATE_UNKNOWN, "%d migration%s cannot be judged", set->n_unknown,
+		         set->n_unknown == 1 ? "" : "s");
 		gate_next(g, "see: towpath migrations %s", p->service);
 		return;
 	}

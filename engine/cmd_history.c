@@ -35,6 +35,12 @@ static const char *row_field(const void *row, const char *key, char *buf, size_t
 	return NULL;
 }
 
+/* A digest in full pushes the texts off the screen; --json has it whole. */
+static const char *short_target(struct arena *a, const struct audit_row *r)
+{
+	return strncmp(r->target, "sha256:", 7) == 0 ? arena_printf(a, "%.19s", r->target) : r->target;
+}
+
 static void on_history(void *ctx)
 {
 	static const char *const heads[] = {"#", "WHEN", "WHO", "WHAT", "TARGET", "RESULT", "TEXT", NULL};
@@ -71,7 +77,7 @@ static void on_history(void *ctx)
 		jv_push(a, list, audit_to_jv(a, r));
 		table_row(&t, (const char *[]){arena_printf(a, "%lld", (long long)r->seq), when,
 		                               arena_printf(a, "%s@%s", r->actor, r->host), r->verb,
-		                               r->target, r->result, r->text});
+		                               short_target(a, r), r->result, audit_said(r)});
 	}
 	filter_free(f);
 	table_print(&t);

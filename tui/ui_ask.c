@@ -128,8 +128,9 @@ static void ask_execute(struct ui *u, const struct model *m, const char *reason)
 	};
 	(void)snprintf(a->title, sizeof a->title, "%s  %s > %s   plan %s", heads[p->kind], p->service, p->env,
 	               plan_short(p, id));
-	ui_ask_say(a, "%s > %s, %d steps, %d migrations", release_text(&p->from, from, sizeof from),
-	           release_text(&p->to, to, sizeof to), p->n_steps, p->n_migrations);
+	ui_ask_say(a, "%s > %s, %d steps, %d migration%s", release_text(&p->from, from, sizeof from),
+	           release_text(&p->to, to, sizeof to), p->n_steps, p->n_migrations,
+	           p->n_migrations == 1 ? "" : "s");
 	for (int i = 0; i < p->n_risks && a->n_lines < 5; i++)
 		ui_ask_say(a, "%s %s", p->risks[i].grave ? "X" : "!", p->risks[i].text);
 	plan_command_line(p, ui_env_short(m, p->env), a->command, sizeof a->command);
@@ -244,16 +245,16 @@ void ui_ask_gate(struct ui *u, const struct model *m)
 	(void)snprintf(a->title, sizeof a->title, "APPROVE  %s > %s   plan %s", p->service, p->env,
 	               plan_short(p, id));
 	ui_ask_say(a, "asked by %s    you: %s@%s", requester, m->actor, m->host);
-	ui_ask_say(a, "exactly: %s, %d migrations, %d steps", release_text(&p->to, tag, sizeof tag),
-	           p->n_migrations, p->n_steps);
+	ui_ask_say(a, "exactly: %s, %d migration%s, %d steps", release_text(&p->to, tag, sizeof tag),
+	           p->n_migrations, p->n_migrations == 1 ? "" : "s", p->n_steps);
 	ui_ask_say(a, "this would be approval %d of %d%s%s; %s cannot count", given + 1, p->policy.approvals,
 	           names[0] ? ", so far " : "", names, requester);
 	if (p->policy.signing != SIGNING_OFF)
-		ui_ask_say(a, "%s your SSH key over this plan; touch it when it blinks",
+		ui_ask_say(a, "%s your SSH key over this plan; touch it if it blinks",
 		           p->policy.signing == SIGNING_REQUIRED ? "signed with"
 		                                                 : "signed, where you have one, with");
 	(void)snprintf(a->token, sizeof a->token, "%s/%s", ui_env_short(m, p->env), p->service);
-	(void)snprintf(a->command, sizeof a->command, "towpath approve %s", p->digest);
+	(void)snprintf(a->command, sizeof a->command, "towpath approve %s", plan_short(p, id));
 	str_copy(a->plan, sizeof a->plan, p->digest);
 	a->decision.kind = DECISION_APPROVE;
 	str_copy(a->decision.plan, sizeof a->decision.plan, p->digest);

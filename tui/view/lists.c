@@ -77,7 +77,7 @@ static void history_detail(const struct model *m, const struct ui *u, struct are
 	char title[NAME_LEN * 2];
 	(void)snprintf(title, sizeof title, "#%lld %s", (long long)r->seq, r->verb);
 	pane_title(a, row, u, false, title, right);
-	area_printf(a, row + 1, 1, ROLE_TEXT, "%s  %s", r->target, r->text);
+	area_printf(a, row + 1, 1, ROLE_TEXT, "%s  %s", r->target, audit_said(r));
 	area_printf(a, row + 2, 1, ROLE_DIM, "hash %s after %s", digest_short(r->hash, hash, sizeof hash),
 	            r->prev[0] ? digest_short(r->prev, prev, sizeof prev) : "nothing");
 }
@@ -113,7 +113,7 @@ static void history_draw(const struct model *m, const struct ui *u, struct area 
 		column_text(a, y, cols, &p, 2, ROLE_TEXT, text);
 		column_text(a, y, cols, &p, 3, ROLE_TEXT, r->verb);
 		column_text(a, y, cols, &p, 4, ROLE_TEXT, r->target);
-		column_text(a, y, cols, &p, 5, s == STATE_FAILED ? ROLE_ERR : ROLE_DIM, r->text);
+		column_text(a, y, cols, &p, 5, s == STATE_FAILED ? ROLE_ERR : ROLE_DIM, audit_said(r));
 		if (here)
 			area_paint(a, y, 1, a.cols - 1, -1, ATTR_REVERSE);
 	}
