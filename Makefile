@@ -109,6 +109,12 @@ $(B)/tests/%: $(B)/tests/%.o $(TESTLIB) $(B)/libtowpath.a
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(LDFLAGS_$(VARIANT)) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka -lvterm -lutil -lm -lpthread
 
+# What a test loads before the C library.
+$(B)/tests/preload/%.so: tests/preload/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -O1 -fPIC -shared $(WARN) $(WERROR) -o $@ $<
+$(B)/tests/crash/hosts: | $(B)/tests/preload/hostname.so
+
 tests-build: $(B)/towpath $(addprefix $(B)/tests/,$(TESTS))
 ifeq ($(VARIANT),release)
 tests-build: towpath

@@ -320,9 +320,9 @@ void small_make_with(struct small *w, const char *policy, const char *lease, con
 	         "    migrate: {driver: fake, dir: %s}\n%s"
 	         "    environments:\n"
 	         "      dev: {instances: [{name: web-1, url: \"http://127.0.0.1:1\"}, {name: web-2, url: "
-	         "\"http://127.0.0.1:1\"}]}\n",
+	         "\"http://127.0.0.1:1\"}]}\n%s",
 	         store, lease, more->service[0] != '\0' ? "on" : "off", more->gates, policy, more->env,
-	         more->top, w->dir, w->dir, more->service);
+	         more->top, w->dir, w->dir, more->service, more->services != NULL ? more->services : "");
 	small_put(w, "towpath.yaml", text);
 	snprintf(w->config, sizeof(w->config), "%.900s/towpath.yaml", w->dir);
 	chmod(w->config, 0600);
@@ -332,7 +332,7 @@ void small_make_with(struct small *w, const char *policy, const char *lease, con
 
 void small_make(struct small *w, const char *policy, const char *lease)
 {
-	static const struct small_lines none = {"", "", "", ""};
+	static const struct small_lines none = {.env = "", .top = "", .service = "", .gates = ""};
 
 	small_make_with(w, policy, lease, &none);
 }
@@ -431,9 +431,18 @@ struct rollout *small_rollout(struct small *w)
 	return a.result;
 }
 
+static enum host_way host_way;
+static char host[NAME_LEN];
+
+void small_use_host(enum host_way way, const char *name)
+{
+	host_way = way;
+	str_copy(host, sizeof(host), name != NULL ? name : "");
+}
+
 static pid_t start_self(struct small *w, const char *fault, const char *command, const char *word)
 {
-	char log[PATH_LEN + 16];
+	char log[PATH_LEN + NAME_LEN + 16];
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
@@ -446,6 +455,9 @@ static pid_t start_self(struct small *w, const char *fault, const char *command,
 			_exit(126);
 		if (fault != NULL)
 			setenv("TOWPATH_FAULT", fault, 1);
+		snprintf(log, sizeof(log), "%s/%s", w->dir, host);
+		if (host[0] != '\0' && !host_become(host_way, host, log))
+			_exit(125);
 		execl(self, self, "-c", w->config, command, w->id, word, (char *)NULL);
 		_exit(127);
 	}

@@ -8,6 +8,7 @@
 #define TESTS_LIB_SMALL_H
 
 #include "engine/request.h"
+#include "tests/lib/host.h"
 
 #include <sys/types.h>
 
@@ -22,6 +23,7 @@ struct small {
 struct small_lines {
 	const char *env, *top, *service;
 	const char *gates; /* ", approvals: 1", inside the braces */
+	const char *services; /* further ones, whole; NULL: none */
 };
 
 /* First thing in main(): -1 to go on with the tests, else the exit code of the process that it was called as. */
@@ -73,6 +75,8 @@ void small_done_once(struct small *w, const char *why);
 pid_t small_start_decide(struct small *w, enum decision_kind kind, const char *fault);
 /* An executor as a service; its words go to run.log. */
 pid_t small_start_executor(struct small *w);
+/* Processes that are started from now on run on this host, NULL: on this one. */
+void small_use_host(enum host_way way, const char *host);
 /* A decision of olga about the rollout, straight into the store. */
 void small_decide(struct small *w, enum decision_kind kind);
 /* One of the person who runs this, through the engine; text is what was said. */
