@@ -622,6 +622,11 @@ static const struct field ui_fields[] = {
      .at = offsetof(struct setup, idle_lock_us),
      .max = US_PER_DAY,
      .text = "Without a key for so long the console wants a word typed before it acts again; off: never."},
+    {.name = "presence",
+     .type = FIELD_BOOL,
+     .otherwise = "on",
+     .at = offsetof(struct setup, presence),
+     .text = "Others who use the store see what this console looks at, and that it is about to act."},
     {.name = NULL},
 };
 const struct table table_ui = {.name = "ui", .text = "How the console looks.", .fields = ui_fields};

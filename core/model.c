@@ -99,3 +99,20 @@ bool model_ladder_busy(const struct model *m)
 			return true;
 	return false;
 }
+
+int64_t model_store_now(const struct model *m)
+{
+	return m->store != NULL ? m->store->now_us + MAX(0, m->now_us - m->store_us) : 0;
+}
+
+struct presence_place model_place(const struct model *m, const char *service, const char *env,
+                                  const char *plan, const char *rollout)
+{
+	return (struct presence_place){.session = m->session,
+	                               .actor = m->actor,
+	                               .service = service,
+	                               .env = env,
+	                               .plan = plan,
+	                               .rollout = rollout,
+	                               .now_us = model_store_now(m)};
+}

@@ -75,6 +75,7 @@ struct problem {
 struct model {
 	int64_t now_us;
 	char actor[NAME_LEN], host[NAME_LEN];
+	char session[NAME_LEN * 2]; /* of this console among those that are open */
 	char demo_actor[NAME_LEN]; /* who to be in a demo store, if it knows that name */
 	bool read_only;
 	char read_only_text[TEXT_LEN];
@@ -159,6 +160,12 @@ const struct problem *model_problem(const struct model *m, int i); /* 0 newest *
 
 /* Health of a deployment from its instances, metrics facts and thresholds; text says what is wrong. */
 enum state health_eval(const struct model *m, int service, int env, char *text, size_t cap);
+
+/* What the store's clock says now, as far as it is known; 0: it was not read. */
+int64_t model_store_now(const struct model *m);
+/* What a console here that looks at a place sees others by; plan and rollout may be "". */
+struct presence_place model_place(const struct model *m, const char *service, const char *env,
+                                  const char *plan, const char *rollout);
 
 struct model *model_new(const char *actor, const char *host);
 void model_free(struct model *m);

@@ -118,6 +118,11 @@ void model_set_log_source(struct model *m, int service, int env, int source, con
 		m->deployments[service * m->setup->n_envs + env].log_sources[source] = name;
 }
 
+void model_set_session(struct model *m, const char *session)
+{
+	str_copy(m->session, sizeof(m->session), session);
+}
+
 void model_set_demo_actor(struct model *m, const char *name)
 {
 	str_copy(m->demo_actor, sizeof(m->demo_actor), name);

@@ -16,6 +16,7 @@ void model_set_log_source(struct model *m, int service, int env, int source, con
 
 /* Who to be once the store turns out to be a demo's. */
 void model_set_demo_actor(struct model *m, const char *name);
+void model_set_session(struct model *m, const char *session);
 void model_set_read_only(struct model *m, bool read_only, const char *why);
 
 #endif

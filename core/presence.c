@@ -88,12 +88,17 @@ static bool is_same(const struct presence_row *p, const struct presence_place *a
 	return at->plan[0] != '\0' && strcmp(p->plan, at->plan) == 0;
 }
 
-static bool comes_before(const struct presence_seen *a, const struct presence_seen *b)
+static bool is_own(const struct presence_row *p, const char *actor) { return strcmp(p->actor, actor) == 0; }
+
+static bool comes_before(const struct presence_seen *a, const struct presence_seen *b, const char *actor)
 {
+	bool own = is_own(a->row, actor);
 	int order;
 
 	if (a->row->doing != b->row->doing)
 		return a->row->doing > b->row->doing;
+	if (own != is_own(b->row, actor))
+		return !own;
 	if (a->same != b->same)
 		return a->same;
 	if (a->row->since_us != b->row->since_us)
@@ -119,9 +124,9 @@ int presence_around(const struct presence_row *rows, int n, const struct presenc
 		to = MIN(found, cap);
 		found++;
 		/* The last one makes room for one that comes before it. */
-		if (to == cap && (cap == 0 || !comes_before(&seen, &ret[--to])))
+		if (to == cap && (cap == 0 || !comes_before(&seen, &ret[--to], at->actor)))
 			continue;
-		for (; to > 0 && comes_before(&seen, &ret[to - 1]); to--)
+		for (; to > 0 && comes_before(&seen, &ret[to - 1], at->actor); to--)
 			ret[to] = ret[to - 1];
 		ret[to] = seen;
 	}
@@ -141,8 +146,6 @@ const struct presence_row *presence_of(const struct presence_row *rows, int n, c
 }
 
 /* --- in words ----------------------------------------------------------------------------------------- */
-
-static bool is_own(const struct presence_row *p, const char *actor) { return strcmp(p->actor, actor) == 0; }
 
 const char *presence_who(const struct presence_row *p, const char *actor, char *dst, size_t cap)
 {
@@ -204,7 +207,7 @@ void presence_text(const struct presence_seen *seen, const struct presence_place
 {
 	const struct presence_row *p = seen->row;
 	char who[NAME_LEN + 8], what[TEXT_LEN], place[NAME_LEN * 2 + 24], age[16];
-	bool own = is_own(p, at->actor);
+	bool own = is_own(p, at->actor), fresh;
 
 	place_text(p, place, sizeof(place));
 	time_age(age, sizeof(age), MAX(0, at->now_us - p->since_us));
@@ -219,7 +222,9 @@ void presence_text(const struct presence_seen *seen, const struct presence_place
 	else
 		looks_text(p, own, seen->same || p->view == PRESENCE_ROLLBACK ? NULL : place, what,
 		           sizeof(what));
-	snprintf(dst, cap, "%s %s, %s", who, what, age);
+	/* The first minute is no age: a screen that nothing changes on stays as it is. */
+	fresh = at->now_us - p->since_us < US_PER_MIN;
+	snprintf(dst, cap, "%s %s%s%s", who, what, fresh ? "" : ", ", fresh ? "" : age);
 }
 
 void presence_last_text(const struct presence_row *rows, int n, const char *actor, int64_t now_us, char *dst,
@@ -229,7 +234,7 @@ void presence_last_text(const struct presence_row *rows, int n, const char *acto
 	char age[16];
 
 	if (p == NULL) {
-		snprintf(dst, cap, "no console of %s is open", actor);
+		snprintf(dst, cap, "no console of %s is known to be open", actor);
 		return;
 	}
 	time_age(age, sizeof(age), MAX(0, now_us - p->seen_us));

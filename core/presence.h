@@ -60,8 +60,8 @@ struct presence_seen {
 };
 
 /*
- * Others at that place, the nearest to acting first, then those at the same thing, then who came first. Returns how
- * many there are, of which at most cap are filled.
+ * Others at that place, the nearest to acting first, then others before one's own consoles, then those at the same
+ * thing, then who came first. Returns how many there are, of which at most cap are filled.
  */
 int presence_around(const struct presence_row *rows, int n, const struct presence_place *at,
                     struct presence_seen *ret, int cap);

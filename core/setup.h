@@ -226,6 +226,7 @@ struct setup {
 	const char *theme;  /* "auto", "dark", or a file */
 	const char *glyphs; /* "auto", "ascii", "line", "rich" */
 	int64_t idle_lock_us; /* without a key for so long the console locks its acting keys; 0: never */
+	bool presence;        /* others see what this console looks at */
 	bool is_demo;       /* set by the store's marker, never by the file */
 	struct group_conf *groups;
 	int n_groups;

@@ -251,6 +251,7 @@ static void on_tick(void *ctx)
 	struct app *a = ctx;
 
 	app_post(a, app_event(a, EV_TICK, -1, -1));
+	presence_tick(a);
 	/* That an executor is silent changes nothing in the store: it is looked for. */
 	if (a->now->setup->executor == EXECUTOR_SERVICE && ++a->ticks % EXECUTOR_LOOK_TICKS == 0)
 		app_refresh_store(a, NULL, NULL);
@@ -441,7 +442,7 @@ static int open_all(struct app *a, struct error *e)
 int app_open(const struct app_options *o, struct app **ret, struct error *e)
 {
 	struct app *a = calloc(1, sizeof(*a));
-	char actor[NAME_LEN], host[NAME_LEN];
+	char actor[NAME_LEN], host[NAME_LEN], session[NAME_LEN * 2];
 	const char *demo_actor = getenv("TOWPATH_DEMO_ACTOR");
 	int rc;
 
@@ -458,6 +459,8 @@ int app_open(const struct app_options *o, struct app **ret, struct error *e)
 		app_free(a);
 		return rc;
 	}
+	presence_session(session, sizeof(session), host);
+	model_set_session(a->model, session);
 	if (demo_actor != NULL)
 		model_set_demo_actor(a->model, demo_actor);
 	rc = open_all(a, e);
@@ -501,6 +504,7 @@ void app_free(struct app *a)
 		op_settle(a->loop, 5 * US_PER_S);
 	if (a->store.driver != NULL)
 		close_driver(&a->store);
+	presence_free(a);
 	/* It counts by the setup that the last generation owns. */
 	model_free(a->model);
 	free(a->adoptions);

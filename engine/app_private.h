@@ -27,6 +27,7 @@ struct generation {
 
 struct observer;
 struct followed;
+struct presence;
 struct ladder_run;
 struct code_seen;
 
@@ -50,6 +51,7 @@ struct app {
 	struct watch *config_watch;
 	struct ladder_run *ladders; /* under way */
 	struct code_seen *codes; /* of ladder.c: files of the revisions that run, [ENVIRONMENTS_MAX] */
+	struct presence *presence; /* what is said of this console; NULL: nothing yet */
 	void *adoptions; /* of engine/request.c: which rollouts were given a new process */
 	unsigned ticks;
 	bool store_busy, store_again, restored;
@@ -73,6 +75,11 @@ struct followed_place {
 int follow_places(const struct app *a, struct followed_place ret[FOLLOWED_MAX]);
 /* Follows those of them that the setup of now has. */
 void follow_again(struct app *a, const struct followed_place *places, int n);
+
+/* presence.c. tick: once a second; session: the name of this console, of which there is no other. */
+void presence_tick(struct app *a);
+void presence_free(struct app *a);
+void presence_session(char *dst, size_t cap, const char *host);
 
 /* ladder.c */
 void ladder_forget(struct app *a);

@@ -98,6 +98,21 @@ static void live(struct sheet *s, const struct store_snapshot *snap)
 	section_end(s);
 }
 
+static void around(struct sheet *s, const struct store_snapshot *snap)
+{
+	section(s, "here", "Who is around");
+	for (int i = 0; i < snap->n_presence; i++) {
+		const struct presence_row *p = &snap->presence[i];
+		char what[TEXT_LEN], since[16];
+
+		presence_what(p, what, sizeof(what));
+		time_age(since, sizeof(since), MAX(0, snap->now_us - p->since_us));
+		item(s, presence_to_jv(command_arena(s->run), p), "%s on %s %s, for %s", plain(s, p->actor),
+		     plain(s, p->host), plain(s, what), since);
+	}
+	section_end(s);
+}
+
 static void approvals(struct sheet *s, const struct store_snapshot *snap)
 {
 	struct arena *a = command_arena(s->run);
@@ -276,6 +291,7 @@ static void on_past(void *ctx, struct op *op, const struct outcome *o, void *res
 	changes(s, past);
 	said(s, past, false);
 	said(s, past, true);
+	around(s, m->store);
 	command_done(s->run, EXIT_DONE, NULL);
 }
 
@@ -318,9 +334,11 @@ const struct command command_handover = {
     .exec = exec,
     .json = "name, by, since_us, at_us, live[], approvals[], standing[], failed_migrations[], changes[], "
             "decisions[], "
-            "notes[]",
+            "notes[], here[]",
     .details =
         "Rollouts under way and paused, plans that wait for approval, freezes, locks, pins, stops and broken "
-        "glass that stand, migrations that failed, and what changed, was decided and was noted since then.",
+        "glass that stand, migrations that failed, and what changed, was decided and was noted since then; "
+        "and "
+        "whose console is open now.",
     .example = "towpath handover --since 8h --format markdown",
 };

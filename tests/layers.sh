@@ -41,7 +41,7 @@ may_include config 'core/|config/|io/file\.h|io/proc\.h'
 may_include themes 'core/|themes/|config/yaml\.h'
 may_include engine 'core/|io/|config/|engine/'
 may_include backends 'core/|io/|backends/|config/secret_option\.h'
-may_include tui 'core/|themes/|config/|tui/|io/loop\.h|engine/(app|request|planner|commands)\.h'
+may_include tui 'core/|themes/|config/|tui/|io/loop\.h|engine/(app|request|planner|commands|presence)\.h'
 may_include demo 'core/|io/|config/|demo/'
 may_include cli 'core/|io/|config/|themes/|engine/|tui/|cli/'
 

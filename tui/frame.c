@@ -322,15 +322,33 @@ static void ask_prompt(const struct ui *u, struct area in, int row)
 	(void)key_hint(in, row, col, "Esc", "leave, nothing is sent");
 }
 
-static void draw_ask(const struct ui *u, struct area a)
+/* Somebody else who is about to act on the place that the question is about. */
+static bool rival(const struct model *m, const struct ui *u, char *dst, size_t cap)
 {
 	const struct ask *q = &u->ask;
+	const struct rollout *r = q->rollout[0] ? model_rollout(m, q->rollout) : NULL;
+	struct presence_place at;
+	if (q->kind == ASK_UNLOCK || q->kind == ASK_QUIT)
+		return false;
+	if (r)
+		return presence_warning(m, r->service, r->env, "", r->id, dst, cap);
+	bool placed = ui_presence_place(u, m, &at);
+	return presence_warning(m, u->service, u->env, placed ? at.plan : "", "", dst, cap);
+}
+
+static void draw_ask(const struct model *m, const struct ui *u, struct area a)
+{
+	const struct ask *q = &u->ask;
+	char warning[TEXT_LEN];
+	bool warns = rival(m, u, warning, sizeof warning);
 	int prompt = q->friction == FRICTION_TOKEN ? 2 : 1;
-	int cols = MIN(a.cols, 84), rows = q->n_lines + (q->command[0] ? 1 : 0) + 1 + prompt + 2;
+	int cols = MIN(a.cols, 84), rows = q->n_lines + (q->command[0] ? 1 : 0) + warns + 1 + prompt + 2;
 	rows = MIN(rows, a.rows);
 	struct area in =
 	    box(a, MAX(0, (a.rows - rows) / 2), (a.cols - cols) / 2, rows, cols, u->glyphs, q->title);
 	int row = 0, room = MAX(0, in.rows - prompt);
+	if (warns && row < room)
+		area_printf(in, row++, 0, ROLE_WARN, "! %s", warning);
 	for (int i = 0; i < q->n_lines && row < room; i++)
 		area_text(in, row++, 0, ROLE_TEXT, q->lines[i]);
 	if (q->command[0] && row < room) {
@@ -397,5 +415,5 @@ void frame_draw(const struct model *m, const struct ui *u, struct canvas *c)
 	if (u->typing.kind == TYPE_PALETTE)
 		draw_palette(m, u, body);
 	if (u->ask.kind != ASK_NONE)
-		draw_ask(u, body);
+		draw_ask(m, u, body);
 }

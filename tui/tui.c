@@ -2,6 +2,7 @@
 
 #include "core/text.h"
 #include "engine/planner.h"
+#include "engine/presence.h"
 #include "engine/request.h"
 #include "tui/decode.h"
 #include "tui/effects.h"
@@ -207,11 +208,20 @@ static void perform(struct tui *t)
 		want_frame(t, true);
 }
 
+/* Others see what is on this screen. */
+static void say_presence(struct tui *t)
+{
+	struct presence_row now;
+	bool here = ui_presence(t->ui, app_model(t->app), &now);
+	presence_say(t->app, here ? &now : NULL);
+}
+
 static void apply(struct tui *t, struct ui_event *e)
 {
 	e->mono_us = loop_mono_us();
 	ui_apply(t->ui, app_model(t->app), e);
 	perform(t);
+	say_presence(t);
 	want_frame(t, e->kind != UI_MODEL && e->kind != UI_TICK);
 }
 
@@ -234,6 +244,7 @@ static void on_change(void *ctx, unsigned topics)
 		ui_apply(t->ui, app_model(t->app), &e);
 	}
 	perform(t);
+	say_presence(t);
 	if (topics & (views[t->ui->screen]->topics | TOPIC_SETUP | TOPIC_TIME | TOPIC_MESSAGE |
 	              TOPIC_ROLLOUTS | TOPIC_PLAN))
 		want_frame(t, (topics & (TOPIC_PLAN | TOPIC_SETUP)) != 0);
@@ -539,6 +550,8 @@ static void stop(struct tui *t)
 	t->term = NULL;
 	t->app = NULL;
 	t->dirty = false;
+	if (app != NULL)
+		presence_end(app);
 	app_free(app);
 	keymap_free(&t->keymap);
 	canvas_release(&t->canvas);

@@ -44,6 +44,7 @@ enum {
 	UI_SEEN_MAX = 32, /* screens to go back to */
 	UI_TYPED_MAX = 512,
 	UI_EFFECTS_MAX = 16,
+	UI_NEAR_MAX = 16,       /* others on the same screen whose coming is told */
 	UI_OUTPUT_MAX = 2000,   /* lines of a command that are kept */
 	UI_HITS_MAX = 2000000,  /* log lines that a filter finds */
 	UI_SCAN_LINES = 4000,   /* log lines looked at per turn */
@@ -51,10 +52,10 @@ enum {
 	SECOND_KEY_US = 500000, /* the second key of x y */
 	BURST_US = 30000,
 	BURST_KEYS = 8,
-	PLAN_AGAIN_US = 4000000, /* a plan on screen that waits for something is computed again */
+	PLAN_AGAIN_US = 4000000,  /* a plan on screen that waits for something is computed again */
 	LADDER_BUSY_US = 1000000, /* the ladder on screen while something runs or holds a lock */
 	LADDER_AGAIN_US = 10000000,
-	QUIET_US = 300000,       /* after focus or resize */
+	QUIET_US = 300000, /* after focus or resize */
 };
 
 struct row {
@@ -230,6 +231,13 @@ struct ui {
 	char raised_env[NAME_LEN];
 	bool idle; /* nobody has touched the console for so long that acting keys are locked */
 
+	uint64_t near_at; /* a hash of what the screen is about; 0: of nothing that others could be at */
+	struct {
+		uint64_t session; /* a hash of it */
+		int nearness;
+	} near[UI_NEAR_MAX]; /* others as they were when it was last looked at */
+	int n_near;
+
 	char prefix[4]; /* first key of a pair */
 	struct ask ask;
 	struct typing typing;
@@ -299,6 +307,11 @@ struct ui_event {
 	enum message_kind message_kind;
 	const char *rollout; /* UI_DONE of an execution: the rollout to watch */
 };
+
+/* What others see of this console (ui_presence.c); false: nobody sits here. */
+bool ui_presence(const struct ui *u, const struct model *m, struct presence_row *ret);
+/* What the screen is about, as something that others may be at; false: nothing of that kind, or no store was read. */
+bool ui_presence_place(const struct ui *u, const struct model *m, struct presence_place *ret);
 
 /* "rw", "ro", "locked", "prod up 14m": what keys may do, for the header. */
 void ui_raise_text(const struct ui *u, const struct model *m, char *dst, size_t cap);

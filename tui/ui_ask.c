@@ -358,9 +358,14 @@ void ui_ask_takeover(struct ui *u, const struct model *m)
 		ui_notice(u, MESSAGE_INFO, "no rollout runs here");
 		return;
 	}
+	char person[TEXT_LEN] = "";
+	/* Ask them first, if they are still around. */
+	if (m->store && strcmp(r->requester, m->actor) != 0)
+		presence_last_text(m->store->presence, m->store->n_presence, r->requester, model_store_now(m),
+		                   person, sizeof person);
 	if (!r->orphaned) {
-		ui_notice(u, MESSAGE_INFO, "%s runs it and is alive; K is for one that nobody holds",
-		          r->holder);
+		ui_notice(u, MESSAGE_INFO, "%s runs it and is alive; K is for one that nobody holds%s%s",
+		          r->holder, person[0] ? "; " : "", person);
 		return;
 	}
 	struct ask *a = ask_rollout(u, m, r, DECISION_TAKE_OVER,
@@ -368,6 +373,8 @@ void ui_ask_takeover(struct ui *u, const struct model *m)
 	a->kind = ASK_RESUME;
 	ui_ask_say(
 	    a, "nobody holds it: a new process goes on where the journal ends, and probes what is unknown");
+	if (person[0])
+		ui_ask_say(a, "%s", person);
 	(void)snprintf(a->command, sizeof a->command, "towpath take-over %s", r->id);
 }
 

@@ -220,6 +220,7 @@ void ui_apply(struct ui *u, const struct model *m, const struct ui_event *e)
 		open_live(u, m);
 		if (e->topics & TOPIC_HISTORY)
 			check_chain(u, m);
+		ui_presence_news(u, m);
 		ui_ask_check(u, m);
 		break;
 	case UI_PLAN_FAILED:

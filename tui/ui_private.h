@@ -25,6 +25,9 @@ void ui_plan_again(struct ui *u, const struct model *m);
 bool ui_keys_go_to_log(const struct ui *u);
 void ui_act_copy(struct ui *u, const struct model *m, const char *what);
 
+/* ui_presence.c: tells of others who came, or came near to acting, since the last call. */
+void ui_presence_news(struct ui *u, const struct model *m);
+
 /* ui_log.c */
 void ui_log_settle(struct ui *u, const struct model *m);
 void ui_log_reset(struct ui *u);

@@ -44,6 +44,11 @@ static const struct screen_case cases[] = {
     {"plan-confirm", "P plan wait x wait p r o d"},
     {"rollback", "R rollback"},
     {"rollback-marks", "marks R rollback Down"},
+    {"who-board", "who"},
+    {"who-plan", "P plan tick who"},
+    {"who-acts", "P plan tick acts"},
+    {"who-confirm", "P plan acts wait x wait p r o d"},
+    {"who-rollout", "4 Enter who"},
     {"help", "?"},
     {"palette", ": u n f r e e"},
     {"reason", "F q u a r"},
@@ -65,6 +70,10 @@ static void press(struct world *w, const char *keys)
 			world_plan(w, PLAN_ROLLBACK, true);
 		else if (strcmp(word, "marks") == 0)
 			world_marks(w);
+		else if (strcmp(word, "who") == 0 || strcmp(word, "acts") == 0)
+			world_presence(w, *word == 'a');
+		else if (strcmp(word, "tick") == 0)
+			world_tell(w, TOPIC_TIME);
 		else if (strcmp(word, "past") == 0)
 			world_past(w);
 		else if (strcmp(word, "source") == 0)

@@ -63,8 +63,12 @@ void world_apply(struct world *w, struct event *e)
 {
 	unsigned topics = model_apply(w->model, e);
 	event_free(e);
-	if (!w->ui)
-		return;
+	if (w->ui)
+		world_tell(w, topics);
+}
+
+void world_tell(struct world *w, unsigned topics)
+{
 	struct ui_event u = {.kind = UI_MODEL, .topics = topics, .mono_us = w->mono_us};
 	ui_apply(w->ui, w->model, &u);
 }

@@ -33,8 +33,12 @@ void world_plan(struct world *w, enum plan_kind kind, bool open);
 void world_ladder(struct world *w);
 /* Answers the newest question for a migration's text. */
 void world_past(struct world *w);
+/* world_presence.c: bo and cy look at what is on the screen, bo is about to act where acts is true. */
+void world_presence(struct world *w, bool acts);
 void world_source(struct world *w);
 void world_apply(struct world *w, struct event *e);
+/* Tells the screen what changed in the model. */
+void world_tell(struct world *w, unsigned topics);
 struct event *world_event(struct world *w, enum event_kind kind, int service, int env);
 
 /* Keys as bytes would be decoded, 200 ms apart; names such as "Enter", one character, "C-d". */

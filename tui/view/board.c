@@ -233,6 +233,11 @@ static void draw_cell(const struct model *m, const struct ui *u, struct area a, 
 	if (badge[0])
 		end = area_right(a, row, end, mb.state == STATE_OK ? ROLE_DIM : state_role(mb.state), badge) -
 		      1;
+	enum role who_role = ROLE_WHO;
+	const char *who =
+	    presence_mark(m, m->setup->services[service].name, m->setup->envs[env].name, &who_role);
+	if (who[0])
+		end = area_right(a, row, end, who_role, who) - 1;
 	struct place_mark marks[PLACE_MARKS];
 	int n_marks = place_marks(m, u, service, env, marks);
 	int room = end - (col + 3);

@@ -236,6 +236,9 @@ static int verdict(const struct model *m, struct area a, int row, const struct p
 static int plan_flow(const struct model *m, const struct ui *u, struct area a, int row)
 {
 	const struct plan *p = m->plan;
+	struct presence_place at;
+	if (ui_presence_place(u, m, &at))
+		row = presence_lines(m, a, row, 1, &at, 3);
 	if (u->plan_waits) {
 		area_printf(a, row + 1, 1, ROLE_DIM,
 		            "asking forge, registry, database, config and store for %s %s %s", u->service,

@@ -156,6 +156,8 @@ static void rollout_draw(const struct model *m, const struct ui *u, struct area 
 	int row = 2;
 	if (r->text[0])
 		row = paragraph(a, row, 1, s == STATE_OK ? ROLE_DIM : state_role(s), r->text);
+	struct presence_place at = model_place(m, r->service, r->env, "", r->id);
+	row = presence_lines(m, a, row, 1, &at, 3);
 	int steps = MIN(r->n_steps, MAX(3, a.rows - row - 6));
 	rollout_steps(m, u, area_part(a, row, 0, steps, -1), r);
 	row += steps;

@@ -175,6 +175,8 @@ static int decisions_line(const struct model *m, const struct ui *u, struct area
 	int col = 1;
 	if (!m->store)
 		return row;
+	struct presence_place at = model_place(m, s, e, "", "");
+	row = presence_lines(m, a, row, 1, &at, 2);
 	row = place_lines(m, u, a, row, service, env);
 	const struct decision *freeze =
 	    freeze_active(m->store->decisions, m->store->n_decisions, s, e, m->now_us);

@@ -73,6 +73,15 @@ const char *release_named_text(const struct model *m, const char *digest, char *
 /* The plan that a schedule begins; NULL: it is too old to be listed. The store must be read. */
 const struct plan_row *schedule_plan(const struct model *m, const struct decision *schedule);
 
+/* A line for each of the others at a place, the nearest to acting first, at most max. Returns the row behind. */
+int presence_lines(const struct model *m, struct area a, int row, int col, const struct presence_place *at,
+                   int max);
+/* "@" where somebody else looks, "@!" where they are about to act, "" where nobody is (ret_role stays as it is). */
+const char *presence_mark(const struct model *m, const char *service, const char *env, enum role *ret_role);
+/* What the one says who is nearest to acting there; false: nobody is about to. plan and rollout may be "". */
+bool presence_warning(const struct model *m, const char *service, const char *env, const char *plan,
+                      const char *rollout, char *dst, size_t cap);
+
 /* The lists that several screens show. */
 void log_lines(const struct model *m, const struct ui *u, struct area a, int service, int env, bool focused,
                bool full);
