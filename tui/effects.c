@@ -215,6 +215,18 @@ static void decided(void *ctx, const struct outcome *o, const char *id)
 	asked_free(a);
 }
 
+static void raised(void *ctx, const struct outcome *o, const char *id)
+{
+	struct asked *a = ctx;
+	char text[TEXT_LEN * 2 + 8];
+	UNUSED(id);
+	say_outcome(o, "", text, sizeof text);
+	tell(a->f, UI_RAISED, kind_of(o), text, NULL);
+	if (!a->f->gone)
+		app_refresh_store(a->f->app, NULL, NULL);
+	asked_free(a);
+}
+
 static const struct plan *confirmed_plan(struct effects *f, const struct ui_effect *e)
 {
 	const struct plan *p = app_model(f->app)->plan;
@@ -249,6 +261,13 @@ static void decide(struct effects *f, const struct ui_effect *e)
 		return;
 	(void)snprintf(a->text, sizeof a->text, "%s: recorded", decision_kind_name(e->decision.kind));
 	request_decide(f->app, &e->decision, decided, a);
+}
+
+static void raise_env(struct effects *f, const struct ui_effect *e)
+{
+	struct asked *a = ask(f, e);
+	if (a)
+		request_decide(f->app, &e->decision, raised, a);
 }
 
 static void resume(struct effects *f, const struct ui_effect *e)
@@ -326,6 +345,7 @@ void effects_perform(struct effects *f, const struct ui_effect *e)
 	case DO_EXECUTE: execute(f, e); break;
 	case DO_REQUEST: request(f, e); break;
 	case DO_DECIDE: decide(f, e); break;
+	case DO_RAISE: raise_env(f, e); break;
 	case DO_RESUME: resume(f, e); break;
 	case DO_COMMAND: command(f, e); break;
 	case DO_CANCEL_COMMAND:

@@ -229,6 +229,8 @@ static void bound_hints(const struct ui *u, struct area a, int row, int *col)
 			if (!b->footer || global != (pass == 1) ||
 			    (!global && strcmp(b->context, context) != 0))
 				continue;
+			if (act && u->past_us)
+				continue; /* refused: what is shown is over */
 			if (strcmp(b->action, "help") == 0 || (act && u->screen != SCREEN_BOARD) ||
 			    (strcmp(b->action, "filter") == 0 && !views[u->screen]->text &&
 			     strcmp(context, "logs") != 0))
@@ -251,9 +253,9 @@ static void plan_hints(const struct model *m, const struct ui *u, struct area a,
 {
 	const struct plan *p = m->plan;
 	bool here = p && !u->plan_waits && strcmp(p->service, u->service) == 0 && strcmp(p->env, u->env) == 0;
-	if (here && plan_may_run(p, NULL))
+	if (here && !u->past_us && plan_may_run(p, NULL))
 		hint(a, row, col, "x", "execute");
-	for (int i = 0; here && i < p->n_gates; i++) {
+	for (int i = 0; here && !u->past_us && i < p->n_gates; i++) {
 		if (p->gates[i].kind != GATE_APPROVAL || p->gates[i].verdict == GATE_OPEN ||
 		    p->gates[i].verdict == GATE_EXEMPT)
 			continue;
@@ -281,14 +283,19 @@ static void footer(const struct model *m, const struct ui *u, struct area a, int
 	left.cols -= 14; /* ": all  ? help" is always there */
 	if (open_notes[u->screen])
 		hint(left, row, &col, "Enter", open_notes[u->screen]);
+	if (u->screen == SCREEN_BOARD && u->past_us) {
+		hint(left, row, &col, "{ }", "earlier, later");
+		hint(left, row, &col, "Esc", "now");
+	}
 	if (plan) {
 		plan_hints(m, u, left, row, &col);
 	} else {
-		if (u->screen == SCREEN_ROLLOUT) {
+		if (u->screen == SCREEN_ROLLOUT && !u->past_us) {
 			hint(left, row, &col, "H", "hold");
 			hint(left, row, &col, "X", "abort");
-			hint(left, row, &col, "L", "logs");
 		}
+		if (u->screen == SCREEN_ROLLOUT)
+			hint(left, row, &col, "L", "logs");
 		bound_hints(u, left, row, &col);
 	}
 	if (u->screen != SCREEN_BOARD)

@@ -170,6 +170,7 @@ enum effect_want {
 	DO_EXECUTE,
 	DO_REQUEST,
 	DO_DECIDE,
+	DO_RAISE, /* stores the note of a raise; UI_RAISED tells when the store has it */
 	DO_RESUME,
 	DO_COMMAND,
 	DO_CANCEL_COMMAND,
@@ -229,6 +230,9 @@ struct ui {
 	/* monotonic: the last key, and until when raised_env may be acted on (0: it may not) */
 	int64_t last_key_us, raised_until_us;
 	char raised_env[NAME_LEN];
+	char
+	    raising_env[NAME_LEN]; /* to be raised for raising_us once the store has the reason; 0: none is */
+	int64_t raising_us;
 	bool idle; /* nobody has touched the console for so long that acting keys are locked */
 
 	uint64_t near_at; /* a hash of what the screen is about; 0: of nothing that others could be at */
@@ -294,7 +298,8 @@ enum ui_event_kind {
 	UI_PLAN_FAILED,
 	UI_OUTPUT,
 	UI_OUTPUT_END,
-	UI_DONE
+	UI_DONE,
+	UI_RAISED
 };
 
 struct ui_event {
@@ -303,7 +308,7 @@ struct ui_event {
 	const struct input *input;
 	int rows, cols;
 	unsigned topics;
-	const char *text; /* UI_OUTPUT, UI_DONE: a clean line */
+	const char *text; /* UI_OUTPUT, UI_DONE, UI_RAISED that was not: a clean line */
 	enum message_kind message_kind;
 	const char *rollout; /* UI_DONE of an execution: the rollout to watch */
 };

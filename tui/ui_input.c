@@ -245,6 +245,7 @@ void ui_apply(struct ui *u, const struct model *m, const struct ui_event *e)
 		if (e->text && e->text[0])
 			output_line(u, e->text);
 		break;
+	case UI_RAISED: ui_raised(u, e); break;
 	case UI_DONE:
 		if (e->text && e->text[0])
 			ui_notice(u, e->message_kind, "%s", e->text);

@@ -61,6 +61,8 @@ bool ui_is_idle(struct ui *u, const struct model *m);
 void ui_idle_tick(struct ui *u, const struct model *m, bool is_key);
 void ui_ask_raise(struct ui *u, const struct model *m);
 void ui_raise(struct ui *u, const struct model *m, const char *text);
+/* The store has the reason, or not. */
+void ui_raised(struct ui *u, const struct ui_event *e);
 
 void ui_ask_takeover(struct ui *u, const struct model *m);
 void ui_ask_note(struct ui *u, const struct model *m);

@@ -112,6 +112,8 @@ void ui_ask_raise(struct ui *u, const struct model *m)
 	} else if (!m->setup->envs[env].read_only) {
 		ui_notice(u, MESSAGE_INFO, "%s is not read-only: read_only in the config makes it so",
 		          u->env);
+	} else if (u->raising_us != 0) {
+		ui_notice(u, MESSAGE_INFO, "the reason to raise %s is being stored", u->raising_env);
 	} else if (raised_for(u, u->env) > 0) {
 		u->raised_until_us = 0;
 		ui_notice(u, MESSAGE_INFO, "%s is read-only again", u->env);
@@ -146,15 +148,32 @@ void ui_raise(struct ui *u, const struct model *m, const char *text)
 		return;
 	}
 	minutes_text(us, span, sizeof span);
-	str_copy(u->raised_env, sizeof u->raised_env, u->env);
-	u->raised_until_us = u->mono_us + us;
-	/* The reason stands in the audit, beside the deployment that it was raised for. */
-	struct ui_effect *e = ui_effect_add(u, m, DO_DECIDE);
+	str_copy(u->raising_env, sizeof u->raising_env, u->env);
+	u->raising_us = us;
+	/* The reason stands in the audit, beside the deployment that it was raised for, before anything may be done. */
+	struct ui_effect *e = ui_effect_add(u, m, DO_RAISE);
 	char reason[TEXT_LEN];
 	e->decision.kind = DECISION_NOTE;
 	str_copy(e->decision.service, sizeof e->decision.service, u->service);
 	str_copy(e->decision.env, sizeof e->decision.env, u->env);
 	(void)snprintf(reason, sizeof reason, "raised %s to act for %s: %.200s", u->env, span, why);
 	text_cleanz(e->decision.reason, sizeof e->decision.reason, reason);
-	ui_notice(u, MESSAGE_WARN, "%s may be acted on for %s; U ends it", u->env, span);
+	ui_notice(u, MESSAGE_INFO, "storing why %s is raised", u->env);
+}
+
+void ui_raised(struct ui *u, const struct ui_event *e)
+{
+	const int64_t us = u->raising_us;
+	char span[16];
+	u->raising_us = 0;
+	if (e->message_kind != MESSAGE_OK) {
+		ui_notice(u, e->message_kind, "%s is not raised: %s", u->raising_env, e->text);
+		return;
+	}
+	if (us == 0 || u->idle)
+		return;
+	minutes_text(us, span, sizeof span);
+	str_copy(u->raised_env, sizeof u->raised_env, u->raising_env);
+	u->raised_until_us = u->mono_us + us;
+	ui_notice(u, MESSAGE_WARN, "%s may be acted on for %s; U ends it", u->raised_env, span);
 }

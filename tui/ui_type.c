@@ -71,7 +71,9 @@ static void why_off(const struct ui *u, const struct model *m, struct palette_ro
 	const char *action = r->binding ? r->binding->action : "";
 	bool acts = r->binding && strcmp(r->binding->group, "act") == 0;
 	r->off[0] = '\0';
-	if (acts && !selected)
+	if (acts && u->past_us)
+		str_copy(r->off, sizeof r->off, "the board shows the past");
+	else if (acts && !selected)
 		str_copy(r->off, sizeof r->off, "no deployment selected");
 	else if ((acts || (r->command && (r->command->flags & COMMAND_MUTATES))) && m->read_only)
 		str_copy(r->off, sizeof r->off, "read only");

@@ -5,7 +5,7 @@
 static int mutations(const struct world *w)
 {
 	return world_effects(w, DO_EXECUTE) + world_effects(w, DO_REQUEST) + world_effects(w, DO_DECIDE) +
-	       world_effects(w, DO_RESUME) + world_effects(w, DO_COMMAND);
+	       world_effects(w, DO_RAISE) + world_effects(w, DO_RESUME) + world_effects(w, DO_COMMAND);
 }
 
 /* On the plan of checkout in an environment, ready to run. */
@@ -249,6 +249,12 @@ static void header_has(struct world *w, const char *words)
 	free(text);
 }
 
+static void raise_answer(struct world *w, enum message_kind kind, const char *text)
+{
+	struct ui_event e = {.kind = UI_RAISED, .mono_us = w->mono_us, .message_kind = kind, .text = text};
+	ui_apply(w->ui, w->model, &e);
+}
+
 /* prod is read-only: nothing acts until it is raised with a reason, for a while; brakes work all the time. */
 static void test_raise(void **state)
 {
@@ -287,11 +293,23 @@ static void test_raise(void **state)
 	world_key(w, "U");
 	world_keys(w, "30m the leak");
 	world_key(w, "Enter");
-	assert_int_equal(world_effects(w, DO_DECIDE), 1);
+	/* Nothing may be done before the store has the reason, and not at all when it has not. */
+	assert_int_equal(world_effects(w, DO_RAISE), 1);
+	header_has(w, "ro");
+	world_key(w, "x");
+	assert_int_equal(w->ui->ask.kind, ASK_NONE);
+	raise_answer(w, MESSAGE_ERROR, "the store is away");
+	assert_string_equal(w->ui->notice, "prod is not raised: the store is away");
+	header_has(w, "ro");
+	world_key(w, "U");
+	world_keys(w, "30m the leak");
+	world_key(w, "Enter");
+	assert_int_equal(world_effects(w, DO_RAISE), 2);
 	assert_int_equal(w->ui->effects[w->ui->n_effects - 1].decision.kind, DECISION_NOTE);
 	assert_string_equal(w->ui->effects[w->ui->n_effects - 1].decision.reason,
 	                    "raised prod to act for 30m: the leak");
 	world_clear(w);
+	raise_answer(w, MESSAGE_OK, "");
 	header_has(w, "prod up 30m");
 	world_key(w, "x");
 	assert_int_equal(w->ui->ask.kind, ASK_EXECUTE);
