@@ -68,6 +68,7 @@ struct migrate_table {
 	bool only_by_name;  /* its shape is too common: never looked for under another name */
 	bool common_name;   /* one of this name without its columns is somebody else's */
 	const char *select; /* its columns and, after "FROM %s", its order; bounded by a LIMIT */
+	bool is_lock;       /* a session that writes it holds the tool's lock */
 };
 
 /*
@@ -90,6 +91,8 @@ struct migrate_tool {
 	 * {previous} the version before it in the release. {address} and {migrations} as in struct migrate_var.
 	 */
 	const char *const *down, *const *repair;
+	/* What it does where somebody else holds its lock: "waits 10 s, then stops". NULL: it takes none. */
+	const char *when_locked;
 	/* A failed run that records no failure has done nothing: it may be tried again after a lock time-out. */
 	bool unit_is_transaction;
 	const struct migrate_var *vars; /* beside option env, up to one without a name; may be NULL */
@@ -165,7 +168,7 @@ struct migrate_tool {
 	     .type = OPTION_ARGV,                                                                            \
 	     .text = "Program that puts the tool's record right after {name} failed; the tool's own by "     \
 	             "default.",                                                                             \
-	     .example = "[npx, prisma, migrate, resolve, --rolled-back, '{name}']"},                         \
+	     .example = "[npx, --no-install, prisma, migrate, resolve, --rolled-back, '{name}']"},         \
 	    {.name = "restore_command",                                                                      \
 	     .type = OPTION_ARGV,                                                                            \
 	     .text = "Program that puts the backup {name} back.",                                            \
