@@ -780,6 +780,9 @@ bool plan_kind_parse(const char *s, enum plan_kind *ret)
 void plan_command_line(const struct plan *p, const char *env_short, char *dst, size_t cap)
 {
 	const char *release = p->to.tag[0] != '\0' ? p->to.tag : p->to.digest;
+	/* Whose files a repair reads, where that is not what runs. */
+	const bool reads =
+	    p->kind == PLAN_REPAIR && release[0] != '\0' && strcmp(p->to.revision, p->from.revision) != 0;
 	size_t n;
 
 	if (p->kind == PLAN_PROMOTE)
@@ -787,8 +790,9 @@ void plan_command_line(const struct plan *p, const char *env_short, char *dst, s
 	else if (p->kind == PLAN_ROLLBACK)
 		snprintf(dst, cap, "towpath rollback %s %s --release %s", p->service, p->env, release);
 	else
-		snprintf(dst, cap, "towpath migrations %s %s %s%s%s", plan_kind_name(p->kind), p->service,
-		         p->env, p->argument[0] != '\0' ? " --name " : "", p->argument);
+		snprintf(dst, cap, "towpath migrations %s %s %s%s%s%s%s", plan_kind_name(p->kind), p->service,
+		         p->env, p->argument[0] != '\0' ? " --name " : "", p->argument,
+		         reads ? " --release " : "", reads ? release : "");
 	n = strlen(dst);
 	if (plan_tier(p) >= TIER_T3)
 		snprintf(dst + n, cap - n, p->kind == PLAN_ROLLBACK ? " --confirm %s" : " --confirm %s/%s",

@@ -8,14 +8,14 @@ static void exec_restore(struct app *a, struct command_run *run)
 	promote_start(a, run, PLAN_RESTORE, "env");
 }
 
-#define ARGS(name_required, name_text)                                                                       \
+#define ARGS(name_text)                                                                                      \
 	{                                                                                                    \
 		{.name = "service", .type = ARG_SERVICE, .required = true, .text = "which service"},         \
 		    {.name = "env", .type = ARG_ENV, .required = true, .text = "where"},                     \
 		    {.name = "name",                                                                         \
 		     .type = ARG_MIGRATION,                                                                  \
 		     .option = true,                                                                         \
-		     .required = (name_required),                                                            \
+		     .required = true,                                                                       \
 		     .text = (name_text)},                                                                   \
 		    {.name = "reason", .type = ARG_WORD, .option = true, .text = "why; kept in the audit"},  \
 		    {.name = "confirm",                                                                      \
@@ -35,7 +35,24 @@ static void exec_restore(struct app *a, struct command_run *run)
 static const char json[] =
     "plan, may_run, rollout_id; with --follow a line per change with the rollout, then the whole";
 
-static const struct arg_desc repair_args[] = ARGS(false, "the migration that failed");
+/* As the others, and --release. */
+static const struct arg_desc repair_args[] = {
+    {.name = "service", .type = ARG_SERVICE, .required = true, .text = "which service"},
+    {.name = "env", .type = ARG_ENV, .required = true, .text = "where"},
+    {.name = "name",
+     .type = ARG_MIGRATION,
+     .option = true,
+     .text = "the migration that failed; without it the one that is recorded so"},
+    {.name = "release",
+     .type = ARG_RELEASE,
+     .option = true,
+     .text = "whose migrations and tool it uses; without it those of the newest promotion there, if that "
+             "failed or is paused, else of what runs"},
+    {.name = "reason", .type = ARG_WORD, .option = true, .text = "why; kept in the audit"},
+    {.name = "confirm", .type = ARG_CONFIRM, .option = true, .text = "ENV/SERVICE, where it is asked for"},
+    {.name = "follow", .type = ARG_FLAG, .option = true, .letter = 'f', .text = "stay until it has ended"},
+    {.name = NULL},
+};
 const struct command command_migrations_repair = {
     .name = "migrations repair",
     .summary = "put the tool's own record right after a migration failed",
@@ -46,13 +63,16 @@ const struct command command_migrations_repair = {
     .exec = exec_repair,
     .details =
         "Runs the tool's remedy (prisma migrate resolve, flyway repair, migrate force, knex migrate:unlock) "
-        "as a rollout "
-        "with lease, journal and audit. The schema itself is not touched: mend what is half done first.",
+        "as a rollout with lease, journal and audit, from the release that failed: only that has the "
+        "migration. "
+        "It frees the lock that a killed run left, too. The schema itself is not touched: mend what is half "
+        "done "
+        "first.",
     .json = json,
-    .example = "towpath migrations repair orders staging --name 20260203140000_drop_name",
+    .example = "towpath migrations repair orders staging --release 2.4.1",
 };
 
-static const struct arg_desc down_args[] = ARGS(true, "the migration that stays the newest");
+static const struct arg_desc down_args[] = ARGS("the migration that stays the newest");
 const struct command command_migrations_down = {
     .name = "migrations down",
     .summary = "take migrations back, where the tool can",
@@ -70,7 +90,7 @@ const struct command command_migrations_down = {
         "--reason \"0005 breaks the importer\"",
 };
 
-static const struct arg_desc restore_args[] = ARGS(true, "the backup, as restore_command knows it");
+static const struct arg_desc restore_args[] = ARGS("the backup, as restore_command knows it");
 const struct command command_migrations_restore = {
     .name = "migrations restore",
     .summary = "put a backup of the database back",

@@ -210,7 +210,7 @@ void promote_start(struct app *a, struct command_run *run, enum plan_kind kind, 
 	}
 	if (plan_of_database(kind))
 		want.argument = args_text(run, "name");
-	else
+	if (!plan_of_database(kind) || kind == PLAN_REPAIR)
 		want.release = args_text(run, "release");
 	*p = (struct promote){.run = run, .app = a, .kind = kind};
 	want.service = p->service = setup_service(s, args_text(run, "service"));

@@ -133,8 +133,11 @@ static void ask_forge(struct gather *g)
 	if (forge == NULL || p->to.revision[0] == '\0')
 		return;
 	op = planner_ask(g, Q_LOG, ASK_US, commit_log_free);
+	/* A plan of the database brings no commit, whichever release's files it reads. */
 	if (op != NULL)
-		FORGE_OF(forge)->log(forge->priv, p->from.revision, p->to.revision, op);
+		FORGE_OF(forge)->log(forge->priv,
+		                     plan_of_database(p->kind) ? p->to.revision : p->from.revision,
+		                     p->to.revision, op);
 	if (template == NULL)
 		return;
 	op = planner_ask(g, Q_TEMPLATE, ASK_US, free);
@@ -488,6 +491,11 @@ static struct outcome find_release(const struct gather *g, const char *want, str
 		if (strcmp(s->deploys[i].service, service_name(g)) == 0 &&
 		    release_named(&s->deploys[i].release, want))
 			found = &s->deploys[i].release;
+	/* One that failed here before anything else knew it. */
+	for (int i = 0; s != NULL && found == NULL && g->want.kind == PLAN_REPAIR && i < s->n_rollouts; i++)
+		if (strcmp(s->rollouts[i].service, service_name(g)) == 0 &&
+		    release_named(&s->rollouts[i].to, want))
+			found = &s->rollouts[i].to;
 	if (found == NULL && list == NULL && g->answers[Q_RELEASES].asked)
 		return g->answers[Q_RELEASES].o;
 	if (found == NULL)
@@ -524,9 +532,11 @@ static struct outcome choose_release(struct gather *g, struct release *ret)
 	const struct store_snapshot *s = planner_got(g, Q_STORE);
 	struct outcome o;
 
-	/* The database alone changes: what runs goes on. */
-	if (plan_of_database(g->want.kind)) {
-		*ret = here->release;
+	/* The database alone changes: what runs goes on. A repair reads the files of the release that failed. */
+	if (plan_of_database(g->want.kind) && (g->want.kind != PLAN_REPAIR || g->release[0] == '\0')) {
+		const struct rollout *failed = g->want.kind == PLAN_REPAIR ? planner_failed_rollout(g) : NULL;
+
+		*ret = failed != NULL ? failed->to : here->release;
 		return outcome_ok();
 	}
 	if (g->release[0] != '\0')

@@ -167,6 +167,54 @@ static void add_verdict(struct gather *g)
 		str_copy(g->plan->migrations_text, sizeof(g->plan->migrations_text), text);
 }
 
+const struct rollout *planner_failed_rollout(const struct gather *g)
+{
+	const struct store_snapshot *s = planner_got(g, Q_STORE);
+	const struct setup *setup = app_setup(g->app);
+	const struct rollout *newest = NULL;
+
+	for (int i = 0; s != NULL && i < s->n_rollouts; i++) {
+		const struct rollout *r = &s->rollouts[i];
+
+		if (r->kind == PLAN_PROMOTE &&
+		    strcmp(r->service, setup->services[g->want.service].name) == 0 &&
+		    strcmp(r->env, setup->envs[g->want.env].name) == 0 &&
+		    (newest == NULL || r->created_us > newest->created_us))
+			newest = r;
+	}
+	if (newest == NULL || newest->to.revision[0] == '\0' ||
+	    (newest->state == ROLLOUT_ENDED ? newest->outcome == OUTCOME_OK
+	                                    : newest->state != ROLLOUT_PAUSED))
+		return NULL;
+	return newest;
+}
+
+/* Whose files are read, where that is not what runs: only they may know the migration that failed. */
+static void add_reading(struct gather *g)
+{
+	const struct rollout *failed = planner_failed_rollout(g);
+	struct plan *p = g->plan;
+	const char *to = p->to.tag[0] != '\0' ? p->to.tag : p->to.revision;
+
+	if (strcmp(p->to.revision, p->from.revision) == 0)
+		return;
+	if (failed != NULL && strcmp(failed->to.revision, p->to.revision) == 0)
+		plan_add_risk(p, false,
+		              "reads the migrations of %.60s, which rollout %s %s to bring, not of what runs",
+		              to, failed->id,
+		              failed->state == ROLLOUT_PAUSED ? "is paused in trying" : "did not manage");
+	else
+		plan_add_risk(p, false, "reads the migrations of %.60s, not of what runs", to);
+}
+
+/* Without a name the one that is recorded as failed is meant. */
+static void name_failed(struct plan *p, const struct migration_set *set)
+{
+	for (int i = 0; set != NULL && i < set->n_items && p->argument[0] == '\0'; i++)
+		if (set->items[i].state == MIGRATION_FAILED && !set->items[i].external)
+			str_copy(p->argument, sizeof(p->argument), set->items[i].name);
+}
+
 /* What a plan of the database would do, in words: nothing of it is a promotion. */
 static void add_work(struct plan *p, const struct migration_set *set)
 {
@@ -226,6 +274,10 @@ void planner_take_migrations(struct gather *g)
 		return;
 	}
 	if (plan_of_database(p->kind)) {
+		if (p->kind == PLAN_REPAIR) {
+			name_failed(p, set);
+			add_reading(g);
+		}
 		if (p->kind == PLAN_RESTORE)
 			add_restore(g);
 		else

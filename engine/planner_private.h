@@ -64,6 +64,11 @@ const void *planner_got(const struct gather *g, enum question q);
 /* planner_migrations.c: what would run, what stands in its way, and what the way back would meet. */
 void planner_ask_migrations(struct gather *g);
 void planner_take_migrations(struct gather *g);
+/*
+ * The rollout whose release a repair reads without a name for one: the newest promotion there, when it failed or is
+ * paused. NULL: there is none, what runs is read.
+ */
+const struct rollout *planner_failed_rollout(const struct gather *g);
 /* Looks at the pending ones' statements and at the code that runs; then goes on with then. */
 void planner_preview(struct gather *g, void (*then)(struct gather *g));
 /* What that look has found; after planner_take_migrations(). Fills migrate_us. */

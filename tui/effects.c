@@ -135,12 +135,15 @@ static void plan_start(struct effects *f, const struct ui_effect *e)
 	if (!a)
 		return;
 	a->serial = ++f->plan_serial;
+	const bool of_database = plan_of_database(e->plan_kind);
 	str_copy(a->text, sizeof a->text, e->release);
 	struct plan_want want = {.kind = e->plan_kind,
 	                         .service = e->service,
 	                         .env = e->env,
-	                         .release = a->text[0] ? a->text : NULL,
-	                         .argument = plan_of_database(e->plan_kind) ? a->text : NULL};
+	                         .release = of_database  ? e->reads[0] ? e->reads : NULL
+	                                    : a->text[0] ? a->text
+	                                                 : NULL,
+	                         .argument = of_database ? a->text : NULL};
 	planner_start(f->app, &want, plan_done, a);
 }
 

@@ -189,6 +189,7 @@ struct ui_effect {
 	int choice; /* DO_LADDER: the environment whose release's files are compared, -1 the newest release's */
 	enum plan_kind plan_kind;
 	char release[MIGRATION_LEN]; /* or the argument of a plan of the database */
+	char reads[DIGEST_LEN]; /* the release whose files such a plan reads, "" the default */
 	char digest[DIGEST_LEN]; /* of the plan that the person saw and confirmed */
 	char token[TOKEN_LEN];   /* what was typed; "" where none was asked */
 	char reason[TEXT_LEN];
@@ -255,6 +256,7 @@ struct ui {
 	char plan_why[TEXT_LEN];      /* why there is none */
 	char plan_for_service[NAME_LEN], plan_for_env[NAME_LEN];
 	char plan_release[MIGRATION_LEN]; /* chosen by the person, "" the default; or a plan's argument */
+	char plan_reads[DIGEST_LEN];      /* of a plan of the database: whose files it reads */
 	enum plan_kind plan_for_kind;
 	bool commits_open;
 	bool externals_open;            /* of the ladder: migrations of other code one by one */

@@ -127,12 +127,21 @@ static void forward(struct ui *u, const struct model *m)
 
 void ui_plan_ask(struct ui *u, const struct model *m, enum plan_kind kind, const char *release)
 {
+	ui_plan_ask_reading(u, m, kind, release, "");
+}
+
+void ui_plan_ask_reading(struct ui *u, const struct model *m, enum plan_kind kind, const char *release,
+                         const char *reads)
+{
 	struct ui_effect *e = ui_effect_add(u, m, DO_PLAN);
 	e->plan_kind = kind;
 	str_copy(e->release, sizeof e->release, release);
+	str_copy(e->reads, sizeof e->reads, reads);
 	str_copy(u->plan_for_service, sizeof u->plan_for_service, u->service);
 	str_copy(u->plan_for_env, sizeof u->plan_for_env, u->env);
 	str_copy(u->plan_release, sizeof u->plan_release, release);
+	/* reads may be this very copy: a plan asked for again. */
+	str_copy(u->plan_reads, sizeof u->plan_reads, e->reads);
 	u->plan_for_kind = kind;
 	u->plan_waits = u->plan_own = true;
 	u->plan_again_us = u->mono_us;
@@ -151,6 +160,7 @@ void ui_plan_again(struct ui *u, const struct model *m)
 		struct ui_effect *e = ui_effect_add(u, m, DO_PLAN);
 		e->plan_kind = u->plan_for_kind;
 		str_copy(e->release, sizeof e->release, u->plan_release);
+		str_copy(e->reads, sizeof e->reads, u->plan_reads);
 	} else {
 		/* Somebody's stored plan: the very same one, judged anew. */
 		struct ui_effect *e = ui_effect_add(u, m, DO_RECHECK);
@@ -515,7 +525,7 @@ static void act_refresh(struct ui *u, const struct model *m, const char *arg)
 		struct ui_effect *e = ui_effect_add(u, m, DO_RECHECK);
 		str_copy(e->digest, sizeof e->digest, m->plan->digest);
 	} else if (on_plan)
-		ui_plan_ask(u, m, u->plan_for_kind, u->plan_release);
+		ui_plan_ask_reading(u, m, u->plan_for_kind, u->plan_release, u->plan_reads);
 	else if (u->screen == SCREEN_MIGRATIONS || u->screen == SCREEN_MIGRATION ||
 	         u->screen == SCREEN_COMMIT)
 		ui_ladder_ask(u, m);

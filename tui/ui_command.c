@@ -91,7 +91,9 @@ static bool open_plan(struct ui *u, const struct model *m, const struct command 
 {
 	const enum plan_kind kind = plan_kind_of(c->opens);
 	const char *service = given(c, values, ARG_SERVICE), *env = given(c, values, ARG_ENV);
-	const char *release = given(c, values, plan_of_database(kind) ? ARG_MIGRATION : ARG_RELEASE);
+	const bool of_database = plan_of_database(kind);
+	const char *release = given(c, values, of_database ? ARG_MIGRATION : ARG_RELEASE);
+	const char *reads = of_database ? given(c, values, ARG_RELEASE) : NULL;
 	int s = service ? setup_service(m->setup, service) : -1, e = env ? setup_env(m->setup, env) : -1;
 	if (s < 0 || e < 0 || !setup_deployment(m->setup, s, e)->present) {
 		ui_notice(u, MESSAGE_WARN, "%s is not deployed in %s", service ? service : "that service",
@@ -101,7 +103,7 @@ static bool open_plan(struct ui *u, const struct model *m, const struct command 
 	ui_select(u, m->setup->services[s].name, m->setup->envs[e].name);
 	u->touched = true;
 	u->commits_open = false;
-	ui_plan_ask(u, m, kind, release ? release : "");
+	ui_plan_ask_reading(u, m, kind, release ? release : "", reads ? reads : "");
 	ui_show(u, m, SCREEN_PLAN);
 	return true;
 }

@@ -17,6 +17,9 @@ void ui_back(struct ui *u, const struct model *m);
 void ui_action(struct ui *u, const struct model *m, const char *action);
 /* Asks for a plan of the selected deployment; release and reason may be "". */
 void ui_plan_ask(struct ui *u, const struct model *m, enum plan_kind kind, const char *release);
+/* The same of a plan of the database: its argument, and the release whose files it reads; both may be "". */
+void ui_plan_ask_reading(struct ui *u, const struct model *m, enum plan_kind kind, const char *argument,
+                         const char *reads);
 void ui_select(struct ui *u, const char *service, const char *env);
 
 void ui_plan_again(struct ui *u, const struct model *m);
