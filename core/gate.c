@@ -1,5 +1,6 @@
 #include "core/gate.h"
 
+#include "core/migration_lock.h"
 #include "core/roles.h"
 #include "core/schedule.h"
 #include "core/standing.h"
@@ -75,6 +76,43 @@ static void image_eval(struct gate *g, const struct plan *p, const struct gate_f
 	          f->image.hint[0] != '\0' ? f->image.hint : "make the registry reachable and plan again");
 }
 
+/* What stands in the way in the database: leftovers of a dead run, blocks, a run of somebody else. True: said. */
+static bool migrations_bar(struct gate *g, const struct plan *p, const struct gate_facts *f)
+{
+	const struct migration_set *set = f->migrations;
+	const struct migration_lock *stuck = migration_lock_stuck(set),
+	                            *live = migration_lock_live(set, NULL);
+	char text[TEXT_LEN], remedy[TEXT_LEN];
+	const bool has_remedy = migration_remedy(set, p->service, p->env, remedy, sizeof(remedy));
+
+	if (stuck != NULL) {
+		migration_lock_says(stuck, f->now_us, text, sizeof(text));
+		gate_say(g, GATE_CLOSED, "%.270s; %s %.80s", text, set->tool, set->when_locked);
+		gate_next(g, "%s%.300s", has_remedy ? "if no run is under way elsewhere: " : "",
+		          has_remedy ? remedy : set->block_text);
+	} else if (live != NULL && set->n_pending + set->n_running > 0) {
+		migration_lock_says(live, f->now_us, text, sizeof(text));
+		gate_say(g, GATE_WAITS, "%.290s; %s %.80s", text, set->tool, set->when_locked);
+		if (live->session)
+			gate_next(g,
+			          "opens when it is given back; to end it: towpath migrations cancel %.60s "
+			          "%.60s --pid %d --terminate",
+			          p->service, p->env, live->pid);
+		else
+			gate_next(g, "opens when it is given back");
+	} else if (set->blocked) {
+		gate_say(g, GATE_CLOSED, "%s refuses to run: %s", set->tool, set->block_text);
+		if (has_remedy)
+			gate_next(g, "mend what is half done, then: %s", remedy);
+		else
+			gate_next(g, "mend the database's migration table, see: towpath migrations %s",
+			          p->service);
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static void migrations_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
 {
 	const struct migration_set *set = f->migrations;
@@ -94,11 +132,8 @@ static void migrations_eval(struct gate *g, const struct plan *p, const struct g
 		gate_say(g, GATE_OPEN, "a rollback runs no migration; %d are applied", set->n_applied);
 		return;
 	}
-	if (set->blocked) {
-		gate_say(g, GATE_CLOSED, "%s refuses to run: %s", set->tool, set->block_text);
-		gate_next(g, "mend the database's migration table, see: towpath migrations %s", p->service);
+	if (migrations_bar(g, p, f))
 		return;
-	}
 	if (set->n_failed > 0 || set->n_running > 0) {
 		gate_say(g, GATE_CLOSED, "%d failed, %d running", set->n_failed, set->n_running);
 		gate_next(g, "%s",

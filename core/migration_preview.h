@@ -16,6 +16,7 @@ struct preview_item {
 	const struct lint_finding *findings;
 	int n_findings;
 	int n_statements; /* 0 unknown */
+	bool outside;     /* one of several statements stands by itself, outside a transaction */
 };
 
 /* A name that a migration takes away, in the code of a release that runs. A hint, no proof. */

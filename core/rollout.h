@@ -89,7 +89,7 @@ struct rollout {
 	bool skip_wanted;               /* the step that runs counts as skipped unless it is ok */
 	char want_why[TEXT_LEN / 2];    /* who asked for the hold or abort, and why; "" not known */
 	int64_t seen_seq;               /* the newest decision that was acted upon */
-	char child[NAME_LEN * 3];       /* "pid start boot-id" of the step's child process, "" none */
+	char child[NAME_LEN * 3];       /* "pid start boot-id host catalog" of the step's; pid 0: it is over */
 	enum on_failure on_failure;
 	char text[TEXT_LEN]; /* why it paused or ended */
 	int64_t created_us, started_us, ended_us;

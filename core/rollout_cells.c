@@ -21,6 +21,18 @@ static struct reaction does(enum effect_kind effect) { return (struct reaction){
 
 static const char *said(const struct turn *t) { return t->o != NULL ? t->o->text : ""; }
 
+/* Of a step whose effect is unknown it stays written down that its child had begun, but not that it may live. */
+static void forget_child(struct rollout *r, bool was_begun)
+{
+	char rest[sizeof(r->child)];
+
+	str_copy(rest, sizeof(rest), r->child + strcspn(r->child, " "));
+	if (was_begun && r->child[0] != '\0')
+		snprintf(r->child, sizeof(r->child), "0%.180s", rest);
+	else
+		r->child[0] = '\0';
+}
+
 static void step_close(struct turn *t, enum step_state state)
 {
 	struct step_run *run = &t->r->runs[t->r->at_step];
@@ -28,7 +40,7 @@ static void step_close(struct turn *t, enum step_state state)
 	run->state = state;
 	run->ended_us = t->now_us;
 	t->r->skip_wanted = false;
-	t->r->child[0] = '\0';
+	forget_child(t->r, state == STEP_STATE_UNKNOWN);
 	if (t->o != NULL && t->o->text[0] != '\0')
 		str_copy(run->text, sizeof(run->text), t->o->text);
 }

@@ -119,9 +119,10 @@ struct migration_lock {
 	char what
 	    [NAME_LEN]; /* "advisory lock 72707369", "databasechangeloglock", "ACCESS EXCLUSIVE on orders" */
 	bool granted;
-	bool session; /* a live session of the database: pid is set, it can be cancelled */
-	bool of_tool; /* the tool's own lock: no second run gets through */
-	bool stuck;   /* held in a table by nobody who is connected */
+	bool session;    /* a live session of the database: pid is set, it can be cancelled */
+	bool of_tool;    /* the tool's own lock: no second run gets through */
+	bool stuck;      /* held in a table by nobody who is connected */
+	bool repairable; /* the tool's own remedy gives it back */
 	int pid;
 	char user[NAME_LEN], app[NAME_LEN],
 	    client[NAME_LEN]; /* client "local" for a socket, or as the tool wrote it */
@@ -137,12 +138,15 @@ struct migration_set {
 	int n_items;
 	int n_applied, n_pending, n_failed, n_running, n_modified, n_missing, n_unknown, n_skipped,
 	    n_conditional;
-	int n_external;            /* counted apart, whatever their state */
-	bool no_checksums;         /* the tool keeps none: modified ones cannot be seen in the database */
-	bool missing_applied;      /* the tool's own list of applied ones has the missing too */
-	bool blocked;              /* the tool itself would refuse to run: n_blocks > 0 */
-	char block_text[TEXT_LEN]; /* of the first block */
-	char lock_text[TEXT_LEN];  /* who holds the tool's lock, or works; "" nobody */
+	int n_external;           /* counted apart, whatever their state */
+	bool no_checksums;        /* the tool keeps none: modified ones cannot be seen in the database */
+	bool missing_applied;     /* the tool's own list of applied ones has the missing too */
+	bool repairs;             /* the tool has a remedy of its own, or one is configured */
+	bool unit_is_transaction; /* a run that ended in the middle and records no failure has left nothing */
+	char when_locked[TEXT_LEN / 4]; /* what the tool does where its lock is held; "": it takes none */
+	bool blocked;                   /* the tool itself would refuse to run: n_blocks > 0 */
+	char block_text[TEXT_LEN];      /* of the first block */
+	char lock_text[TEXT_LEN];       /* who holds the tool's lock, or works; "" nobody */
 	struct migration_block *blocks; /* these lists are owned by the set, grown by the functions below */
 	int n_blocks, n_more_blocks;
 	struct migration_lock *locks;
@@ -198,9 +202,9 @@ struct commit_person {
 struct commit_log {
 	struct commit *items; /* newest first */
 	int n_items;
-	int n_more;     /* left out past COMMITS_MAX */
-	bool backwards; /* to is older than from: these leave */
-	bool unrelated; /* no common history */
+	int n_more;                   /* left out past COMMITS_MAX */
+	bool backwards;               /* to is older than from: these leave */
+	bool unrelated;               /* no common history */
 	struct commit_person *people; /* of all commits, those past COMMITS_MAX too; owned, each once */
 	int n_people;
 	bool people_cut; /* there are more than COMMIT_PEOPLE_MAX, or not all commits were visited */

@@ -712,6 +712,7 @@ int run_rollout(struct app *a, const char *id)
 	proc_gate_end(x.gate, false);
 	plan_free(x.plan);
 	free(x.signatures);
+	database_health_free(x.before);
 	free(x.r);
 	return rc;
 }

@@ -25,14 +25,16 @@ void run_child_hold(void *ctx, int pid, int gate)
 bool run_child_begin(struct run *x)
 {
 	int pid = x->gate_pid, gate = x->gate;
-	char boot[64];
+	char boot[64], catalog[CATALOG_SUM_LEN] = "";
 	bool begin;
 
 	x->gate_pid = 0;
 	x->gate = -1;
 	proc_boot_id(boot);
-	snprintf(x->r->child, sizeof(x->r->child), "%d %lld %.40s %.63s", pid,
-	         (long long)proc_start_time(pid), boot, app_model(x->app)->host);
+	if (step_now(x)->kind == STEP_MIGRATE)
+		run_catalog_sum(x->before, catalog);
+	snprintf(x->r->child, sizeof(x->r->child), "%d %lld %.40s %.63s %s", pid,
+	         (long long)proc_start_time(pid), boot, app_model(x->app)->host, catalog);
 	fault_point("run.before_child");
 	begin = (x->r->state == ROLLOUT_REVERTING ? run_write(x) : run_intent(x)).kind == OUTCOME_OK &&
 	        lease_allows(x);
@@ -51,7 +53,7 @@ struct outcome run_child_ended(struct run *x, void (*watch)(struct run *x))
 	bool said = false;
 
 	if (x->r->child[0] == '\0' ||
-	    sscanf(x->r->child, "%lld %lld %63s %63s", &pid, &started, boot, host) < 3)
+	    sscanf(x->r->child, "%lld %lld %63s %63s", &pid, &started, boot, host) < 3 || pid == 0)
 		return outcome_ok();
 	if (host[0] != '\0' && strcmp(host, app_model(x->app)->host) != 0)
 		return outcome_make(OUTCOME_UNKNOWN, "run", "its command may still run as process %lld on %s",
@@ -74,4 +76,11 @@ struct outcome run_child_ended(struct run *x, void (*watch)(struct run *x))
 		}
 	}
 	return outcome_ok();
+}
+
+void run_child_catalog(const struct run *x, char dst[CATALOG_SUM_LEN])
+{
+	dst[0] = '\0';
+	if (sscanf(x->r->child, "%*d %*d %*63s %*63s %16s", dst) != 1)
+		dst[0] = '\0';
 }

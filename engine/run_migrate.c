@@ -1,10 +1,11 @@
 /*
  * The migrate step: the tool's own command as a child that outlives this process, watched while it runs (its table,
- * the server's progress, who stands in its way), tried again after a lock time-out where that is safe, and looked
- * after when it fails: what is half done, and what mends it.
+ * the server's progress, who stands in its way), tried again after a lock time-out where that is safe. What a run has
+ * left is run_aftermath.c.
  */
 #include "engine/run_private.h"
 
+#include "core/migration_lock.h"
 #include "core/text.h"
 #include "io/proc.h"
 
@@ -24,7 +25,7 @@ struct child {
 	int exit_code, signal;
 };
 
-static enum migrate_action action_of(const struct run *x)
+enum migrate_action run_action(const struct run *x)
 {
 	switch (x->r->kind) {
 	case PLAN_DOWN: return MIGRATE_DOWN;
@@ -39,7 +40,7 @@ static enum migrate_action action_of(const struct run *x)
 
 /* --- asking the database -------------------------------------------------------------------------- */
 
-static struct outcome inspect(struct run *x, struct migration_set **ret)
+struct outcome run_inspect(struct run *x, struct migration_set **ret)
 {
 	const struct opened *migrate = app_migrate(x->app, x->service, x->env);
 	struct wait w;
@@ -53,8 +54,7 @@ static struct outcome inspect(struct run *x, struct migration_set **ret)
 	return w.o;
 }
 
-/* NULL: could not be found out, which keeps nobody from migrating. */
-static struct database_health *look_at_database(struct run *x, bool with_catalog)
+struct database_health *run_look_at_database(struct run *x, bool with_catalog)
 {
 	const struct opened *migrate = app_migrate(x->app, x->service, x->env);
 	struct wait w;
@@ -89,6 +89,18 @@ static bool say_waiting(const struct run *x, const struct database_health *h, ch
 	return true;
 }
 
+/* Another run of the tool has its lock. */
+static void say_other_run(const struct migration_set *set, char *dst, size_t cap)
+{
+	const struct migration_lock *l = set != NULL ? migration_lock_live(set, MIGRATE_APPLICATION) : NULL;
+	char text[TEXT_LEN];
+
+	if (l == NULL || !l->session)
+		return;
+	migration_lock_says(l, loop_wall_us(), text, sizeof(text));
+	snprintf(dst, cap, "waits for another run: %.350s", text);
+}
+
 /* How far the server says that our statement is. */
 static bool say_progress(const struct database_health *h, char *dst, size_t cap)
 {
@@ -107,8 +119,7 @@ static bool say_progress(const struct database_health *h, char *dst, size_t cap)
 	return false;
 }
 
-/* How many of the plan's migrations have run. */
-static int ran(const struct run *x, const struct migration_set *set)
+int run_count_ran(const struct run *x, const struct migration_set *set)
 {
 	return CLAMP(x->plan->n_migrations - set->n_pending - set->n_failed - set->n_running, 0,
 	             x->plan->n_migrations);
@@ -123,13 +134,13 @@ void run_migrate_watch(struct run *x)
 	char text[TEXT_LEN] = "";
 	int done = run->progress;
 
-	if (inspect(x, &set).kind == OUTCOME_OK && set != NULL && action_of(x) == MIGRATE_UP)
-		done = ran(x, set);
-	migration_set_free(set);
-	h = x->lost ? NULL : look_at_database(x, false);
-	if (h != NULL && !say_waiting(x, h, text, sizeof(text)))
-		say_progress(h, text, sizeof(text));
+	if (run_inspect(x, &set).kind == OUTCOME_OK && set != NULL && run_action(x) == MIGRATE_UP)
+		done = run_count_ran(x, set);
+	h = x->lost ? NULL : run_look_at_database(x, false);
+	if (h != NULL && !say_waiting(x, h, text, sizeof(text)) && !say_progress(h, text, sizeof(text)))
+		say_other_run(set, text, sizeof(text));
 	database_health_free(h);
+	migration_set_free(set);
 	if (x->lost || (done == run->progress && strcmp(text, run->text) == 0))
 		return;
 	if (strcmp(text, run->text) != 0 && text[0] != '\0')
@@ -279,7 +290,9 @@ static struct outcome run_command(struct run *x, const struct migrate_command *c
 		proc_forget(p);
 		return outcome_make(OUTCOME_UNKNOWN, "migrate", "left running: the lease is gone");
 	}
-	x->r->child[0] = '\0';
+	/* Nobody knows what one did that was ended: that it had begun stays in the journal until this is judged. */
+	if (c.o.kind != OUTCOME_UNKNOWN)
+		x->r->child[0] = '\0';
 	if (!begun)
 		return outcome_make(OUTCOME_ERRORED, "migrate",
 		                    "not begun: it could not be written down first");
@@ -301,178 +314,12 @@ static bool lock_timed_out(const struct run *x, long from)
 	       strstr(buf, "lock_not_available") != NULL;
 }
 
-/* --- afterwards ----------------------------------------------------------------------------------- */
-
-/* Is what the plan wanted in the database? ran: what the command said, NULL: nobody knows. */
-static struct outcome judge(struct run *x, const struct outcome *ran)
-{
-	const enum migrate_action action = action_of(x);
-	struct migration_set *set;
-	struct outcome o = inspect(x, &set);
-	int newer = 0;
-	bool behind = false;
-
-	if (o.kind != OUTCOME_OK || set == NULL)
-		return o;
-	for (int i = 0; i < set->n_items; i++) {
-		newer += behind && migration_state_ran(set->items[i].state) && !set->items[i].external;
-		behind |= strcmp(set->items[i].name, x->plan->argument) == 0;
-	}
-	if (set->n_failed > 0 && action != MIGRATE_RESTORE) {
-		o = outcome_make(OUTCOME_FAILED, set->tool,
-		                 "%d failed migration%s in the database: see the log", set->n_failed,
-		                 set->n_failed == 1 ? " is" : "s are");
-		/* It ran and broke: that is no reason to run it again. */
-		rollout_happened(x->r);
-	} else if (action == MIGRATE_UP && (set->n_pending > 0 || set->n_running > 0))
-		o = ran != NULL && ran->kind == OUTCOME_OK
-		        ? outcome_make(OUTCOME_FAILED, set->tool,
-		                       "the command ended well, but %d are still pending", set->n_pending)
-		        : outcome_make(OUTCOME_FAILED, set->tool, "%d are pending", set->n_pending);
-	else if (action == MIGRATE_DOWN && newer > 0)
-		o = outcome_make(OUTCOME_FAILED, set->tool, "%d newer than %.150s are still applied", newer,
-		                 x->plan->argument);
-	else if (action == MIGRATE_REPAIR && set->blocked)
-		o = outcome_make(OUTCOME_FAILED, set->tool, "the tool would still refuse: %.300s",
-		                 set->block_text);
-	else if (action == MIGRATE_RESTORE && (ran == NULL || ran->kind != OUTCOME_OK))
-		o = outcome_make(OUTCOME_UNKNOWN, set->tool, "nobody saw how the restore ended");
-	else
-		o = outcome_make(OUTCOME_OK, set->tool, "%d applied, %d pending", set->n_applied,
-		                 set->n_pending);
-	if (o.kind == OUTCOME_OK && action == MIGRATE_UP)
-		x->r->runs[x->r->at_step].progress = x->plan->n_migrations;
-	migration_set_free(set);
-	return o;
-}
-
-/* A session of the tool that is in a transaction; 0: none. */
-static int session_at_work(struct run *x, char *dst, size_t cap)
-{
-	struct database_health *h = look_at_database(x, false);
-	int pid = 0;
-
-	for (int i = 0; h != NULL && i < h->n_sessions && pid == 0; i++) {
-		const struct db_session *s = &h->sessions[i];
-		char span[24];
-
-		if (!s->here || strcmp(s->app, MIGRATE_APPLICATION) != 0)
-			continue;
-		pid = s->pid;
-		time_span(span, sizeof(span), s->xact_us);
-		snprintf(
-		    dst, cap,
-		    "the tool is gone, but its session still works since %s: %.80s; to end that: towpath "
-		    "migrations cancel %.50s %.50s --pid %d",
-		    span, s->doing, x->r->service, x->r->env, pid);
-	}
-	database_health_free(h);
-	return pid;
-}
-
-/*
- * A server notices that a client is gone when it next answers: a statement goes on without the tool that sent it, and
- * may commit. Until it has ended there is nothing to judge, and a second run would meet the first.
- */
-struct outcome run_migrated(struct run *x)
-{
-	const int64_t until = loop_mono_us() + step_now(x)->timeout_us;
-	struct step_run *run = &x->r->runs[x->r->at_step];
-	char text[TEXT_LEN];
-	int said = 0, pid;
-
-	while (!x->lost && (pid = session_at_work(x, text, sizeof(text))) != 0) {
-		if (loop_mono_us() > until || x->r->abort_wanted)
-			return outcome_make(OUTCOME_UNKNOWN, "migrate", "%s", text);
-		if (pid != said)
-			run_say(x, "%s", text);
-		said = pid;
-		str_copy(run->text, sizeof(run->text), text);
-		run_write(x);
-		wait_a_while(x, US_PER_S);
-		if (x->changed)
-			run_decisions(x);
-	}
-	return judge(x, NULL);
-}
-
-/* What a failed run left: each thing into the log, the sum of it behind why. */
-static struct outcome aftermath(struct run *x, const struct database_health *before, struct outcome why)
-{
-	struct database_health *after = look_at_database(x, true);
-	struct db_note notes[CHANGES_SHOWN];
-	struct migration_set *set = NULL;
-	struct outcome o = why;
-	const char *failed = NULL;
-	char applied[48] = "";
-	int n = 0;
-
-	if (x->lost) {
-		database_health_free(after);
-		return why;
-	}
-	inspect(x, &set);
-	for (int i = 0; set != NULL && i < set->n_items && failed == NULL; i++)
-		if (set->items[i].state == MIGRATION_FAILED)
-			failed = set->items[i].name;
-	if (before != NULL && after != NULL)
-		n = database_changes(before, after, notes, CHANGES_SHOWN);
-	if (set != NULL && action_of(x) == MIGRATE_UP && ran(x, set) > 0)
-		snprintf(applied, sizeof(applied), "; %d of %d were applied", ran(x, set),
-		         x->plan->n_migrations);
-	for (int i = 0; i < MIN(n, CHANGES_SHOWN); i++)
-		run_say(x, "since it began: %s", notes[i].text);
-	for (int i = 0; after != NULL && i < after->n_leftovers; i++)
-		run_say(x, "left behind: %s %s of %s%s%s",
-		        after->leftovers[i].is_index ? "invalid index" : "unvalidated constraint",
-		        after->leftovers[i].name, after->leftovers[i].table,
-		        after->leftovers[i].is_index ? "; DROP INDEX CONCURRENTLY " : "",
-		        after->leftovers[i].is_index ? after->leftovers[i].name : "");
-	if (before == NULL || after == NULL || !before->has_catalog || !after->has_catalog)
-		o = outcome_make(why.kind, why.source, "%.180s; what it has changed could not be seen",
-		                 why.text);
-	else if (n > 0)
-		o = outcome_make(why.kind, why.source, "%.150s%s; it has changed: %.120s%s", why.text,
-		                 applied, notes[0].text, n > 1 ? ", and more (in the log)" : "");
-	else
-		o = outcome_make(why.kind, why.source, "%.250s; the schema is as it was", why.text);
-	if (failed != NULL)
-		snprintf(o.hint, sizeof(o.hint), "towpath migrations repair %.60s %.60s --name %.120s",
-		         x->r->service, x->r->env, failed);
-	else if (n > 0)
-		snprintf(o.hint, sizeof(o.hint),
-		         "mend what is half done first (the log names it), then run the plan again");
-	else
-		snprintf(o.hint, sizeof(o.hint), "mend the cause, then run the plan again");
-	run_say(x, "%s; %s", o.text, o.hint);
-	migration_set_free(set);
-	database_health_free(after);
-	return o;
-}
-
 /* 1 s, 2 s, 4 s ... and up to half as much again, so that two who wait do not meet for ever. */
 static int64_t pause_us(int tries)
 {
 	const int64_t us = MIN(FIRST_PAUSE_US << MIN(tries - 1, 8), LAST_PAUSE_US);
 
 	return us + loop_mono_us() % (us / 2);
-}
-
-/* True when the failed run has left nothing, neither in the schema nor in the tool's table. */
-static bool left_nothing(struct run *x, const struct database_health *before)
-{
-	struct database_health *after = look_at_database(x, true);
-	struct db_note note;
-	struct migration_set *set = NULL;
-	bool nothing = before != NULL && after != NULL && before->has_catalog && after->has_catalog &&
-	               database_changes(before, after, &note, 1) == 0;
-
-	if (nothing)
-		nothing = inspect(x, &set).kind == OUTCOME_OK && set != NULL && set->n_failed == 0 &&
-		          set->n_running == 0;
-	migration_set_free(set);
-	database_health_free(after);
-	return nothing;
 }
 
 static struct outcome run_tries(struct run *x, const struct migrate_command *cmd, const char *dir,
@@ -487,7 +334,7 @@ static struct outcome run_tries(struct run *x, const struct migrate_command *cmd
 
 		o = run_command(x, cmd, dir);
 		if (o.kind != OUTCOME_FAILED || tries >= LOCK_TRIES || x->r->abort_wanted ||
-		    !cmd->unit_is_transaction || !lock_timed_out(x, from) || !left_nothing(x, before))
+		    !cmd->unit_is_transaction || !lock_timed_out(x, from) || !run_left_nothing(x, before))
 			return o;
 		time_span(span, sizeof(span), us);
 		run_say(x, "a lock was not to be had in time and nothing was changed: try %d of %d in %s",
@@ -500,13 +347,44 @@ static struct outcome run_tries(struct run *x, const struct migrate_command *cmd
 	}
 }
 
+/* A tool that would wait for the lock of a dead run is not started. */
+static bool lock_is_dead(struct run *x, struct outcome *ret)
+{
+	struct migration_set *set = NULL;
+	bool dead = false;
+
+	if (run_action(x) != MIGRATE_UP && run_action(x) != MIGRATE_DOWN)
+		return false;
+	if (run_inspect(x, &set).kind == OUTCOME_OK && set != NULL)
+		dead = migration_lock_stuck(set) != NULL && run_stopped_by_leftover(x, set, ret);
+	migration_set_free(set);
+	return dead;
+}
+
+/* Runs the command in dir and judges what it did. */
+static struct outcome run_and_judge(struct run *x, const struct migrate_command *cmd, const char *dir)
+{
+	struct outcome o;
+
+	database_health_free(x->before);
+	x->before = run_look_at_database(x, true);
+	x->r->runs[x->r->at_step].progress = 0;
+	x->r->runs[x->r->at_step].progress_of = x->plan->n_migrations;
+	o = run_tries(x, cmd, dir, x->before);
+	if (o.kind == OUTCOME_OK) {
+		o = run_judge(x, &o);
+		/* The tool says that it is done; a database that is silent now is asked again. */
+		if (o.kind == OUTCOME_ERRORED)
+			o.kind = OUTCOME_UNKNOWN;
+	}
+	return o.kind == OUTCOME_FAILED ? run_aftermath(x, x->before, o) : o;
+}
+
 struct outcome run_migrate(struct run *x)
 {
 	const struct opened *migrate = app_migrate(x->app, x->service, x->env);
 	struct migrate_request req = {
-	    .action = action_of(x), .argument = x->plan->argument, .revision = x->r->to.revision};
-	struct database_health *before;
-	struct migrate_command *cmd;
+	    .action = run_action(x), .argument = x->plan->argument, .revision = x->r->to.revision};
 	char dir[PATH_LEN];
 	struct outcome o;
 	struct wait w;
@@ -514,26 +392,13 @@ struct outcome run_migrate(struct run *x)
 	if (migrate == NULL)
 		return outcome_make(OUTCOME_FAILED, "migrate", "no migrate driver is configured");
 	o = run_fetch(x, &x->r->to, dir);
-	if (o.kind != OUTCOME_OK)
+	if (o.kind != OUTCOME_OK || lock_is_dead(x, &o))
 		return o;
 	req.release_dir = dir;
 	MIGRATE_OF(migrate)->command(migrate->priv, &req, wait_op(x, &w, ASK_US));
 	if (wait_for(x, &w).kind != OUTCOME_OK || w.result == NULL)
 		return w.o;
-	cmd = w.result;
-	before = look_at_database(x, true);
-	x->r->runs[x->r->at_step].progress = 0;
-	x->r->runs[x->r->at_step].progress_of = x->plan->n_migrations;
-	o = run_tries(x, cmd, dir[0] != '\0' ? dir : NULL, before);
-	migrate_command_free(cmd);
-	if (o.kind == OUTCOME_OK) {
-		o = judge(x, &o);
-		/* The tool says that it is done; a database that is silent now is asked again. */
-		if (o.kind == OUTCOME_ERRORED)
-			o.kind = OUTCOME_UNKNOWN;
-	}
-	if (o.kind == OUTCOME_FAILED)
-		o = aftermath(x, before, o);
-	database_health_free(before);
+	o = run_and_judge(x, w.result, dir[0] != '\0' ? dir : NULL);
+	migrate_command_free(w.result);
 	return o;
 }

@@ -3,7 +3,10 @@
 #define ENGINE_RUN_PRIVATE_H
 
 #include "core/approval.h"
+#include "core/port/migrate.h"
 #include "engine/run.h"
+
+enum { CATALOG_SUM_LEN = 17 };
 
 struct run {
 	struct app *app;
@@ -26,6 +29,7 @@ struct run {
 	bool heard;   /* run_decisions() found one */
 	int gate_pid; /* a child that waits to begin, 0: none; gate is its gate, -1 without */
 	int gate;
+	struct database_health *before; /* of the step that migrates, with its catalog; owned, NULL not known */
 	struct signature_verdict *signatures; /* of the newest snapshot's approvals, owned */
 	int n_signatures;
 	char no[TEXT_LEN]; /* why the last one was refused */
@@ -68,16 +72,35 @@ const struct step *step_now(const struct run *x);
 /* Puts the verified files of an image into a folder of this host; dst is "" where there is no registry. */
 struct outcome run_fetch(struct run *x, const struct release *release, char dst[PATH_LEN]);
 
-/* run_migrate.c: the tool's command, watched; what it does now, for those who wait; whether it is done. */
 /* run_witness.c: checkpoints of the audit while it runs; the end waits for the last one. */
 void run_witness_begin(struct run *x);
 void run_witness_row(struct run *x);
 void run_witness_end(struct run *x);
 
-/* run_migrate.c: the tool's command, watched; whether what it was to do is done; its child of an earlier process. */
+/* run_migrate.c: the tool's command, watched; what it does now, for those who wait. */
 struct outcome run_migrate(struct run *x);
 void run_migrate_watch(struct run *x);
+enum migrate_action run_action(const struct run *x);
+/* The caller frees the set, NULL where it could not be had. */
+struct outcome run_inspect(struct run *x, struct migration_set **ret);
+/* NULL: could not be found out, which keeps nobody from migrating. */
+struct database_health *run_look_at_database(struct run *x, bool with_catalog);
+/* How many of the plan's migrations have run. */
+int run_count_ran(const struct run *x, const struct migration_set *set);
+
+/*
+ * run_aftermath.c. judge(): is what the plan wanted in the database? ran: what the command said, NULL: nobody knows.
+ * migrated(): the same of a run that nobody saw the end of; FAILED while the rollout still probes: it may run again.
+ * aftermath(): what a failed run left, said behind why. left_nothing(): neither in the schema nor in the tool's table.
+ */
+struct outcome run_judge(struct run *x, const struct outcome *ran);
 struct outcome run_migrated(struct run *x);
+struct outcome run_aftermath(struct run *x, const struct database_health *before, struct outcome why);
+bool run_left_nothing(struct run *x, const struct database_health *before);
+/* A sum over the catalog of h; "" where that is not known. */
+void run_catalog_sum(const struct database_health *h, char dst[CATALOG_SUM_LEN]);
+/* What keeps the tool from going on after one of its runs is over; *ret FAILED with the remedy. False: nothing. */
+bool run_stopped_by_leftover(struct run *x, const struct migration_set *set, struct outcome *ret);
 
 /*
  * run_child.c. hold() keeps a child that waits at its gate (ctx is the run: a deploy_req's on_child). begin() writes
@@ -88,5 +111,7 @@ struct outcome run_migrated(struct run *x);
 void run_child_hold(void *ctx, int pid, int gate);
 bool run_child_begin(struct run *x);
 struct outcome run_child_ended(struct run *x, void (*watch)(struct run *x));
+/* The sum of the catalog before the child of the present step began, as the journal has it; "" not known. */
+void run_child_catalog(const struct run *x, char dst[CATALOG_SUM_LEN]);
 
 #endif

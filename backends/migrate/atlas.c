@@ -566,6 +566,7 @@ static const struct migrate_tool atlas = {
     .command = command,
     .vars = vars,
     .folders = usual,
+    .when_locked = "waits for it, 10 s by default (--lock-timeout), then stops",
     .unit_is_transaction = true,
     .own_schema = "atlas_schema_revisions",
     .tables = tables,

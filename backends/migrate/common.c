@@ -596,18 +596,34 @@ static void clean_cell(const struct migrate_rows *s, int i, int col, char *dst, 
 	text_cleanz(dst, cap, migrate_cell(s, i, col));
 }
 
-/* One line for each session: its advisory lock before its locks on tables, since those come sorted so. */
-static void add_session(struct migration_set *set, const struct migrate_rows *s, int i, const char *title)
+/* Is it a table in which the tool keeps its lock? */
+static bool is_lock_table(const struct migrate_run *r, const char *relation)
 {
+	char name[NAME_LEN * 2];
+
+	for (int i = 1; i < r->priv->tool->n_tables; i++) {
+		table_name(r, i, name);
+		if (r->priv->tool->tables[i].is_lock && strcmp(name, relation) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* One line for each session: its advisory lock before its locks on tables, since those come sorted so. */
+static void add_session(struct migrate_run *r, const struct migrate_rows *s, int i, const char *title)
+{
+	struct migration_set *set = r->set;
 	struct migration_lock *l = migration_set_lock(set);
 	char mode[NAME_LEN], relation[NAME_LEN], who[TEXT_LEN / 2];
+	bool advisory;
 
 	if (l == NULL)
 		return;
 	l->session = true;
 	l->pid = (int)migrate_cell_num(s, i, S_PID);
 	l->granted = migrate_cell_true(s, i, S_GRANTED);
-	l->of_tool = strcmp(migrate_cell(s, i, S_TYPE), "advisory") == 0;
+	advisory = strcmp(migrate_cell(s, i, S_TYPE), "advisory") == 0;
+	l->of_tool = advisory || is_lock_table(r, migrate_cell(s, i, S_RELATION));
 	l->since_us = migrate_cell_num(s, i, S_SINCE);
 	clean_cell(s, i, S_USER, l->user, sizeof(l->user));
 	clean_cell(s, i, S_APP, l->app, sizeof(l->app));
@@ -615,7 +631,7 @@ static void add_session(struct migration_set *set, const struct migrate_rows *s,
 	clean_cell(s, i, S_DOING, l->doing, sizeof(l->doing));
 	clean_cell(s, i, S_MODE, mode, sizeof(mode));
 	clean_cell(s, i, S_RELATION, relation, sizeof(relation));
-	if (l->of_tool)
+	if (advisory)
 		snprintf(l->what, sizeof(l->what), "advisory lock %s", migrate_cell(s, i, S_KEY));
 	else
 		snprintf(l->what, sizeof(l->what), "%.24s on %.32s", mode, relation);
@@ -631,7 +647,7 @@ static void add_sessions(struct migrate_run *r)
 {
 	for (int i = 0; i < r->sessions.n_rows; i++)
 		if (is_first_of_session(&r->sessions, i))
-			add_session(r->set, &r->sessions, i, r->priv->tool->title);
+			add_session(r, &r->sessions, i, r->priv->tool->title);
 }
 
 static bool anybody_works(const struct migrate_rows *s)
@@ -665,6 +681,11 @@ static void judge_work(void *job)
 	}
 	r->set->no_checksums = r->priv->tool->no_checksums;
 	r->set->missing_applied = r->priv->tool->missing_applied;
+	r->set->unit_is_transaction = r->priv->tool->unit_is_transaction;
+	r->set->repairs =
+	    r->priv->tool->repair != NULL || jv_len(jv_get(r->priv->ctx.options, "repair_command")) > 0;
+	str_copy(r->set->when_locked, sizeof(r->set->when_locked),
+	         r->priv->tool->when_locked != NULL ? r->priv->tool->when_locked : "");
 	add_sessions(r);
 }
 

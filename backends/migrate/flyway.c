@@ -1058,6 +1058,7 @@ static const struct migrate_tool flyway = {
     .vars = vars,
     .folders = folders,
     .settings = settings,
+    .when_locked = "asks for it once a second, 50 times by default (lockRetryCount), then stops",
     .unit_is_transaction = true,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),

@@ -394,6 +394,7 @@ static const struct migrate_tool golang_migrate = {
     .vars = vars,
     .folders = usual,
     .session_in_url = true,
+    .when_locked = "waits for it, 15 s by default (-lock-timeout), then stops",
     .unit_is_transaction = true,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),

@@ -450,6 +450,7 @@ static const struct migrate_tool goose = {
     .folders = usual,
     .folder_key = "GOOSE_MIGRATION_DIR",
     .session_in_url = true,
+    .when_locked = "does not ask for it: the goose command would run beside its holder",
     .unit_is_transaction = true,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),

@@ -435,9 +435,8 @@ static bool judge_lock(const struct migrate_job *j, struct migration_set *set)
 		snprintf(l->what, sizeof(l->what), "knex_migrations_lock");
 		l->granted = l->of_tool = true;
 		l->stuck = !j->works && !busy;
-		snprintf(l->doing, sizeof(l->doing), "%s",
-		         l->stuck ? "nobody is at work in the database"
-		                  : "Knex does not record who set it, or when");
+		l->repairable = true;
+		snprintf(l->doing, sizeof(l->doing), "Knex does not record who set it, or when");
 	}
 	return true;
 }
@@ -507,7 +506,8 @@ static const struct migrate_table tables[] = {
      .select =
          "SELECT is_locked, (SELECT count(*) FROM pg_stat_activity a WHERE a.datname = current_database()"
          " AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend' AND a.state <> 'idle')"
-         " FROM %s ORDER BY 1 LIMIT 100"},
+         " FROM %s ORDER BY 1 LIMIT 100",
+     .is_lock = true},
 };
 
 static const struct migrate_tool knex = {
@@ -517,6 +517,7 @@ static const struct migrate_tool knex = {
     .command = command,
     .repair = repair,
     .vars = vars,
+    .when_locked = "waits for the other's transaction, and stops where the lock is set",
     .unit_is_transaction = true,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),

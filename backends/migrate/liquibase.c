@@ -501,6 +501,7 @@ static void tell_lock(struct lq *x, struct migration_set *set)
 	l->granted = true;
 	l->of_tool = true;
 	l->stuck = migrate_cell_num(r, i, LOCK_SESSIONS) == 0;
+	l->repairable = true;
 	l->since_us = migrate_cell_num(r, i, LOCK_AT);
 	text_cleanz(l->client, sizeof(l->client), migrate_cell(r, i, LOCK_BY));
 	snprintf(set->lock_text, sizeof(set->lock_text), "%.100s holds Liquibase's lock%s", l->client,
@@ -655,7 +656,8 @@ static const struct migrate_table tables[] = {
                " AND a.datname = current_database() AND (a.application_name IN ('PostgreSQL JDBC Driver', "
                "'" MIGRATE_APPLICATION
                "') OR strpos(coalesce(lockedby, ''), '(' || host(a.client_addr) || ')') > 0))"
-               " FROM %s ORDER BY id LIMIT 20"},
+               " FROM %s ORDER BY id LIMIT 20",
+     .is_lock = true},
 };
 
 static const struct migrate_tool liquibase = {
@@ -664,6 +666,7 @@ static const struct migrate_tool liquibase = {
     .path = ".",
     .command = command,
     .vars = vars,
+    .when_locked = "waits for it, 5 min by default (changelogLockWaitTime), then stops",
     .unit_is_transaction = true,
     .repair = repair,
     .tables = tables,

@@ -452,6 +452,7 @@ static const struct migrate_tool node_pg_migrate = {
     .path = ".",
     .command = command,
     .vars = vars,
+    .when_locked = "stops at once (Another migration is already running)",
     .unit_is_transaction = true,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),

@@ -121,8 +121,15 @@ static void keep_findings(struct preview_run *r, int i, const struct lint_report
 		item->n_findings++;
 	}
 	item->findings = list;
-	for (int k = 0; k < report->n_statements; k++)
-		item->n_statements += report->statements[k].line >= from && report->statements[k].line < to;
+	for (int k = 0; k < report->n_statements; k++) {
+		const struct lint_statement *s = &report->statements[k];
+
+		if (s->line < from || s->line >= to)
+			continue;
+		item->n_statements++;
+		item->outside |= !s->in_transaction;
+	}
+	item->outside &= item->n_statements > 1;
 }
 
 /* "full_name" as languages with camel case have it; NULL: it is the same. */

@@ -329,6 +329,7 @@ static const struct migrate_tool prisma = {
     .path = ".",
     .command = command,
     .session_in_url = true,
+    .when_locked = "waits 10 s for it, then stops with P1002",
     .unit_is_transaction = true,
     .repair = repair,
     .tables = tables,

@@ -497,6 +497,7 @@ static const struct migrate_tool rails = {
     .command = command,
     .down = down,
     .vars = vars,
+    .when_locked = "stops at once (ConcurrentMigrationError)",
     .unit_is_transaction = true,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),

@@ -709,6 +709,7 @@ static const struct migrate_tool sqitch = {
     .command = command,
     .vars = vars,
     .scheme = "postgresql",
+    .when_locked = "waits 60 s for it (--lock-timeout), then stops",
     .down = down,
     .tables = tables,
     .n_tables = ARRAY_LEN(tables),

@@ -98,6 +98,7 @@ static const struct tool_story sqitch = {
     .next_name = "next",
     .records = true,
     .heals = true,
+    .asks = true,
 };
 
 static const struct tool_story *const all[] = {&django, &alembic, &rails, &sqitch, NULL};

@@ -60,10 +60,36 @@ static const struct tool_story knex = {
     .next_name = "20260302000000_next.js",
 };
 
-static const struct tool_story *const all[] = {&prisma, &knex, NULL};
+/* A migration without a transaction: Knex commits its lock before it begins, and a killed run leaves it there. */
+static const char knex_open_migration[] = "exports.up = (knex) => knex.raw(`$SQL`);\nexports.down = () => "
+                                          "{};\nexports.config = { transaction: false };\n";
+
+static const struct tool_story knex_open = {
+    .name = "knex-open",
+    .driver = "knex",
+    .note = {{"migrations/20260301000000_note.js", knex_migration}},
+    .next = {{"migrations/20260302000000_next.js", knex_open_migration}},
+    .note_name = "20260301000000_note.js",
+    .next_name = "20260302000000_next.js",
+    .leaves = "knex_migrations_lock",
+};
+
+static const struct tool_story *const all[] = {&prisma, &knex, &knex_open, NULL};
 
 STORY(prisma)
 STORY(knex)
+
+static void knex_open_promotes(void **state)
+{
+	UNUSED(state);
+	story_promotes(&knex_open);
+}
+
+static void knex_open_is_killed(void **state)
+{
+	UNUSED(state);
+	story_is_killed(&knex_open);
+}
 
 static int setup(void **state)
 {
@@ -81,7 +107,9 @@ static int teardown(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {STORY_TESTS(prisma), STORY_TESTS(knex)};
+	const struct CMUnitTest tests[] = {STORY_TESTS(prisma), STORY_TESTS(knex),
+	                                   cmocka_unit_test(knex_open_promotes),
+	                                   cmocka_unit_test(knex_open_is_killed)};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

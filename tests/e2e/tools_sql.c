@@ -44,6 +44,7 @@ static const struct tool_story liquibase = {
     .note_name = CHANGELOG "005-note.sql::note::ana",
     .next_name = CHANGELOG "006-next.sql::next::ana",
     .keeps_note = true,
+    .leaves = "databasechangeloglock",
 };
 
 static const struct tool_story *const all[] = {&dbmate, &flyway, &liquibase, NULL};
@@ -51,18 +52,7 @@ static const struct tool_story *const all[] = {&dbmate, &flyway, &liquibase, NUL
 STORY(dbmate)
 STORY(flyway)
 
-/* Killed, it leaves its lock in the table: the next run waits for it until a person gives it back. */
-static void liquibase_promotes(void **state)
-{
-	UNUSED(state);
-	story_promotes(&liquibase);
-}
-
-static void liquibase_waits_and_fails(void **state)
-{
-	UNUSED(state);
-	story_waits_and_fails(&liquibase);
-}
+STORY(liquibase)
 
 static int setup(void **state)
 {
@@ -80,9 +70,7 @@ static int teardown(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {STORY_TESTS(dbmate), STORY_TESTS(flyway),
-	                                   cmocka_unit_test(liquibase_promotes),
-	                                   cmocka_unit_test(liquibase_waits_and_fails)};
+	const struct CMUnitTest tests[] = {STORY_TESTS(dbmate), STORY_TESTS(flyway), STORY_TESTS(liquibase)};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

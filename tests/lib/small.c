@@ -96,22 +96,48 @@ static const struct registry_driver fake_registry = {
     .fetch = fake_fetch,
 };
 
-/* Release 2 has one migration; it is applied once DIR/applied exists. */
+static bool has(const struct fake *f, const char *name)
+{
+	char path[PATH_LEN + 16];
+
+	snprintf(path, sizeof(path), "%s/%s", f->dir, name);
+	return access(path, F_OK) == 0;
+}
+
+static void add_dead_lock(struct migration_set *set)
+{
+	struct migration_lock *l = migration_set_lock(set);
+
+	assert_non_null(l);
+	str_copy(l->what, sizeof(l->what), "fake_lock");
+	str_copy(l->client, sizeof(l->client), "build-7 (10.0.0.5)");
+	l->since_us = INT64_C(1700000000) * US_PER_S;
+	l->granted = l->of_tool = l->stuck = l->repairable = true;
+	set->repairs = true;
+	migration_set_block(set, "locked", "the lock is held by nobody");
+}
+
+/*
+ * Release 2 has one migration; it is applied once DIR/applied exists. DIR/locked is the tool's lock, left by a dead
+ * run; with DIR/opaque the tool's runs are no transactions.
+ */
 static void fake_inspect(void *priv, const char *revision, struct op *op)
 {
 	const struct fake *f = priv;
-	char path[PATH_LEN + 16];
 	bool wants = strtol(revision, NULL, 10) >= 2;
 	struct migration_set *set = migration_set_new(wants ? 1 : 0);
 
 	assert_non_null(set);
-	snprintf(path, sizeof(path), "%s/applied", f->dir);
 	str_copy(set->tool, sizeof(set->tool), "fake");
+	str_copy(set->when_locked, sizeof(set->when_locked), "waits for it");
+	set->unit_is_transaction = !has(f, "opaque");
 	if (wants) {
 		str_copy(set->items[0].name, sizeof(set->items[0].name), "0001_first");
-		set->items[0].state = access(path, F_OK) == 0 ? MIGRATION_APPLIED : MIGRATION_PENDING;
+		set->items[0].state = has(f, "applied") ? MIGRATION_APPLIED : MIGRATION_PENDING;
 		migration_set_count(set);
 	}
+	if (has(f, "locked"))
+		add_dead_lock(set);
 	op_done(op, outcome_ok(), set, migration_set_free);
 }
 
@@ -129,11 +155,24 @@ static void fake_command(void *priv, const struct migrate_request *req, struct o
 	op_done(op, outcome_ok(), c, migrate_command_free);
 }
 
+/* There is no database to look at, but a catalog: one column once the migration is applied, or half done (DIR/half). */
 static void fake_health(void *priv, bool with_catalog, struct op *op)
 {
-	UNUSED(priv);
-	UNUSED(with_catalog);
-	op_done(op, outcome_make(OUTCOME_UNSUPPORTED, "fake", "no database"), NULL, NULL);
+	static struct db_object column = {"column", "public.first.id", "bigint"};
+	const struct fake *f = priv;
+	struct database_health *h = calloc(1, sizeof(*h));
+
+	assert_non_null(h);
+	if (!with_catalog) {
+		free(h);
+		op_done(op, outcome_make(OUTCOME_UNSUPPORTED, "fake", "no database"), NULL, NULL);
+		return;
+	}
+	arena_init(&h->arena, ARENA_DEFAULT_MAX);
+	h->has_catalog = true;
+	h->objects = &column;
+	h->n_objects = has(f, "applied") || has(f, "half");
+	op_done(op, outcome_ok(), h, database_health_free);
 }
 
 static void fake_backups(void *priv, struct op *op)

@@ -171,6 +171,8 @@ static const char bad_sql[] =
     "ALTER TABLE $C ADD COLUMN extra text;\nALTER TABLE $C ADD COLUMN wrong no_such_type;";
 static const char slow_sql[] = "ALTER TABLE $O ADD COLUMN slow text;\nSELECT pg_sleep(600);";
 
+static const char *driver_of(const struct tool_story *t) { return t->driver != NULL ? t->driver : t->name; }
+
 static void build(struct tool *t)
 {
 	const char *name = t->story->name;
@@ -182,7 +184,8 @@ static void build(struct tool *t)
 	g = gitbuild_new(path);
 	snprintf(path, sizeof(path), "%s", scene_path(&scene, "registry-%s", name));
 	ocibuild_init(&b, path);
-	snprintf(from, sizeof(from), "%s/tests/fixtures/migrations/%s/clean/project", top(), name);
+	snprintf(from, sizeof(from), "%s/tests/fixtures/migrations/%s/clean/project", top(),
+	         driver_of(t->story));
 	take_folder(&t->files, from, "");
 	put_all(t, t->story->base, "");
 	release(t, g, &b, "1.0.0", T0);
@@ -232,7 +235,7 @@ static void write_config(void)
 		    "    deploy: {driver: command, observe: [sh, observe.sh, %s], deploy: [sh, deploy.sh]}\n"
 		    "    migrate: {driver: %s, repo: repo-%s, database: {file: %s.url}, lock_timeout: 4s%s}\n"
 		    "    environments: {dev: {instances: [{name: one}]}}\n",
-		    t->name, t->name, t->name, t->name, t->name, t->name, t->name,
+		    t->name, t->name, t->name, t->name, driver_of(t), t->name, t->name,
 		    t->options != NULL ? t->options : "");
 	}
 	assert_false(s.failed);
@@ -327,7 +330,7 @@ static void inspect(const struct tool *t, const char *name, char dst[64])
 	size_t k = 0;
 
 	snprintf(url, sizeof(url), "%s", pgserver_url(pgserver_shared(), t->database));
-	scene_run(&scene, "migrations", "inspect", "--tool", t->story->name, "--project",
+	scene_run(&scene, "migrations", "inspect", "--tool", driver_of(t->story), "--project",
 	          scene_path(&scene, "repo-%s@v1.2.0", t->story->name), "--database", url, NULL);
 	if (scene.code != 0 && scene.value == NULL)
 		fail_msg("%s: %s%s", t->story->name, scene.out, scene.err);
@@ -474,12 +477,11 @@ static void end_session(const struct tool_story *t, int pid, bool all)
 }
 
 /* The remedy that the console names, as it names it. */
-static void repair(const struct tool_story *t, const char *id, const char *name)
+static void repair(const struct tool_story *t)
 {
 	char text[TEXT_MAX], own[ID_LEN];
 
-	UNUSED(id);
-	scene_run(&scene, "migrations", "repair", t->name, "dev", "--name", name, NULL);
+	scene_run(&scene, "migrations", "repair", t->name, "dev", NULL);
 	str_copy(own, sizeof(own), jv_get_text(scene.value, "rollout_id", ""));
 	if (scene.code != 0)
 		fail_msg("%s: repair: %s%s", t->name, scene.out, scene.err);
@@ -515,7 +517,7 @@ void story_waits_and_fails(const struct tool_story *t)
 		end_session(t, pid, true);
 		if (!t->heals) {
 			assert_state(w, t->note_name, "failed");
-			repair(t, id, t->note_name);
+			repair(t);
 		}
 		start(t, "1.1.0", id);
 	}
@@ -538,7 +540,7 @@ void story_waits_and_fails(const struct tool_story *t)
 		assert_says(t, id, log, "extra");
 	free(log);
 	if (t->records && !t->heals)
-		repair(t, id, t->next_name);
+		repair(t);
 }
 
 /* The whole of the tool at once, as the kernel would for want of memory. */
@@ -588,6 +590,42 @@ static bool lock_is_seen(const struct tool *w, int pid)
 	return false;
 }
 
+/* The gate of the migrations in a plan that nobody starts. */
+static const struct jv *gate(const struct tool_story *t)
+{
+	const struct jv *gates;
+
+	scene_run(&scene, "plan", t->name, "--to", "dev", "--release", "1.2.0", NULL);
+	gates = jv_get(jv_get(jv_get(scene.value, "plan"), "evidence"), "gates");
+	for (size_t i = 0; i < jv_len(gates); i++)
+		if (strcmp(jv_get_text(jv_at(gates, i), "gate", ""), "migrations") == 0)
+			return jv_at(gates, i);
+	fail_msg("%s: no gate of the migrations: %s%s", t->name, scene.out, scene.err);
+	return NULL;
+}
+
+/* Its lock stays behind: said with the remedy, nothing is started to wait for it, and the remedy helps. */
+static void leaves_its_lock(const struct tool *w, const char *id)
+{
+	const struct tool_story *t = w->story;
+	char text[TEXT_MAX], remedy[128];
+	const struct jv *g;
+
+	snprintf(remedy, sizeof(remedy), "towpath migrations repair %s dev", t->name);
+	assert_string_equal(until_ended(t, id, text), "failed");
+	assert_says(t, id, text, t->leaves);
+	assert_says(t, id, text, ", nobody is ");
+	assert_says(t, id, text, remedy);
+	g = gate(t);
+	assert_string_equal(jv_get_text(g, "verdict", ""), "closed");
+	assert_says(t, id, jv_get_text(g, "evidence", ""), t->leaves);
+	assert_says(t, id, jv_get_text(g, "next", ""), remedy);
+	repair(t);
+	assert_string_equal(jv_get_text(gate(t), "verdict", ""), "open");
+	assert_int_equal(columns(w, "slow"), t->keeps_half);
+	assert_state(w, t->next_name, "pending");
+}
+
 void story_is_killed(const struct tool_story *t)
 {
 	struct tool *w = tool_of(t);
@@ -603,6 +641,15 @@ void story_is_killed(const struct tool_story *t)
 	if (!t->keeps_half && !lock_is_seen(w, pid))
 		fail_msg("%s: nobody sees who works: %s", t->name, scene.out);
 	end_session(t, pid, true);
+	if (t->leaves != NULL) {
+		leaves_its_lock(w, id);
+		return;
+	}
+	if (t->asks) {
+		until_said(t, id, "or to run it again: towpath retry");
+		if (scene_run(&scene, "retry", id, NULL) != 0)
+			lost(t, id, "nobody may let it run again");
+	}
 	if (!t->records || t->heals) {
 		/* It has left nothing, so it runs again; then a person gives it up. */
 		again = sleeper(w, id, pid);

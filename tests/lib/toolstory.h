@@ -16,7 +16,9 @@ struct story_file {
 };
 
 struct tool_story {
-	const char *name;               /* of the driver and of its recorded states */
+	const char
+	    *name; /* of the service; of the driver and its recorded states, too, where driver is NULL */
+	const char *driver;
 	const char *options;            /* behind the driver's usual ones: ", env: X" */
 	const char *params;             /* behind the database's URL */
 	const char *customers, *orders; /* what the tables are called, NULL: so */
@@ -29,6 +31,9 @@ struct tool_story {
 	bool keeps_half; /* what the failed one did first */
 	bool records;    /* the tool notes that it failed, and wants a remedy before it goes on */
 	bool heals;      /* ... or only notes it: the next run goes on by itself */
+	/* When it is killed: */
+	const char *leaves; /* the table with its lock, which stays; NULL: none */
+	bool asks;          /* its runs are no transactions: a person decides whether it runs again */
 };
 
 /* The world for all of them; NULL-terminated. Fails the test when a tool is not there. */

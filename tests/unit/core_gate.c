@@ -160,6 +160,59 @@ static void migrations(void **state)
 	assert_int_equal(verdict(w, GATE_MIGRATIONS), GATE_CLOSED);
 }
 
+static const struct gate *gate_of(const struct world *w, enum gate_kind kind)
+{
+	for (int i = 0; i < w->plan->n_gates; i++)
+		if (w->plan->gates[i].kind == kind)
+			return &w->plan->gates[i];
+	fail();
+	return NULL;
+}
+
+/* The tool's own lock: of somebody who lives it is waited for, of a dead run it wants the remedy. */
+static void locks(void **state)
+{
+	struct world *w = *state;
+	struct migration_lock *l = migration_set_lock(w->migrations);
+
+	str_copy(w->migrations->tool, sizeof(w->migrations->tool), "prisma");
+	str_copy(w->migrations->when_locked, sizeof(w->migrations->when_locked), "waits 10 s");
+	str_copy(l->what, sizeof(l->what), "advisory lock 72707369");
+	str_copy(l->app, sizeof(l->app), "psql");
+	str_copy(l->user, sizeof(l->user), "ana");
+	str_copy(l->client, sizeof(l->client), "10.0.0.4");
+	str_copy(l->doing, sizeof(l->doing), "SELECT 1");
+	l->granted = l->session = true;
+	l->pid = 4711;
+	l->since_us = w->facts.now_us - 90 * US_PER_S;
+	/* Not the tool's: it may run beside it. */
+	assert_int_equal(verdict(w, GATE_MIGRATIONS), GATE_OPEN);
+	l->of_tool = true;
+	assert_int_equal(verdict(w, GATE_MIGRATIONS), GATE_WAITS);
+	assert_string_equal(
+	    gate_of(w, GATE_MIGRATIONS)->evidence,
+	    "advisory lock 72707369 is held since 1m30s by psql (user ana at 10.0.0.4, pid 4711), "
+	    "doing: SELECT 1; prisma waits 10 s");
+	assert_non_null(strstr(gate_of(w, GATE_MIGRATIONS)->next, "towpath migrations cancel"));
+	assert_non_null(strstr(gate_of(w, GATE_MIGRATIONS)->next, "--pid 4711"));
+	/* Nothing would run: nothing waits. */
+	w->migrations->items[0].state = MIGRATION_APPLIED;
+	migration_set_count(w->migrations);
+	assert_int_equal(verdict(w, GATE_MIGRATIONS), GATE_OPEN);
+	w->migrations->items[0].state = MIGRATION_PENDING;
+	migration_set_count(w->migrations);
+	l->session = false;
+	l->stuck = true;
+	migration_set_block(w->migrations, "locked", "DELETE FROM it");
+	assert_int_equal(verdict(w, GATE_MIGRATIONS), GATE_CLOSED);
+	assert_non_null(strstr(gate_of(w, GATE_MIGRATIONS)->evidence, "by 10.0.0.4, nobody is connected"));
+	/* The remedy is the tool's own only where it has one for this. */
+	assert_non_null(strstr(gate_of(w, GATE_MIGRATIONS)->next, "DELETE FROM it"));
+	w->migrations->repairs = l->repairable = true;
+	assert_int_equal(verdict(w, GATE_MIGRATIONS), GATE_CLOSED);
+	assert_non_null(strstr(gate_of(w, GATE_MIGRATIONS)->next, "towpath migrations repair"));
+}
+
 static void lint(void **state)
 {
 	static struct lint_finding f[] = {
@@ -426,6 +479,7 @@ int main(void)
 	    TEST(all_open),
 	    TEST(image),
 	    TEST(migrations),
+	    TEST(locks),
 	    TEST(lint),
 	    TEST(config),
 	    TEST(smoke),
