@@ -185,7 +185,7 @@ static void why_not_again(struct run *x, char *why, size_t cap)
 	migration_set_free(set);
 }
 
-/* no: the probe's FAILED, which makes the step run again. A person's retry is such a decision; so is that it never began. */
+/* no: the probe's FAILED: it runs again. It may when it never began, and when a person said retry. */
 static struct outcome again_or_ask(struct run *x, struct outcome no)
 {
 	const struct step_run *run = &x->r->runs[x->r->at_step];

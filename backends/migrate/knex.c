@@ -503,9 +503,11 @@ static const struct migrate_table tables[] = {
          " LIMIT 20000"},
     {.name = "+_lock",
      .shape = "index,is_locked",
+     /* Whoever reads beside us (another look of this program) sets no lock. */
      .select =
          "SELECT is_locked, (SELECT count(*) FROM pg_stat_activity a WHERE a.datname = current_database()"
-         " AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend' AND a.state <> 'idle')"
+         " AND a.pid <> pg_backend_pid() AND a.application_name <> current_setting('application_name')"
+         " AND a.backend_type = 'client backend' AND a.state <> 'idle')"
          " FROM %s ORDER BY 1 LIMIT 100",
      .is_lock = true},
 };

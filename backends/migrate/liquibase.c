@@ -653,7 +653,9 @@ static const struct migrate_table tables[] = {
     {.name = "databasechangeloglock",
      .select = "SELECT id, locked, (extract(epoch FROM lockgranted) * 1000000)::bigint, lockedby,"
                " (SELECT count(*) FROM pg_stat_activity a WHERE a.pid <> pg_backend_pid()"
-               " AND a.datname = current_database() AND (a.application_name IN ('PostgreSQL JDBC Driver', "
+               " AND a.datname = current_database()"
+               " AND a.application_name <> current_setting('application_name')"
+               " AND (a.application_name IN ('PostgreSQL JDBC Driver', "
                "'" MIGRATE_APPLICATION
                "') OR strpos(coalesce(lockedby, ''), '(' || host(a.client_addr) || ')') > 0))"
                " FROM %s ORDER BY id LIMIT 20",
