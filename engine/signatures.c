@@ -4,7 +4,9 @@
 #include "io/file.h"
 #include "io/proc.h"
 #include "io/sshsig.h"
+#include "io/work.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,21 +25,42 @@ struct sign_run {
 	struct app *app;
 	struct decision d;
 	struct str bytes;
-	char key[PATH_LEN], dir[64];
+	char key[PATH_LEN], dir[PATH_LEN - 16];
 	struct outcome o;
 	sign_done_fn *done;
 	void *ctx;
 };
+
+/* The key's file, when it has served. */
+struct rest {
+	char key[PATH_LEN], dir[PATH_LEN - 16];
+};
+
+static void forget_run(void *arg)
+{
+	const struct rest *r = arg;
+
+	unlink(r->key);
+	rmdir(r->dir);
+}
+
+static void forget(struct sign_run *s)
+{
+	struct rest *r = s->dir[0] != '\0' ? malloc(sizeof(*r)) : NULL;
+
+	if (r == NULL)
+		return;
+	str_copy(r->key, sizeof(r->key), s->key);
+	str_copy(r->dir, sizeof(r->dir), s->dir);
+	work_run(app_loop(s->app), forget_run, free, r);
+}
 
 static void sign_end(struct sign_run *s, const struct outcome *o, const char *armor)
 {
 	char *copy = armor != NULL ? strdup(armor) : NULL;
 	struct outcome no = outcome_make(OUTCOME_ERRORED, source, "out of memory");
 
-	if (s->dir[0] != '\0') {
-		unlink(s->key);
-		rmdir(s->dir);
-	}
+	forget(s);
 	s->done(s->ctx, armor != NULL && copy == NULL ? &no : o, &s->d, copy);
 	str_release(&s->bytes);
 	free(s);
@@ -91,45 +114,105 @@ static bool pick_key(const char *listed, size_t n, const char *signers, char *ds
 	return false;
 }
 
-static bool key_file(struct sign_run *s, const char *line)
-{
-	struct error e;
+/* Which key of the agent signs: chosen on a worker, as the allowed signers may be on a disk that is away. */
+struct choice {
+	struct op *op;
+	struct str listed; /* keys of the agent */
+	char signers[PATH_LEN], key[PATH_LEN], dir[PATH_LEN - 16];
+	struct outcome o;
+};
 
-	str_copy(s->dir, sizeof(s->dir), "/tmp/towpath-key-XXXXXX");
-	if (mkdtemp(s->dir) == NULL) {
-		s->dir[0] = '\0';
+static void choice_free(void *result)
+{
+	struct choice *c = result;
+
+	str_release(&c->listed);
+	free(c);
+}
+
+/* A file of the key's line in a folder of its own, below the user's state folder. False with e. */
+static bool key_file(struct choice *c, const char *line, struct error *e)
+{
+	char state[PATH_LEN];
+
+	if (file_state_dir(state, sizeof(state), e) != 0)
+		return false;
+	snprintf(c->dir, sizeof(c->dir), "%.*s/sign-XXXXXX", (int)sizeof(c->dir) - 16, state);
+	if (mkdtemp(c->dir) == NULL) {
+		error_set(e, ERR_IO, "no folder can be made below %.300s: %s", state, strerror(errno));
+		c->dir[0] = '\0';
 		return false;
 	}
-	snprintf(s->key, sizeof(s->key), "%s/key.pub", s->dir);
-	return file_write(s->key, line, strlen(line), 0600, &e) == 0;
+	snprintf(c->key, sizeof(c->key), "%s/key.pub", c->dir);
+	return file_write(c->key, line, strlen(line), 0600, e) == 0;
+}
+
+static void choose_run(void *arg)
+{
+	struct choice *c = arg;
+	struct str text;
+	struct error e = {0};
+	char line[8192];
+
+	str_init(&text, SIGNERS_MAX + 1);
+	if (file_read(c->signers, SIGNERS_MAX, &text, &e) != 0)
+		c->o = outcome_make(OUTCOME_UNSUPPORTED, source, "the allowed signers cannot be read: %.250s",
+		                    e.text);
+	else if (!pick_key(str_text(&c->listed), c->listed.len, str_text(&text), line, sizeof(line)))
+		c->o = outcome_make(OUTCOME_UNSUPPORTED, source, "no key of the agent is an allowed signer");
+	else if (!key_file(c, line, &e))
+		c->o = outcome_make(OUTCOME_UNSUPPORTED, source, "%.300s", e.text);
+	str_release(&text);
+}
+
+static void choose_done(void *arg)
+{
+	struct choice *c = arg;
+
+	op_done(c->op, c->o, c, choice_free);
+}
+
+static void no_key(struct sign_run *s, const struct outcome *o)
+{
+	s->o = *o;
+	snprintf(s->o.hint, sizeof(s->o.hint),
+	         "ssh-add your key, or name one: towpath approve PLAN --key PATH; allowed signers: %.200s",
+	         app_setup(s->app)->allowed_signers);
+	sign_end(s, &s->o, NULL);
+}
+
+static void on_chosen(void *ctx, struct op *op, const struct outcome *o, void *result)
+{
+	struct sign_run *s = ctx;
+	const struct choice *c = result;
+
+	UNUSED(op);
+	if (c != NULL) {
+		str_copy(s->key, sizeof(s->key), c->key);
+		str_copy(s->dir, sizeof(s->dir), c->dir);
+	}
+	if (o->kind == OUTCOME_OK)
+		sign_now(s);
+	else
+		no_key(s, o);
 }
 
 static void on_agent(void *ctx, const struct proc_result *r)
 {
 	struct sign_run *s = ctx;
-	const char *signers = app_setup(s->app)->allowed_signers;
-	struct str text;
-	struct error e;
-	char line[8192];
-	bool found = false;
+	struct outcome no =
+	    outcome_make(OUTCOME_UNSUPPORTED, source, "no agent with keys answers (ssh-add -L)");
+	struct choice *c = r->outcome.kind == OUTCOME_OK ? calloc(1, sizeof(*c)) : NULL;
 
-	str_init(&text, SIGNERS_MAX + 1);
-	if (r->outcome.kind == OUTCOME_OK && file_read(signers, SIGNERS_MAX, &text, &e) == 0)
-		found = pick_key(r->out, r->n_out, str_text(&text), line, sizeof(line));
-	str_release(&text);
-	if (!found || !key_file(s, line)) {
-		s->o =
-		    outcome_make(OUTCOME_UNSUPPORTED, source, "%s",
-		                 r->outcome.kind != OUTCOME_OK ? "no agent with keys answers (ssh-add -L)"
-		                                               : "no key of the agent is an allowed signer");
-		snprintf(
-		    s->o.hint, sizeof(s->o.hint),
-		    "ssh-add your key, or name one: towpath approve PLAN --key PATH; allowed signers: %.200s",
-		    signers);
-		sign_end(s, &s->o, NULL);
+	if (c == NULL) {
+		no_key(s, &no);
 		return;
 	}
-	sign_now(s);
+	str_init(&c->listed, BYTES_MAX);
+	str_addn(&c->listed, r->out, r->n_out);
+	str_copy(c->signers, sizeof(c->signers), app_setup(s->app)->allowed_signers);
+	c->op = op_new(app_loop(s->app), AGENT_US, on_chosen, s);
+	work_run(app_loop(s->app), choose_run, choose_done, c);
 }
 
 static void ask_agent(struct sign_run *s)
