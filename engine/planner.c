@@ -392,15 +392,46 @@ static void judge(struct gather *g)
 	gates_eval(g->plan, &f);
 }
 
-/* What differs between a stored plan and the same wish now, for the person who approved it. */
-static struct outcome what_changed(const struct plan *old, const struct plan *now)
+/* Where a plan began runs something else now: who put it there, and what to do. */
+static struct outcome start_changed(const struct gather *g)
 {
+	const struct store_snapshot *s = planner_got(g, Q_STORE);
+	const struct plan *old = g->old, *now = g->plan;
+	const struct rollout *by = NULL;
+	char who[NAME_LEN + ID_LEN + 32] = "somebody", again[TEXT_LEN / 2];
+
+	for (int i = 0; s != NULL && by == NULL && i < s->n_rollouts; i++)
+		if (s->rollouts[i].ended_us > 0 && strcmp(s->rollouts[i].service, old->service) == 0 &&
+		    strcmp(s->rollouts[i].env, old->env) == 0 &&
+		    strcmp(s->rollouts[i].to.digest, now->from.digest) == 0)
+			by = &s->rollouts[i];
+	if (by != NULL)
+		snprintf(who, sizeof(who), "rollout %s of %s", by->id, by->requester);
+	if (strcmp(now->from.digest, old->to.digest) == 0) {
+		snprintf(again, sizeof(again), "nothing is left to do");
+	} else {
+		size_t n = (size_t)snprintf(again, sizeof(again), "make the plan again: ");
+
+		plan_command_line(now, app_setup(g->app)->envs[g->want.env].short_name, again + n,
+		                  sizeof(again) - n);
+	}
+	return outcome_make(
+	    OUTCOME_FAILED, "planner",
+	    "the plan is not the same any more: what runs there now is %.40s, put there by %s, and the plan "
+	    "began at %.40s; %s",
+	    now->from.tag[0] != '\0' ? now->from.tag : now->from.digest, who,
+	    old->from.tag[0] != '\0' ? old->from.tag : "something else", again);
+}
+
+/* What differs between a stored plan and the same wish now, for the person who approved it. */
+static struct outcome what_changed(const struct gather *g)
+{
+	const struct plan *old = g->old, *now = g->plan;
 	const char *what = "its steps or policy";
 
 	if (strcmp(old->from.digest, now->from.digest) != 0)
-		what = "what runs there now";
-	else if (strcmp(old->to.digest, now->to.digest) != 0 ||
-	         strcmp(old->to.revision, now->to.revision) != 0)
+		return start_changed(g);
+	if (strcmp(old->to.digest, now->to.digest) != 0 || strcmp(old->to.revision, now->to.revision) != 0)
 		what = "the release";
 	else if (strcmp(old->setup_digest, now->setup_digest) != 0)
 		what = "the configuration of gates, instances or suite";
@@ -419,7 +450,7 @@ static void conclude(struct gather *g)
 
 	judge(g);
 	if (g->old != NULL && strcmp(g->old_digest, g->plan->digest) != 0)
-		o = what_changed(g->old, g->plan);
+		o = what_changed(g);
 	finish(g, &o);
 }
 
@@ -554,15 +585,16 @@ static struct outcome choose_release(struct gather *g, struct release *ret)
 		return outcome_ok();
 	}
 	for (int i = 0; list != NULL && i < list->n_items; i++) {
-		if (s != NULL && bad_standing((struct decisions){s->decisions, s->n_decisions}, service_name(g),
-		                              env_name(g), list->items[i].digest) != NULL)
+		if (s != NULL && bad_standing((struct decisions){s->decisions, s->n_decisions},
+		                              service_name(g), env_name(g), list->items[i].digest) != NULL)
 			continue;
 		*ret = list->items[i];
 		return outcome_ok();
 	}
 	if (list != NULL && list->n_items > 0)
 		return outcome_make(OUTCOME_FAILED, "planner",
-		                    "every release of %s is marked bad: name one, or unmark it", service_name(g));
+		                    "every release of %s is marked bad: name one, or unmark it",
+		                    service_name(g));
 	o = outcome_make(OUTCOME_FAILED, "planner", "%s is the first environment: name a release",
 	                 env_name(g));
 	return g->answers[Q_RELEASES].asked && list == NULL ? g->answers[Q_RELEASES].o : o;

@@ -76,8 +76,11 @@ static void queue_mark(const struct store_snapshot *s, struct rollout *r)
 	str_copy(r->behind, sizeof(r->behind), first != NULL ? first->id : "");
 	time_span(span, sizeof(span), MAX(s->now_us - seen, (int64_t)0));
 	if (first != NULL)
-		snprintf(r->text, sizeof(r->text), "queued behind %s (%s %s, %s)", first->id,
-		         plan_kind_name(first->kind), first->to.tag, rollout_state_name(first->state));
+		snprintf(r->text, sizeof(r->text), "queued behind %s (%s %s, %s)%s", first->id,
+		         plan_kind_name(first->kind), first->to.tag, rollout_state_name(first->state),
+		         strcmp(first->to.digest, r->from.digest) != 0
+		             ? "; if that one changes what runs here, make this plan again"
+		             : "");
 	else if (seen == 0)
 		str_copy(r->text, sizeof(r->text), "waits for an executor: none has been seen");
 	else if (s->now_us - seen > EXECUTOR_SILENT_US)

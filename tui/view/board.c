@@ -257,7 +257,7 @@ static void draw_cell(const struct model *m, const struct ui *u, struct area a, 
 	at = place_marks_draw(a, row, at, end, marks, n_marks);
 	if (note_cells || n_marks > 0) {
 		int left = end - at - 2;
-		if (r && left >= 8) {
+		if (r && r->state != ROLLOUT_QUEUED && left >= 8) {
 			int done = 0, all = 0;
 			rollout_progress(r, &done, &all);
 			bar(a, row, at + 1, MIN(left, 12), all ? (double)done / all : 0, u->glyphs, ROLE_RUN);

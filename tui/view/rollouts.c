@@ -68,13 +68,34 @@ static const char *rollouts_field(const struct model *m, const struct row *row, 
 	return NULL;
 }
 
+static const struct column cols[] = {
+    {"ROLLOUT", 12, 1, false, 4}, {"SERVICE", 10, 2, false, 0}, {"ENV", 7, 1, false, 0},
+    {"KIND", 8, 0, false, 5},     {"TO", 10, 2, false, 0},      {"STATE", 11, 0, false, 0},
+    {"STEP", 5, 0, true, 3},      {"STARTED", 8, 0, false, 2},  {"TOOK", 7, 0, true, 6},
+    {"BY", 8, 1, false, 1},       {"TEXT", 10, 6, false, 7}};
+enum { COL_TEXT = 10, SAID_ROWS = 8 };
+
+static int rollouts_page(const struct model *m, const struct ui *u, int rows, int width)
+{
+	UNUSED(m);
+	UNUSED(u);
+	UNUSED(width);
+	return rows - 1 - (rows > SAID_ROWS ? 3 : 0);
+}
+
+/* What the row under the cursor says, in two rows at the bottom where its column has no room for it. */
+static void says_below(const struct model *m, const struct ui *u, struct area a, const struct placed *p)
+{
+	const struct list *l = &u->lists[SCREEN_ROLLOUTS];
+	if (a.rows <= SAID_ROWS || l->at >= u->n_rows)
+		return;
+	const struct rollout *r = &m->store->rollouts[u->rows_now[l->at].a];
+	if (text_width(r->text) > p->cells[COL_TEXT])
+		(void)paragraph(a, a.rows - 2, 3, ROLE_DIM, r->text);
+}
+
 static void rollouts_draw(const struct model *m, const struct ui *u, struct area a)
 {
-	static const struct column cols[] = {
-	    {"ROLLOUT", 12, 1, false, 4}, {"SERVICE", 10, 2, false, 0}, {"ENV", 7, 1, false, 0},
-	    {"KIND", 8, 0, false, 5},     {"TO", 10, 2, false, 0},      {"STATE", 11, 0, false, 0},
-	    {"STEP", 5, 0, true, 3},      {"STARTED", 8, 0, false, 2},  {"TOOK", 7, 0, true, 6},
-	    {"BY", 8, 1, false, 1},       {"TEXT", 10, 6, false, 7}};
 	struct placed p = columns_place(cols, (int)ARRAY_LEN(cols), a.cols);
 	const struct list *l = &u->lists[SCREEN_ROLLOUTS];
 	columns_head(a, 0, cols, &p);
@@ -83,7 +104,8 @@ static void rollouts_draw(const struct model *m, const struct ui *u, struct area
 		          l->filter  ? "the filter hides all; Esc clears it"
 		          : m->store ? "no rollout yet: P on the board plans one"
 		                     : "reading the store");
-	for (int i = 0; i + 1 < a.rows && l->top + i < u->n_rows; i++) {
+	says_below(m, u, a, &p);
+	for (int i = 0; i < rollouts_page(m, u, a.rows, a.cols) && l->top + i < u->n_rows; i++) {
 		const struct row *row = &u->rows_now[l->top + i];
 		const struct rollout *r = &m->store->rollouts[row->a];
 		enum state s = rollout_glyph(r);
@@ -120,6 +142,7 @@ const struct view view_rollouts = {
     .rows = rollouts_rows,
     .text = rollouts_text,
     .field = rollouts_field,
+    .page = rollouts_page,
     .draw = rollouts_draw,
 };
 
@@ -162,8 +185,10 @@ static void rollout_draw(const struct model *m, const struct ui *u, struct area 
 	rollout_steps(m, u, area_part(a, row, 0, steps, -1), r);
 	row += steps;
 	area_text(a, row++, 1, ROLE_DIM,
-	          rollout_is_live(r) ? "you may close this terminal: the rollout goes on by itself"
-	                             : "it has ended; Esc goes back");
+	          r->state == ROLLOUT_QUEUED
+	              ? "nothing has happened yet; you may close this terminal, X takes it back"
+	          : rollout_is_live(r) ? "you may close this terminal: the rollout goes on by itself"
+	                               : "it has ended; Esc goes back");
 	(void)clock_text;
 	UNUSED(clock);
 	int service = setup_service(m->setup, r->service), env = setup_env(m->setup, r->env);

@@ -12,9 +12,15 @@ static int state_line(const struct model *m, const struct ui *u, struct area a, 
 	const struct deployment *d = model_deployment(m, service, env);
 	enum state s = board_state(m, service, env);
 	char clock[32];
-	int col = area_printf(a, row, 1, state_role(s), "%s %s", u->glyphs->state[s], state_word(s));
 	const struct rollout *r = model_live_rollout(m, service, env);
-	if (r) {
+	bool queued = r && r->state == ROLLOUT_QUEUED;
+	int col = area_printf(a, row, 1, state_role(s), "%s %s", u->glyphs->state[s],
+	                      queued ? "QUEUED" : state_word(s));
+	if (queued) {
+		char to[TAG_LEN];
+		col = area_printf(a, row, col + 2, ROLE_RUN, "%s to %s by %s, %s", plan_kind_name(r->kind),
+		                  release_text(&r->to, to, sizeof to), r->requester, r->text);
+	} else if (r) {
 		int done = 0, all = 0;
 		char to[TAG_LEN];
 		rollout_progress(r, &done, &all);
