@@ -99,7 +99,8 @@ static bool migrations_bar(struct gate *g, const struct plan *p, const struct ga
 			          "%.60s --pid %d --terminate",
 			          p->service, p->env, live->pid);
 		else
-			gate_next(g, "opens when it is given back");
+			gate_next(g, "opens when it is given back%s%.300s",
+			          has_remedy ? "; if no run is under way: " : "", remedy);
 	} else if (set->blocked) {
 		gate_say(g, GATE_CLOSED, "%s refuses to run: %s", set->tool, set->block_text);
 		if (has_remedy)

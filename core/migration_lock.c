@@ -92,10 +92,14 @@ bool migration_left_says(const struct migration_set *set, int64_t now_us, char *
 bool migration_remedy(const struct migration_set *set, const char *service, const char *env, char *dst,
                       size_t cap)
 {
-	const struct migration_lock *stuck = migration_lock_stuck(set);
+	const struct migration_lock *stuck = migration_lock_stuck(set),
+	                            *live = migration_lock_live(set, NULL);
+	const bool mends = stuck != NULL  ? stuck->repairable
+	                   : live != NULL ? live->repairable && !live->session
+	                                  : first_failed(set) != NULL;
 
 	dst[0] = '\0';
-	if (!set->repairs || (stuck != NULL ? !stuck->repairable : first_failed(set) == NULL))
+	if (!set->repairs || !mends)
 		return false;
 	snprintf(dst, cap, "towpath migrations repair %.60s %.60s", service, env);
 	return true;

@@ -24,8 +24,8 @@ void migration_lock_says(const struct migration_lock *l, int64_t now_us, char *d
 bool migration_left_says(const struct migration_set *set, int64_t now_us, char *dst, size_t cap);
 
 /*
- * The command that plans the tool's own remedy for what migration_left_says() tells: "towpath migrations repair orders
- * staging". False: the tool has none for it, and dst is "".
+ * The command that plans the tool's own remedy for what migration_left_says() tells, or for a lock in a table whose
+ * holder may live: "towpath migrations repair orders staging". False: the tool has none for it, and dst is "".
  */
 bool migration_remedy(const struct migration_set *set, const char *service, const char *env, char *dst,
                       size_t cap);

@@ -19,13 +19,14 @@ enum { CHANGES_SHOWN = 20 };
 /* --- is it done ------------------------------------------------------------------------------------ */
 
 /* The remedy as a person types it; a rollout that pauses keeps the place to itself until it has ended. */
-static void say_remedy(const struct run *x, const struct migration_set *set, char *dst, size_t cap)
+static void say_remedy(const struct run *x, const struct migration_set *set, bool pauses, char *dst,
+                       size_t cap)
 {
 	char command[TEXT_LEN / 2];
 
 	if (!migration_remedy(set, x->r->service, x->r->env, command, sizeof(command)))
 		str_copy(dst, cap, "");
-	else if (x->r->on_failure == ON_FAILURE_PAUSE && x->r->kind == PLAN_PROMOTE)
+	else if (pauses && x->r->kind == PLAN_PROMOTE)
 		snprintf(dst, cap, "; towpath abort %s, then: %s", x->r->id, command);
 	else
 		snprintf(dst, cap, "; remedy: %s", command);
@@ -40,7 +41,7 @@ bool run_stopped_by_leftover(struct run *x, const struct migration_set *set, str
 			return false;
 		snprintf(text, sizeof(text), "the tool would refuse to go on: %.200s", set->block_text);
 	}
-	say_remedy(x, set, remedy, sizeof(remedy));
+	say_remedy(x, set, x->r->on_failure == ON_FAILURE_PAUSE, remedy, sizeof(remedy));
 	*ret = outcome_make(OUTCOME_FAILED, set->tool, "%.*s%s", (int)(290 - strlen(remedy)), text, remedy);
 	return true;
 }
@@ -230,6 +231,17 @@ static int session_at_work(struct run *x, char *dst, size_t cap)
 	return pid;
 }
 
+static void say_held(const struct run *x, const struct migration_set *set, const struct migration_lock *l,
+                     char *dst, size_t cap)
+{
+	char text[TEXT_LEN], remedy[TEXT_LEN / 2];
+
+	migration_lock_says(l, loop_wall_us(), text, sizeof(text));
+	say_remedy(x, set, true, remedy, sizeof(remedy));
+	snprintf(dst, cap, "%.*s%s%s", (int)(150 - MIN(strlen(remedy), 100)), text,
+	         remedy[0] != '\0' ? "; if nobody else runs" : "", remedy);
+}
+
 /*
  * A lock in a table whose holder still seems connected, just after the tool is gone: its session is closing, or
  * somebody else runs. Waits until that can be told apart, for a while. False: somebody holds it, in text.
@@ -247,7 +259,7 @@ static bool settled(struct run *x, char *text, size_t cap)
 			l = migration_lock_live(set, NULL);
 		held = l != NULL;
 		if (held)
-			migration_lock_says(l, loop_wall_us(), text, cap);
+			say_held(x, set, l, text, cap);
 		migration_set_free(set);
 		if (held && (loop_mono_us() > until || x->r->abort_wanted))
 			return false;
@@ -323,7 +335,7 @@ struct outcome run_aftermath(struct run *x, const struct database_health *before
 		        after->leftovers[i].is_index ? "; DROP INDEX CONCURRENTLY " : "",
 		        after->leftovers[i].is_index ? after->leftovers[i].name : "");
 	if (set != NULL)
-		say_remedy(x, set, remedy, sizeof(remedy));
+		say_remedy(x, set, x->r->on_failure == ON_FAILURE_PAUSE, remedy, sizeof(remedy));
 	if (before == NULL || after == NULL || !before->has_catalog || !after->has_catalog)
 		snprintf(tail, sizeof(tail), "; what it has changed could not be seen");
 	else if (n > 0)

@@ -660,4 +660,12 @@ void story_is_killed(const struct tool_story *t)
 		lost(t, id, "it has not failed");
 	assert_int_equal(columns(w, "slow"), t->keeps_half);
 	assert_state(w, t->next_name, after_failure(t));
+	if (t->records && !t->heals) {
+		/* It noted that it had begun: not run again, and the remedy that is named helps. */
+		assert_says(t, id, text, "is recorded as failed");
+		assert_says(t, id, text, "towpath migrations repair");
+		assert_string_equal(jv_get_text(gate(t), "verdict", ""), "closed");
+		repair(t);
+		assert_string_equal(jv_get_text(gate(t), "verdict", ""), "open");
+	}
 }
