@@ -268,7 +268,7 @@ static void exec_demo(struct app *a, struct command_run *run)
 static const struct arg_desc demo_args[] = {
     {.name = "what",
      .type = ARG_REST,
-     .text = "start, stop, status, path, reset, fault NAME, as OPERATOR COMMAND...; without it the console "
+     .text = "start, stop, status, path, reset, fault NAME, as OPERATOR [COMMAND...]; without it the console "
              "opens"},
     {.name = "headless", .type = ARG_FLAG, .option = true, .text = "run the whole story without a terminal"},
     {.name = NULL},

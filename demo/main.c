@@ -29,7 +29,7 @@ static const char usage[] =
     "  restart ENV SERVICE INSTANCE    restart one instance from what is deployed\n"
     "  fault bad-build|failing-migration|errors|slow|log-flood|kill-instance [SERVICE [ENV]]\n"
     "  fault clear                     end all faults\n"
-    "  as OPERATOR COMMAND...          act as the other operator (ann, bo)\n"
+    "  as OPERATOR [COMMAND...]        act as the other operator (ann, bo); without a command in a console\n"
     "  --headless                      the whole story without a terminal; leaves nothing behind\n";
 
 static int report(const struct error *e, int code)
@@ -322,7 +322,7 @@ static int dispatch(struct world *w, int argc, char **argv)
 		return do_remove(w);
 	if (!strcmp(word, "restart") && argc == 4)
 		return do_restart(w, argv + 1);
-	if (!strcmp(word, "as") && argc >= 3)
+	if (!strcmp(word, "as") && argc >= 2)
 		return do_as(w, argc - 1, argv + 1);
 	if (!strcmp(word, "fault"))
 		return fault_main(w, argc - 1, argv + 1);

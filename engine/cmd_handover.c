@@ -125,7 +125,7 @@ static void approvals(struct sheet *s, const struct store_snapshot *snap)
 		struct jv *v;
 		int n;
 
-		if (p->used || p->approvals_needed == 0)
+		if (!plan_row_asks(p))
 			continue;
 		n = approvals_count(snap->decisions, snap->n_decisions, p->digest, p->requester, 0,
 		                    snap->now_us, &rejected, names, sizeof(names));

@@ -35,7 +35,7 @@ static void header(const struct model *m, const struct ui *u, struct area a)
 	for (int i = 0; m->store && i < m->store->n_rollouts; i++)
 		live += rollout_is_live(&m->store->rollouts[i]);
 	for (int i = 0; m->store && i < m->store->n_plans; i++)
-		inbox += !m->store->plans[i].used;
+		inbox += plan_row_asks(&m->store->plans[i]);
 	(void)snprintf(trail, sizeof trail, "%s > %s%s%s%s%s", m->setup ? m->setup->name : "towpath",
 	               on_board ? "" : u->service, on_board || !u->service[0] ? "" : " > ",
 	               on_board ? "" : u->env, on_board || !u->env[0] ? "" : " > ", views[u->screen]->title);

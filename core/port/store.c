@@ -27,6 +27,8 @@ void store_snapshot_free(void *snapshot)
 	free(s);
 }
 
+bool plan_row_asks(const struct plan_row *p) { return !p->used && p->approvals_needed > 0; }
+
 int64_t executors_seen_us(const struct store_snapshot *s)
 {
 	int64_t seen = 0;

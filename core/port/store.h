@@ -93,6 +93,8 @@ struct audit_page {
 };
 void audit_page_free(void *page);
 
+/* True for a plan that people are asked to approve: no rollout came of it yet, and its policy wants somebody. */
+bool plan_row_asks(const struct plan_row *p);
 /* The newest moment at which an executor that takes rollouts was seen; 0: none. */
 int64_t executors_seen_us(const struct store_snapshot *s);
 /* The live rollout that a queued one waits for, NULL: it is its turn. */

@@ -11,7 +11,7 @@ static int approvals_rows(const struct model *m, const struct ui *u, struct row 
 	int n = 0;
 	UNUSED(u);
 	for (int i = 0; m->store && i < m->store->n_plans && n < cap; i++) {
-		if (m->store->plans[i].used)
+		if (!plan_row_asks(&m->store->plans[i]))
 			continue;
 		str_copy(ret[n].id, sizeof ret[n].id, m->store->plans[i].digest);
 		ret[n].a = i;
