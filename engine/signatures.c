@@ -200,8 +200,7 @@ static void on_chosen(void *ctx, struct op *op, const struct outcome *o, void *r
 static void on_agent(void *ctx, const struct proc_result *r)
 {
 	struct sign_run *s = ctx;
-	struct outcome no =
-	    outcome_make(OUTCOME_UNSUPPORTED, source, "no agent with keys answers (ssh-add -L)");
+	struct outcome no = outcome_make(OUTCOME_UNSUPPORTED, source, "no agent with keys answers");
 	struct choice *c = r->outcome.kind == OUTCOME_OK ? calloc(1, sizeof(*c)) : NULL;
 
 	if (c == NULL) {

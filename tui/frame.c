@@ -128,6 +128,19 @@ static void filter_bar(const struct model *m, const struct ui *u, struct area a,
 		area_text(a, row, 1, ROLE_DIM, "t changes the time shown");
 }
 
+enum { NOTICE_ROWS = 3 };
+
+/* A notice with its mark; where it is too long for its row it grows over those above: its end is what to do next. */
+static void notice(const struct ui *u, struct area a, int row, enum role role, const char *mark)
+{
+	char text[TEXT_LEN + 4];
+	struct area none = {.cols = a.cols};
+	(void)snprintf(text, sizeof text, "%s%s", mark, u->notice);
+	int rows = CLAMP(paragraph(none, 0, 1, role, text), 1, MIN(NOTICE_ROWS, row));
+	area_clear(area_part(a, row - rows + 1, 0, rows, -1));
+	(void)paragraph(area_part(a, row - rows + 1, 0, rows, -1), 0, 1, role, text);
+}
+
 /* The newest live rollout, or what was last said. */
 static void status(const struct model *m, const struct ui *u, struct area a, int row)
 {
@@ -165,7 +178,7 @@ static void status(const struct model *m, const struct ui *u, struct area a, int
 		return;
 	}
 	if (u->notice[0]) {
-		area_printf(a, row, 1, roles[u->notice_kind], "%s%s", marks[u->notice_kind], u->notice);
+		notice(u, a, row, roles[u->notice_kind], marks[u->notice_kind]);
 		return;
 	}
 	char missing[TEXT_LEN];

@@ -356,6 +356,27 @@ static void test_claims_are_shown(void **state)
 	world_free(w);
 }
 
+/* What to do next stands at the end: it is there on a narrow screen too. */
+static void test_long_notices(void **state)
+{
+	static const char said[] =
+	    "not approved: no key of the agent is an allowed signer (ssh-add your key, or name one: "
+	    "towpath approve PLAN --key PATH)";
+	UNUSED(state);
+	struct world *w = world_new(24, 80, GLYPHS_ASCII, 0);
+	struct ui_event e = {
+	    .kind = UI_DONE, .mono_us = w->mono_us, .message_kind = MESSAGE_WARN, .text = said};
+	ui_apply(w->ui, w->model, &e);
+	char *text = world_draw(w);
+	assert_non_null(strstr(text, "! not approved"));
+	assert_non_null(strstr(text, "--key PATH)"));
+	/* The footer keeps its row, and the board the rest. */
+	assert_non_null(strstr(text, "? help"));
+	assert_non_null(strstr(text, "SERVICE"));
+	free(text);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -365,7 +386,7 @@ int main(void)
 	    cmocka_unit_test(test_starts_at_the_worst),  cmocka_unit_test(test_filter_keeps_last_good),
 	    cmocka_unit_test(test_hostile_log),          cmocka_unit_test(test_log_follow_and_marks),
 	    cmocka_unit_test(test_opens_on_own_rollout), cmocka_unit_test(test_colour_strip),
-	    cmocka_unit_test(test_claims_are_shown),
+	    cmocka_unit_test(test_claims_are_shown),     cmocka_unit_test(test_long_notices),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
