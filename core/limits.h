@@ -122,6 +122,7 @@
 
 /* Time, in milliseconds unless the name says otherwise. */
 #define CONNECT_TIMEOUT_MS 5000
+#define RETRY_AFTER_MAX_S 120   /* a service that asks for more is asked again then */
 #define REMOTE_TIMEOUT_MS 15000 /* no remote call may last longer */
 #define PG_STATEMENT_TIMEOUT_MS 5000
 #define PG_LOCK_TIMEOUT_MS 2000

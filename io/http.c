@@ -187,11 +187,18 @@ static void call_complete(struct http_call *c, CURLcode code)
 {
 	struct http_reply r = {.content_type = "", .body = ""};
 	const char *type = NULL;
+	curl_off_t wait_s = 0;
 
 	r.outcome = outcome_of(c, code);
 	r.cut = c->cut;
 	times_read(c->easy, &r.times);
 	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &r.status);
+	/*
+	 * Seconds, of either form of the header. Not of a 503: who restarts says how long that may take, and must be
+	 * seen to be back before.
+	 */
+	if (r.status == 429 && curl_easy_getinfo(c->easy, CURLINFO_RETRY_AFTER, &wait_s) == CURLE_OK)
+		r.retry_after_us = CLAMP((int64_t)wait_s, 0, RETRY_AFTER_MAX_S) * US_PER_S;
 	if (code == CURLE_OK && c->body.failed)
 		r.outcome = outcome_make(c->effect ? OUTCOME_UNKNOWN : OUTCOME_ERRORED, c->place,
 		                         "%s: no memory for the reply", c->place);

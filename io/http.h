@@ -42,6 +42,7 @@ struct http_reply {
 	const char *body; /* NUL-terminated behind n_body; valid inside the callback only */
 	size_t n_body;
 	bool cut; /* the body passed max_body: the reply is ERRORED, this says why */
+	int64_t retry_after_us; /* how long it wants to be left alone, of a 429; bounded; 0: it does not say */
 	struct http_times times;
 	const char *content_type; /* "" if none; not clean */
 };

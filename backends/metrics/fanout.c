@@ -18,7 +18,7 @@ struct asked {
 
 /* One round over all instances. */
 struct asking {
-	const struct fanout *f;
+	struct fanout *f;
 	const struct fanout_calls *calls;
 	void *user;
 	struct op *op;
@@ -41,6 +41,9 @@ void fanout_why(const struct http_reply *r, char *dst, size_t cap)
 {
 	if (r->outcome.kind != OUTCOME_OK)
 		text_cleanz(dst, cap, r->outcome.text[0] != '\0' ? r->outcome.text : "no answer");
+	else if (r->retry_after_us > 0)
+		snprintf(dst, cap, "HTTP %ld, asks to be left alone for %lld s", r->status,
+		         (long long)(r->retry_after_us / US_PER_S));
 	else
 		snprintf(dst, cap, "HTTP %ld", r->status);
 }
@@ -84,9 +87,17 @@ static void on_reply(void *ctx, const struct http_reply *r)
 	struct asking *a = one->round;
 
 	one->call = NULL;
+	a->f->quiet_until_us[one->instance] = r->retry_after_us > 0 ? loop_mono_us() + r->retry_after_us : 0;
 	a->calls->reply(a->user, one->instance, r);
 	if (--a->waiting == 0)
 		finish(a);
+}
+
+static void not_asked(struct asking *a, int i, struct outcome why)
+{
+	struct http_reply none = {.outcome = why, .body = "", .content_type = ""};
+
+	a->calls->reply(a->user, i, &none);
 }
 
 static void on_cancel(void *data)
@@ -101,7 +112,7 @@ static void on_cancel(void *data)
 	free(a);
 }
 
-void fanout_start(const struct fanout *f, const struct fanout_calls *calls, void *user, struct op *op)
+void fanout_start(struct fanout *f, const struct fanout_calls *calls, void *user, struct op *op)
 {
 	struct asking *a = calloc(1, sizeof(*a));
 	/* The op's own deadline would throw away what the other instances said: end before it. */
@@ -115,18 +126,21 @@ void fanout_start(const struct fanout *f, const struct fanout_calls *calls, void
 	}
 	*a = (struct asking){.f = f, .calls = calls, .user = user, .op = op};
 	for (int i = 0; i < f->n; i++) {
+		const int64_t quiet_us = f->quiet_until_us[i] - loop_mono_us();
 		char url[URL_LEN];
 		struct http_req req = {
 		    .url = url, .headers = f->headers, .timeout_us = timeout, .max_body = f->max_body};
 
 		a->each[i] = (struct asked){.round = a, .instance = i};
 		if (!expand(f, i, url, sizeof(url))) {
-			struct http_reply none = {
-			    .outcome = outcome_make(OUTCOME_ERRORED, "", "it has no usable URL"),
-			    .body = "",
-			    .content_type = ""};
-
-			calls->reply(user, i, &none);
+			not_asked(a, i, outcome_make(OUTCOME_ERRORED, "", "it has no usable URL"));
+			continue;
+		}
+		if (quiet_us > 0) {
+			not_asked(a, i,
+			          outcome_make(OUTCOME_ERRORED, "",
+			                       "it asked to be left alone, it is asked again in %lld s",
+			                       (long long)((quiet_us + US_PER_S - 1) / US_PER_S)));
 			continue;
 		}
 		a->each[i].call = http_start(http_of(f->ctx.loop), &req, on_reply, &a->each[i]);

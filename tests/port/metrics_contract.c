@@ -10,12 +10,14 @@
 
 #include <math.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -32,6 +34,8 @@ struct server {
 	char *body;
 	size_t n;
 	const char *type;
+	char retry_after[64]; /* "": no such header */
+	int seen;
 	bool hang;
 	char url[64];
 };
@@ -55,6 +59,9 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
 		pthread_cond_wait(&s->go, &s->lock);
 	r = MHD_create_response_from_buffer(s->n, s->body, MHD_RESPMEM_MUST_COPY);
 	status = s->status;
+	s->seen++;
+	if (s->retry_after[0] != '\0')
+		MHD_add_response_header(r, "Retry-After", s->retry_after);
 	if (s->type != NULL)
 		MHD_add_response_header(r, "Content-Type", s->type);
 	pthread_mutex_unlock(&s->lock);
@@ -279,6 +286,90 @@ static void probe_outlasts_a_hanging_one(void **state)
 	hang(&w->b, false);
 }
 
+/* --- limits of rate -------------------------------------------------------------------------------------------- */
+
+static void limit(struct server *s, const char *retry_after)
+{
+	say(s, 429, "slow down");
+	pthread_mutex_lock(&s->lock);
+	str_copy(s->retry_after, sizeof(s->retry_after), retry_after);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static int seen(struct server *s)
+{
+	int n;
+
+	pthread_mutex_lock(&s->lock);
+	n = s->seen;
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
+/* web-2 says 429 with this header: it is not asked before, web-1 is all the time. */
+static void left_alone(struct world *w, const char *retry_after, int64_t least_us)
+{
+	struct sample_set *set;
+	int64_t asked_us, end_us;
+	int before, others;
+
+	limit(&w->b, retry_after);
+	asked_us = loop_mono_us();
+	set = sample(w);
+	assert_non_null(strstr(set->text, "web-2: HTTP 429, asks to be left alone for"));
+	sample_set_free(set);
+	say(&w->b, 200, "{}");
+	before = seen(&w->b);
+	others = seen(&w->a);
+	end_us = asked_us + 20 * US_PER_S;
+	for (int n = 1;; n++) {
+		set = sample(w);
+		if (seen(&w->b) != before) {
+			sample_set_free(set);
+			break;
+		}
+		assert_non_null(strstr(set->text, "web-2: it asked to be left alone, it is asked again in"));
+		assert_int_equal(seen(&w->a), others + n);
+		sample_set_free(set);
+		assert_true(loop_mono_us() < end_us);
+		poll(NULL, 0, 50);
+	}
+	assert_true(loop_mono_us() - asked_us >= least_us);
+	set = sample(w);
+	assert_int_equal(set->state, STATE_OK);
+	sample_set_free(set);
+}
+
+static void limits_are_kept(void **state)
+{
+	struct world *w = *state;
+	struct sample_set *set;
+	char when[64];
+	time_t then = time(NULL) + 3;
+	struct tm tm;
+
+	world_open(w, &metrics_probe, "{}");
+	left_alone(w, "1", US_PER_S);
+	/* The other form, in whole seconds of the wall clock. */
+	gmtime_r(&then, &tm);
+	strftime(when, sizeof(when), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	left_alone(w, when, US_PER_S);
+	/* However long it wants: not for ever. Without the header there is nothing to wait for. */
+	limit(&w->a, "86400");
+	set = sample(w);
+	assert_non_null(strstr(set->text, "web-1: HTTP 429, asks to be left alone for 120 s"));
+	sample_set_free(set);
+	limit(&w->b, "");
+	for (int i = 0; i < 2; i++) {
+		int before = seen(&w->b);
+
+		set = sample(w);
+		assert_int_equal(seen(&w->b), before + 1);
+		assert_non_null(strstr(set->text, "web-2: HTTP 429"));
+		sample_set_free(set);
+	}
+}
+
 /* --- text ------------------------------------------------------------------------------------------------------ */
 
 static void show(struct server *s, double ok, double bad, double fast, double slow, double rss)
@@ -462,6 +553,7 @@ int main(void)
 	    IN_WORLD(probe_follows_the_service),
 	    IN_WORLD(probe_reads_the_body),
 	    IN_WORLD(probe_outlasts_a_hanging_one),
+	    IN_WORLD(limits_are_kept),
 	    IN_WORLD(text_makes_rates),
 	    IN_WORLD(text_lives_without_one),
 	    IN_WORLD(text_says_what_is_malformed),
