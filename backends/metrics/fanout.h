@@ -21,10 +21,10 @@ struct fanout {
 void fanout_open(struct fanout *f, const struct driver_ctx *ctx, const char *otherwise_url);
 
 /*
- * Asks all instances for op, but those that asked to be left alone for a while (429 with Retry-After): they are
- * not asked before that is over, and reply() hears so. reply() is called once for each (outcome ERRORED where there was no whole answer), then
- * end(), which must call op_done(). After a cancel neither is called any more: the op is ended here, then
- * drop() frees what user points to.
+ * Asks all instances for op, but those that asked to be left alone for a while (429 with Retry-After): they are not
+ * asked before that is over, and reply() hears so. reply() is called once for each (outcome ERRORED where there was no
+ * whole answer), then end(), which must call op_done(). After a cancel neither is called any more: the op is ended
+ * here, then drop() frees what user points to.
  */
 struct fanout_calls {
 	void (*reply)(void *user, int instance, const struct http_reply *r);
