@@ -519,7 +519,22 @@ static void behind_a_pool(void **state)
 	before = fired;
 	assert_int_equal(note_as(w, &w->o, "from outside", 10 * US_PER_S).kind, OUTCOME_OK);
 	wait_more(w, &fired, before);
-	/* Quiet when nothing happens. */
+	/* Who is here is seen at the next look as well, once it is known that the store can tell. */
+	S(w)->snapshot(o[0].priv, begin(w, &a[0]));
+	answer_wait(&a[0]);
+	store_snapshot_free(a[0].result);
+	turn(w, 500 * US_PER_MS);
+	before = fired;
+	for (int i = 0; i < 2; i++) {
+		struct presence_row here = {.session = "1@x 1", .host = "x", .view = PRESENCE_PLAN};
+
+		S(w)->presence_put(o[1].priv, &here, US_PER_MIN, begin(w, &a[0]));
+		answer_wait(&a[0]);
+		assert_int_equal(a[0].outcome.kind, OUTCOME_OK);
+		if (i == 0)
+			wait_more(w, &fired, before);
+	}
+	/* Quiet when nothing happens, and that somebody is still there is nothing. */
 	before = fired;
 	turn(w, 700 * US_PER_MS);
 	assert_int_equal(fired, before);
