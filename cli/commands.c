@@ -200,6 +200,9 @@ static void exec_complete(struct app *a, struct command_run *run)
 	else if (strcmp(what, "suite") == 0)
 		for (int i = 0; i < s->n_suites; i++)
 			command_line(run, "%s", s->suites[i].name);
+	else if (strcmp(what, "set") == 0)
+		for (int i = 0; i < s->n_sets; i++)
+			command_line(run, "%s", s->sets[i].name);
 	else if (strcmp(what, "rollout") == 0)
 		for (int i = 0; store != NULL && i < store->n_rollouts; i++)
 			command_line(run, "%s", store->rollouts[i].id);

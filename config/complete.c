@@ -12,6 +12,7 @@ const char *completion_type(enum arg_type t)
 	case ARG_ROLLOUT: return "rollout";
 	case ARG_PLAN: return "plan";
 	case ARG_SUITE: return "suite";
+	case ARG_SET: return "set";
 	case ARG_REVISION:
 	case ARG_MIGRATION:
 	case ARG_WORD:
@@ -311,7 +312,8 @@ static void fish_command(command_list list, const struct command *c, struct str 
 	add_quoted(out, c->summary);
 	str_addc(out, '\n');
 	for (const struct arg_desc *a = c->args; a != NULL && a->name != NULL; a++) {
-		if (!a->option && completion_type(a->type) == NULL && a->choices == NULL && a->type != ARG_FILES)
+		if (!a->option && completion_type(a->type) == NULL && a->choices == NULL &&
+		    a->type != ARG_FILES)
 			continue;
 		str_add(out, "complete -c towpath -n ");
 		fish_condition(out, c);

@@ -208,6 +208,7 @@ static const char *arg_kind(enum arg_type t)
 	case ARG_ROLLOUT: return "rollout";
 	case ARG_PLAN: return "plan";
 	case ARG_SUITE: return "suite";
+	case ARG_SET: return "set";
 	case ARG_REVISION: return "revision";
 	case ARG_MIGRATION: return "migration";
 	case ARG_WORD: return "word";

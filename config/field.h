@@ -79,7 +79,7 @@ struct loader {
 };
 
 extern const struct table table_top, table_env, table_gates, table_freeze, table_suite, table_step,
-    table_service, table_place, table_instance, table_thresholds, table_ui, table_roles, table_signing;
+    table_service, table_place, table_instance, table_thresholds, table_ui, table_roles, table_signing, table_set;
 /* All of them in the order of the manual, ends with NULL. */
 extern const struct table *const tables[];
 
@@ -129,5 +129,7 @@ int services_resolve(struct loader *ld);
 /* Suites: names of steps, order, captures. */
 int suite_check(struct loader *ld, const struct yaml *y, void *base);
 int step_check(struct loader *ld, const struct yaml *y, void *base);
+/* Release sets: their services are known, each once, and deployed together somewhere. After the services. */
+int sets_check(struct loader *ld, const struct yaml *root);
 
 #endif

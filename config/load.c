@@ -90,6 +90,8 @@ static int read_all(struct loader *ld)
 		rc = read_store(ld);
 	if (rc == 0)
 		rc = services_resolve(ld);
+	if (rc == 0)
+		rc = sets_check(ld, root);
 	if (rc == 0 && arena_failed(ld->a)) {
 		rc = error_set(ld->e, ERR_NOMEM, "the setup needs more memory than it may");
 		error_at(ld->e, ld->name, 1, 1);

@@ -868,6 +868,15 @@ static const struct field top_fields[] = {
      .example = "[{name: web, deploy: {driver: host, root: ...}}]",
      .min = 1,
      .max = SERVICES_MAX},
+    {.name = "sets",
+     .type = FIELD_DICT,
+     .sub = &table_set,
+     .at = offsetof(struct setup, sets),
+     .n_at = offsetof(struct setup, n_sets),
+     .key_at = offsetof(struct set_conf, name),
+     .max = SETS_MAX,
+     .text = "Release sets by name: services that are promoted as one plan, and go back as one.",
+     .example = "{shop: {services: [api, web]}}"},
     {.name = NULL},
 };
 const struct table table_top = {.name = "towpath.yaml", .text = "The file as a whole.", .fields = top_fields};
@@ -875,4 +884,4 @@ const struct table table_top = {.name = "towpath.yaml", .text = "The file as a w
 const struct table *const tables[] = {
     &table_top,     &table_ui,         &table_audit,  &table_signing,  &table_env,
     &table_roles,   &table_gates,      &table_freeze, &table_suite,    &table_step,
-    &table_service, &table_thresholds, &table_place,  &table_instance, NULL};
+    &table_service, &table_thresholds, &table_place,  &table_instance, &table_set, NULL};

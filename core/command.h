@@ -31,6 +31,7 @@ enum arg_type {
 	ARG_ROLLOUT,
 	ARG_PLAN,
 	ARG_SUITE,
+	ARG_SET, /* a release set, or services with commas between them */
 	ARG_REVISION,
 	ARG_MIGRATION, /* name of a migration, or of a backup */
 	ARG_WORD,
@@ -74,6 +75,8 @@ enum command_opens {
 	OPENS_DOWN,
 	OPENS_RESTORE,
 	OPENS_STORED_PLAN,
+	OPENS_SET_PROMOTION,
+	OPENS_SET_ROLLBACK,
 };
 
 enum { COMMAND_ARGS_MAX = 24 };

@@ -477,7 +477,7 @@ static void approval_next(struct gate *g, const struct plan *p, const struct app
 	          y->signing == SIGNING_REQUIRED ? ", which signs it" : "");
 }
 
-static void approval_eval(struct gate *g, const struct plan *p, const struct gate_facts *f)
+void gate_approval(struct gate *g, const struct plan *p, const struct gate_facts *f)
 {
 	struct approval_facts facts = gate_approvals(p, f);
 	struct approval_tally t;
@@ -630,7 +630,7 @@ void gates_eval(struct plan *p, const struct gate_facts *f)
 	                                           const struct gate_facts *) = {
 	    [GATE_IMAGE] = image_eval,   [GATE_MIGRATIONS] = migrations_eval, [GATE_LINT] = lint_eval,
 	    [GATE_BACKUP] = backup_eval, [GATE_CONFIG] = config_eval,         [GATE_SMOKE] = smoke_eval,
-	    [GATE_SOAK] = soak_eval,     [GATE_FREEZE] = freeze_eval,         [GATE_APPROVAL] = approval_eval,
+	    [GATE_SOAK] = soak_eval,     [GATE_FREEZE] = freeze_eval,         [GATE_APPROVAL] = gate_approval,
 	    [GATE_CLAIM] = claim_eval,
 	};
 	bool exempt = p->kind == PLAN_ROLLBACK && p->policy.rollback_exempt;

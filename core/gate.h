@@ -41,6 +41,18 @@ struct approval_facts gate_approvals(const struct plan *p, const struct gate_fac
 /* Fills p->gates for p's policy; needs p->digest for approvals (all waits before plan_seal()). */
 void gates_eval(struct plan *p, const struct gate_facts *f);
 
+/* The approval gate of p alone, into g (its kind is set). */
+void gate_approval(struct gate *g, const struct plan *p, const struct gate_facts *f);
+
+/*
+ * A set's gates once those of its members were judged: of each kind the worst of theirs, and approvals of the set's own
+ * digest, which then are what opens the members' approval gates. f: setup, env, decisions, signatures and times.
+ */
+void gates_eval_set(struct plan *set, const struct gate_facts *f);
+
+/* A member's approval gate, by approvals of the set's plan: for one that runs for a live rollout of that set. */
+void gate_approve_by_set(struct plan *member, const struct plan *set, const struct gate_facts *f);
+
 /* Approvals that count for a digest: distinct people, not the requester, none of them rejecting later. */
 int approvals_count(const struct decision *d, int n, const char *plan_digest, const char *requester,
                     int64_t valid_us, int64_t now_us, bool *ret_rejected, char *ret_names, size_t cap);

@@ -28,6 +28,8 @@
 #define ENVIRONMENTS_MAX 16
 #define INSTANCES_MAX 64 /* per deployment */
 #define SMOKE_SUITES_MAX 256
+#define SETS_MAX 64 /* release sets of a config */
+#define SET_MAX 16  /* services of one release set */
 #define SMOKE_STEPS_MAX 128
 #define GATES_MAX 24
 #define APPROVE_GROUPS_MAX 4 /* groups that one policy names */

@@ -15,13 +15,14 @@ static const char *const kind_names[] = {[PLAN_PROMOTE] = "promote",
                                          [PLAN_ROLLBACK] = "rollback",
                                          [PLAN_REPAIR] = "repair",
                                          [PLAN_DOWN] = "down",
-                                         [PLAN_RESTORE] = "restore"};
+                                         [PLAN_RESTORE] = "restore",
+                                         [PLAN_SET] = "set"};
 static const char *const class_names[] = {
     [STEP_READ] = "read", [STEP_KEYED] = "keyed", [STEP_PROBED] = "probed", [STEP_OPAQUE] = "opaque"};
 static const char *const step_names[STEP_KIND_COUNT] = {
     [STEP_LOCK] = "lock",   [STEP_PREFLIGHT] = "preflight", [STEP_MIGRATE] = "migrate",
     [STEP_STAGE] = "stage", [STEP_DEPLOY] = "deploy",       [STEP_VERIFY] = "verify",
-    [STEP_SMOKE] = "smoke", [STEP_RECORD] = "record",
+    [STEP_SMOKE] = "smoke", [STEP_RECORD] = "record",       [STEP_MEMBER] = "member",
 };
 static const char *const verdict_names[] = {
     [GATE_OPEN] = "open",       [GATE_WAITS] = "waits",   [GATE_CLOSED] = "closed",
@@ -60,6 +61,8 @@ void plan_free(struct plan *p)
 {
 	if (p == NULL)
 		return;
+	for (int i = 0; i < p->n_members; i++)
+		plan_free(p->members[i]);
 	commit_log_free(p->commits);
 	var_set_free(p->vars);
 	arena_release(&p->arena);
@@ -93,6 +96,7 @@ static void step_add(struct plan *p, enum step_kind kind, const char *target)
 	    [STEP_MIGRATE] = {STEP_PROBED, US_PER_H, 1},      [STEP_STAGE] = {STEP_KEYED, 10 * US_PER_MIN, 3},
 	    [STEP_DEPLOY] = {STEP_PROBED, 2 * US_PER_MIN, 3}, [STEP_VERIFY] = {STEP_READ, US_PER_MIN, 3},
 	    [STEP_SMOKE] = {STEP_READ, 10 * US_PER_MIN, 2},   [STEP_RECORD] = {STEP_KEYED, 30 * US_PER_S, 5},
+	    [STEP_MEMBER] = {STEP_KEYED, 24 * US_PER_H, 3},
 	};
 	struct step *s = &p->steps[p->n_steps];
 
@@ -116,6 +120,16 @@ void plan_make_steps(struct plan *p, const struct deployment_conf *dep, bool has
 		return;
 	step_add(p, STEP_LOCK, p->env);
 	step_add(p, STEP_PREFLIGHT, NULL);
+	if (p->kind == PLAN_SET) {
+		/* Whenever it is aborted all go back: the world is whole again. Rollbacks stay where they are. */
+		for (int i = 0; i < p->n_members; i++)
+			step_add(p, STEP_MEMBER, p->members[i]->service);
+		step_add(p, STEP_VERIFY, NULL);
+		for (int i = 0; i < p->n_steps; i++)
+			p->steps[i].safe_to_abort =
+			    p->policy.on_failure == ON_FAILURE_ROLLBACK || p->steps[i].kind != STEP_MEMBER;
+		return;
+	}
 	if (plan_of_database(p->kind)) {
 		step_add(p, STEP_MIGRATE, p->argument);
 		return;
@@ -212,6 +226,17 @@ struct jv *plan_intent(struct arena *a, const struct plan *p)
 	jv_set(a, o, "steps", list);
 	jv_set(a, o, "policy", policy_to_jv(a, &p->policy));
 	jv_set_int(a, o, "tier", p->tier);
+	if (p->kind != PLAN_SET)
+		return o;
+	list = jv_arr(a);
+	for (int i = 0; i < p->n_members; i++) {
+		struct jv *m = jv_obj(a);
+
+		jv_set_str(a, m, "service", p->members[i]->service);
+		jv_set_str(a, m, "plan", p->members[i]->digest);
+		jv_push(a, list, m);
+	}
+	jv_set(a, o, "members", list);
 	return o;
 }
 
@@ -519,6 +544,17 @@ static struct jv *plan_evidence(struct arena *a, const struct plan *p)
 	jv_set(a, o, "steps_expect_us", arr);
 	jv_set_int(a, o, "expect_us", p->expect_us);
 	jv_set_str(a, o, "glass", p->glass);
+	if (p->back_text[0] != '\0') {
+		jv_set_str(a, o, "back", schema_verdict_name(p->back));
+		jv_set_str(a, o, "back_text", p->back_text);
+	}
+	if (p->kind != PLAN_SET)
+		return o;
+	jv_set_str(a, o, "left_out", p->left_out);
+	arr = jv_arr(a);
+	for (int i = 0; i < p->n_members; i++)
+		jv_push(a, arr, plan_to_jv(a, p->members[i]));
+	jv_set(a, o, "members", arr);
 	return o;
 }
 
@@ -687,6 +723,12 @@ static bool evidence_from_jv(const struct jv *e, struct plan *p)
 	CLEAN(p->migrations_text, e, "migrations_text");
 	p->expect_us = jv_get_num(e, "expect_us", 0);
 	CLEAN(p->glass, e, "glass");
+	CLEAN(p->left_out, e, "left_out");
+	CLEAN(p->back_text, e, "back_text");
+	p->back = SCHEMA_UNKNOWN;
+	for (int k = SCHEMA_SAME; k <= SCHEMA_UNKNOWN; k++)
+		if (strcmp(jv_get_text(e, "back", ""), schema_verdict_name((enum schema_verdict)k)) == 0)
+			p->back = (enum schema_verdict)k;
 	gates_from_jv(jv_get(e, "gates"), p);
 	plan_notes_from_jv(e, p);
 	for (size_t i = 0; i < MIN(jv_len(jv_get(e, "risks")), (size_t)100); i++) {
@@ -696,6 +738,32 @@ static bool evidence_from_jv(const struct jv *e, struct plan *p)
 		plan_add_risk(p, jv_get_true(v, "grave", false), "%s", text);
 	}
 	return commits_from_jv(e, p) && vars_from_jv(jv_get(e, "vars"), p);
+}
+
+/* The members of a set, each with the digest that the intent names. */
+static bool members_from_jv(const struct jv *list, const struct jv *shown, struct plan *p)
+{
+	const size_t n = jv_len(list);
+
+	if (p->kind != PLAN_SET)
+		return true;
+	if (n == 0 || n > SET_MAX || jv_len(shown) != n)
+		return false;
+	p->members = arena_alloc(&p->arena, SET_MAX * sizeof(*p->members));
+	for (size_t i = 0; p->members != NULL && i < n; i++) {
+		const struct jv *v = jv_at(list, i);
+		struct plan *m = NULL;
+
+		/* A set in a set has no meaning, and no end. */
+		if (strcmp(jv_get_text(jv_get(jv_at(shown, i), "intent"), "kind", ""), "set") == 0 ||
+		    plan_from_jv(jv_at(shown, i), &m, NULL) != 0)
+			return false;
+		p->members[p->n_members++] = m;
+		if (strcmp(m->digest, jv_get_text(v, "plan", "")) != 0 ||
+		    strcmp(m->service, jv_get_text(v, "service", "")) != 0 || strcmp(m->env, p->env) != 0)
+			return false;
+	}
+	return p->members != NULL;
 }
 
 static bool intent_from_jv(const struct jv *o, const struct jv *e, struct plan *p)
@@ -717,7 +785,8 @@ static bool intent_from_jv(const struct jv *o, const struct jv *e, struct plan *
 	CLEAN(p->argument, o, "argument");
 	CLEAN(p->vars_digest, o, "vars");
 	policy_from_jv(jv_get(o, "policy"), &p->policy);
-	return migrations_from_jv(jv_get(o, "migrations"), jv_get(e, "migrations"), p) &&
+	return members_from_jv(jv_get(o, "members"), jv_get(e, "members"), p) &&
+	       migrations_from_jv(jv_get(o, "migrations"), jv_get(e, "migrations"), p) &&
 	       steps_from_jv(jv_get(o, "steps"), jv_get(e, "steps_expect_us"), p);
 }
 
@@ -745,6 +814,18 @@ int plan_from_jv(const struct jv *v, struct plan **ret, struct error *e)
 	}
 	*ret = p;
 	return 0;
+}
+
+bool plan_goes_back(const struct plan *p)
+{
+	const struct plan *first = p->kind == PLAN_SET && p->n_members > 0 ? p->members[0] : p;
+
+	return first->kind == PLAN_ROLLBACK;
+}
+
+int plan_approvals(const struct plan *p)
+{
+	return plan_goes_back(p) && p->policy.rollback_exempt ? 0 : p->policy.approvals;
 }
 
 bool plan_may_run(const struct plan *p, const struct gate **ret)
@@ -785,7 +866,10 @@ void plan_command_line(const struct plan *p, const char *env_short, char *dst, s
 	    p->kind == PLAN_REPAIR && release[0] != '\0' && strcmp(p->to.revision, p->from.revision) != 0;
 	size_t n;
 
-	if (p->kind == PLAN_PROMOTE)
+	if (p->kind == PLAN_SET) {
+		snprintf(dst, cap, plan_goes_back(p) ? "towpath rollback-set %s %s" : "towpath promote-set %s --to %s",
+		         plan_set_name(p->service), p->env);
+	} else if (p->kind == PLAN_PROMOTE)
 		snprintf(dst, cap, "towpath promote %s --to %s --release %s", p->service, p->env, release);
 	else if (p->kind == PLAN_ROLLBACK)
 		snprintf(dst, cap, "towpath rollback %s %s --release %s", p->service, p->env, release);
@@ -795,8 +879,8 @@ void plan_command_line(const struct plan *p, const char *env_short, char *dst, s
 		         reads ? " --release " : "", reads ? release : "");
 	n = strlen(dst);
 	if (plan_tier(p) >= TIER_T3)
-		snprintf(dst + n, cap - n, p->kind == PLAN_ROLLBACK ? " --confirm %s" : " --confirm %s/%s",
-		         env_short, p->service);
+		snprintf(dst + n, cap - n, plan_goes_back(p) ? " --confirm %s" : " --confirm %s/%s",
+		         env_short, plan_set_name(p->service));
 	n = strlen(dst);
 	if (plan_tier(p) >= TIER_T4)
 		snprintf(dst + n, cap - n, " --reason ...");

@@ -15,9 +15,18 @@
 #include "core/jv.h"
 #include "core/setup.h"
 #include "core/types.h"
+#include "core/verdict.h"
 
-/* The last three change the database alone, for the release that runs there. */
-enum plan_kind { PLAN_PROMOTE, PLAN_ROLLBACK, PLAN_REPAIR, PLAN_DOWN, PLAN_RESTORE, PLAN_KIND_COUNT };
+/* Those from repair to restore change the database alone, for the release that runs there. */
+enum plan_kind {
+	PLAN_PROMOTE,
+	PLAN_ROLLBACK,
+	PLAN_REPAIR,
+	PLAN_DOWN,
+	PLAN_RESTORE,
+	PLAN_SET, /* several services as one: members */
+	PLAN_KIND_COUNT
+};
 const char *plan_kind_name(enum plan_kind k);
 bool plan_kind_parse(const char *s, enum plan_kind *ret);
 static inline bool plan_of_database(enum plan_kind k)
@@ -43,6 +52,7 @@ enum step_kind {
 	STEP_VERIFY,
 	STEP_SMOKE,
 	STEP_RECORD,
+	STEP_MEMBER, /* of a set: the rollout of one service, its target */
 	STEP_KIND_COUNT
 };
 const char *step_kind_name(enum step_kind k);
@@ -104,6 +114,8 @@ struct plan {
 	int n_steps;
 	struct policy policy;
 	enum tier tier;
+	struct plan **members; /* of a set, in order: sealed plans, owned; the intent has their digests */
+	int n_members;
 	/* evidence */
 	int64_t made_us;
 	char requester[NAME_LEN];
@@ -120,8 +132,11 @@ struct plan {
 	int n_details, n_more_details;
 	struct db_note *database; /* what the database is busy with, worst first; without migrations none */
 	int n_database;
-	int64_t expect_us; /* sum of the steps' medians, 0 unknown */
-	char glass[TEXT_LEN]; /* who broke the glass for a gate of it; "" when none gave way */
+	int64_t expect_us;        /* sum of the steps' medians, 0 unknown */
+	enum schema_verdict back; /* of a promotion: could from run on the schema that it leaves? */
+	char back_text[TEXT_LEN]; /* why, "" where it was not judged */
+	char left_out[TEXT_LEN];  /* of a set: what runs already, "" nothing */
+	char glass[TEXT_LEN];     /* who broke the glass for a gate of it; "" when none gave way */
 };
 
 /* The friction that it asks for now: broken glass makes it the highest. */
@@ -144,6 +159,20 @@ void plan_notes_from_jv(const struct jv *e, struct plan *p);
 
 /* Fills steps: lock, preflight, [migrate], stage, deploy per instance, verify, [smoke], record. */
 void plan_make_steps(struct plan *p, const struct deployment_conf *dep, bool has_smoke, const char *suite);
+
+/*
+ * A plan of kind set over these members, which it owns from then on (also where it fails): promotions that all go back
+ * when one fails, or rollbacks. title is what setup_set() says; env the members'. Fills policy, tier, steps, commits
+ * and risks of the members' and seals it. core/plan_set.c.
+ */
+int plan_set_make(struct plan *p, const char *title, const char *env, struct plan *const *members, int n,
+                  struct error *e) MUST_CHECK;
+/* The member of a service in a set's plan; NULL where there is none. */
+const struct plan *plan_member(const struct plan *set, const char *service);
+/* Takes out of a plan what an earlier one of the same set migrates already, and seals it again. */
+int plan_after(struct plan *p, const struct plan *earlier, struct error *e) MUST_CHECK;
+/* "set:shop" without the word before it; what is no set stays as it is. */
+const char *plan_set_name(const char *title);
 
 /* The intent as a value in a, and the whole plan with evidence. */
 struct jv *plan_intent(struct arena *a, const struct plan *p);
@@ -171,6 +200,12 @@ const char *on_failure_name(enum on_failure f);
 /* The policy as a value and back (core/policy.c). */
 struct jv *policy_to_jv(struct arena *a, const struct policy *p);
 void policy_from_jv(const struct jv *v, struct policy *ret);
+
+/* A rollback, or a set of them. */
+bool plan_goes_back(const struct plan *p);
+
+/* How many approvals it asks for: rollbacks are exempt where the policy says so. */
+int plan_approvals(const struct plan *p);
 
 /* True when every gate is open or exempt; else the first that is not, in *ret. */
 bool plan_may_run(const struct plan *p, const struct gate **ret);

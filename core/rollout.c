@@ -30,6 +30,8 @@ static const char *const event_names[ROLLOUT_EVENT_COUNT] = {
     [ROLLOUT_EV_STOPPED] = "stopped",
     [ROLLOUT_EV_TAKE_OVER] = "take-over",
     [ROLLOUT_EV_LEASE_LOST] = "lease-lost",
+    [ROLLOUT_EV_MEMBER_PAUSED] = "member-paused",
+    [ROLLOUT_EV_MEMBER_GOES_ON] = "member-goes-on",
 };
 static const char *const run_names[] = {
     [STEP_WAITS] = "waits",
@@ -61,7 +63,8 @@ bool rollout_is_live(const struct rollout *r) { return r->state != ROLLOUT_ENDED
 bool rollout_touched(const struct rollout *r)
 {
 	for (int i = 0; i < r->n_steps; i++)
-		if ((r->steps[i].kind == STEP_STAGE || r->steps[i].kind == STEP_DEPLOY) &&
+		if ((r->steps[i].kind == STEP_STAGE || r->steps[i].kind == STEP_DEPLOY ||
+		     r->steps[i].kind == STEP_MEMBER) &&
 		    r->runs[i].state != STEP_WAITS)
 			return true;
 	return false;
@@ -94,6 +97,32 @@ void rollout_progress(const struct rollout *r, int *ret_done, int *ret_all)
 	for (int i = 0; i < r->n_steps; i++)
 		*ret_done += r->runs[i].state == STEP_DONE || r->runs[i].state == STEP_SKIPPED;
 	*ret_all = r->n_steps;
+}
+
+void rollout_member_id(const char *set, int member, char ret[ID_LEN])
+{
+	snprintf(ret, ID_LEN, "%.20s-%u", set, (unsigned)CLAMP(member, 0, SET_MAX - 1) + 1);
+}
+
+void rollout_back_id(const char *set, int member, int nth, char ret[ID_LEN])
+{
+	const unsigned place = (unsigned)CLAMP(member, 0, SET_MAX - 1) + 1;
+
+	if (nth <= 1)
+		snprintf(ret, ID_LEN, "%.20s-%u-back", set, place);
+	else
+		snprintf(ret, ID_LEN, "%.20s-%u-back%u", set, place, (unsigned)CLAMP(nth, 2, 99));
+}
+
+int rollout_member_at(const struct rollout *r, int step)
+{
+	int n = 0;
+
+	if (step < 0 || step >= r->n_steps || r->steps[step].kind != STEP_MEMBER)
+		return -1;
+	for (int i = 0; i < step; i++)
+		n += r->steps[i].kind == STEP_MEMBER;
+	return n;
 }
 
 /* --- as a value ------------------------------------------------------------------------------- */
@@ -131,6 +160,15 @@ struct jv *rollout_to_jv(struct arena *a, const struct rollout *r)
 	jv_set_int(a, o, "epoch", r->epoch);
 	jv_set_int(a, o, "lease_until_us", r->lease_until_us);
 	jv_set_bool(a, o, "orphaned", r->orphaned);
+	if (r->parent[0] != '\0') {
+		jv_set_str(a, o, "parent", r->parent);
+		jv_set_bool(a, o, "way_back", r->way_back);
+	}
+	if (r->kind == PLAN_SET) {
+		jv_set_bool(a, o, "going_back", r->going_back);
+		jv_set_int(a, o, "n_back", r->n_back);
+		jv_set_str(a, o, "waits_for", r->waits_for);
+	}
 	if (r->behind[0] != '\0')
 		jv_set_str(a, o, "queued_behind", r->behind);
 	for (int i = 0; i < r->n_steps; i++) {
@@ -246,6 +284,11 @@ int rollout_from_jv(const struct jv *v, struct rollout *r, struct error *e)
 	r->epoch = jv_get_num(v, "epoch", 0);
 	r->lease_until_us = jv_get_num(v, "lease_until_us", 0);
 	r->orphaned = jv_get_true(v, "orphaned", false);
+	CLEAN(r->parent, v, "parent");
+	r->way_back = jv_get_true(v, "way_back", false);
+	r->going_back = jv_get_true(v, "going_back", false);
+	CLEAN(r->waits_for, v, "waits_for");
+	r->n_back = (int)CLAMP(jv_get_num(v, "n_back", 0), 0, SET_MAX);
 	for (size_t i = 0; i < n; i++)
 		if (!step_from_jv(jv_at(steps, i), &r->steps[i], &r->runs[i]))
 			return error_set(e, ERR_INVALID,

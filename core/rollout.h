@@ -50,6 +50,8 @@ enum rollout_event {
 	ROLLOUT_EV_STOPPED,   /* the global stop */
 	ROLLOUT_EV_TAKE_OVER,
 	ROLLOUT_EV_LEASE_LOST,
+	ROLLOUT_EV_MEMBER_PAUSED,  /* of a set: the rollout that it follows waits for a person */
+	ROLLOUT_EV_MEMBER_GOES_ON, /* and does so no longer */
 	ROLLOUT_EVENT_COUNT
 };
 const char *rollout_event_name(enum rollout_event e);
@@ -85,11 +87,11 @@ struct rollout {
 	enum outcome_kind outcome;      /* only when ended */
 	bool rolled_back;               /* ended after its policy put from back */
 	bool hold_wanted, abort_wanted; /* decisions not yet acted upon */
-	bool glass;                     /* its gates were opened by broken glass: approvals are not asked for */
-	bool skip_wanted;               /* the step that runs counts as skipped unless it is ok */
-	char want_why[TEXT_LEN / 2];    /* who asked for the hold or abort, and why; "" not known */
-	int64_t seen_seq;               /* the newest decision that was acted upon */
-	char child[NAME_LEN * 3];       /* "pid start boot-id host catalog" of the step's; pid 0: it is over */
+	bool glass;                  /* its gates were opened by broken glass: approvals are not asked for */
+	bool skip_wanted;            /* the step that runs counts as skipped unless it is ok */
+	char want_why[TEXT_LEN / 2]; /* who asked for the hold or abort, and why; "" not known */
+	int64_t seen_seq;            /* the newest decision that was acted upon */
+	char child[NAME_LEN * 3];    /* "pid start boot-id host catalog" of the step's; pid 0: it is over */
 	enum on_failure on_failure;
 	char text[TEXT_LEN]; /* why it paused or ended */
 	int64_t created_us, started_us, ended_us;
@@ -99,9 +101,14 @@ struct rollout {
 	/* lease as the store shows it */
 	char holder[NAME_LEN]; /* "pid@host" */
 	int64_t epoch, lease_until_us;
-	char behind[ID_LEN]; /* queued: the rollout that it waits for, as a snapshot shows it */
-	bool orphaned;       /* nobody holds it and it is neither ended nor queued */
-	bool holder_dead; /* its holder was of this host and boot and is provably gone */
+	char parent[ID_LEN]; /* the set's rollout that it belongs to, "" none */
+	bool way_back; /* of a member that goes back with its set: what it leaves is not marked bad for it */
+	bool going_back; /* of a set: it paused while its members went back; continue goes on with that */
+	int n_back;      /* of a set: members that were put back */
+	char waits_for[ID_LEN]; /* of a set that is paused with a member's rollout: that one, "" else */
+	char behind[ID_LEN];    /* queued: the rollout that it waits for, as a snapshot shows it */
+	bool orphaned;          /* nobody holds it and it is neither ended nor queued */
+	bool holder_dead;       /* its holder was of this host and boot and is provably gone */
 };
 
 enum effect_kind {
@@ -165,6 +172,15 @@ bool rollout_is_live(const struct rollout *r);
 
 /* Completed steps of all, for a progress bar. */
 void rollout_progress(const struct rollout *r, int *ret_done, int *ret_all);
+
+/*
+ * The ids of what a set's rollout begins, so that beginning it twice is beginning it once: the member's at that place
+ * (from 0) of the set, and the nth attempt (from 1) to put it back.
+ */
+void rollout_member_id(const char *set, int member, char ret[ID_LEN]);
+void rollout_back_id(const char *set, int member, int nth, char ret[ID_LEN]);
+/* The place of the step's member in the set, -1: it is no member's step. */
+int rollout_member_at(const struct rollout *r, int step);
 
 struct jv *rollout_to_jv(struct arena *a, const struct rollout *r);
 /* Reads what rollout_to_jv() wrote. */

@@ -102,13 +102,30 @@ static struct reaction probe_step(struct turn *t)
 /* Puts the earlier release back, where there is one and the service was touched. */
 static bool can_revert(const struct rollout *r)
 {
+	/* All or nothing; what each member had before, its own plan says. */
+	if (r->kind == PLAN_SET)
+		return r->on_failure == ON_FAILURE_ROLLBACK && rollout_touched(r);
 	return r->kind == PLAN_PROMOTE && r->from.digest[0] != '\0' && rollout_touched(r);
 }
 
 static struct reaction revert(struct turn *t)
 {
 	t->r->state = ROLLOUT_REVERTING;
+	t->r->going_back = false;
 	return does(EFFECT_REVERT);
+}
+
+/* A set that is aborted goes back whole, and knows why while it does. */
+static struct reaction abort_set(struct turn *t)
+{
+	struct rollout *r = t->r;
+
+	r->abort_wanted = true;
+	snprintf(r->text, sizeof(r->text), "aborted at %s%s%s",
+	         r->steps[r->at_step].target[0] != '\0' ? r->steps[r->at_step].target
+	                                                : step_kind_name(r->steps[r->at_step].kind),
+	         r->want_why[0] != '\0' ? ": " : "", r->want_why);
+	return revert(t);
 }
 
 /* The person wants it to end: what was begun stays as it is, a rollback is a plan of its own. */
@@ -116,6 +133,8 @@ static struct reaction stop_by_abort(struct turn *t)
 {
 	struct rollout *r = t->r;
 
+	if (r->kind == PLAN_SET && can_revert(r))
+		return abort_set(t);
 	snprintf(r->text, sizeof(r->text), "aborted %s step %s%s%s%s",
 	         r->runs[r->at_step].state == STEP_WAITS ? "before" : "at",
 	         step_kind_name(r->steps[r->at_step].kind),
@@ -166,8 +185,11 @@ static struct reaction step_failed(struct turn *t)
 	const char *target = r->steps[r->at_step].target;
 
 	step_close(t, STEP_STATE_FAILED);
-	snprintf(r->text, sizeof(r->text), "%s%s%s failed: %.300s", step, target[0] != '\0' ? " " : "",
-	         target, said(t));
+	if (r->steps[r->at_step].kind == STEP_MEMBER)
+		snprintf(r->text, sizeof(r->text), "%s failed: %.300s", target, said(t));
+	else
+		snprintf(r->text, sizeof(r->text), "%s%s%s failed: %.300s", step,
+		         target[0] != '\0' ? " " : "", target, said(t));
 	if (!changed_anything(r))
 		return end(t, OUTCOME_FAILED);
 	if (r->abort_wanted)
@@ -209,7 +231,9 @@ static struct reaction step_errored(struct turn *t)
 		return run_step(t);
 	step_close(t, STEP_STATE_FAILED);
 	snprintf(r->text, sizeof(r->text), "%s could not be done: %.250s; continue tries again",
-	         step_kind_name(r->steps[r->at_step].kind), said(t));
+	         r->steps[r->at_step].kind == STEP_MEMBER ? r->steps[r->at_step].target
+	                                                  : step_kind_name(r->steps[r->at_step].kind),
+	         said(t));
 	return pause(t);
 }
 
@@ -355,6 +379,8 @@ struct reaction cell_continue(struct turn *t)
 {
 	struct rollout *r = t->r;
 
+	if (r->going_back)
+		return revert(t);
 	if (r->runs[r->at_step].state == STEP_STATE_UNKNOWN && r->steps[r->at_step].class == STEP_PROBED)
 		return probe_step(t);
 	return go_on(t);
@@ -415,7 +441,19 @@ struct reaction cell_abort_later(struct turn *t)
 	return (struct reaction){CELL_LATER, EFFECT_NONE, "aborts after the present step"};
 }
 
-struct reaction cell_abort(struct turn *t) { return stop_by_abort(t); }
+/* A set that cannot go back any further: it ends, and says what stands where. */
+static struct reaction leave_back(struct turn *t)
+{
+	struct rollout *r = t->r;
+	char why[TEXT_LEN];
+
+	str_copy(why, sizeof(why), r->text);
+	snprintf(r->text, sizeof(r->text), "left as it stands%s%.60s: %.300s", colon(r), r->want_why, why);
+	r->rolled_back = false;
+	return end(t, OUTCOME_CANCELLED);
+}
+
+struct reaction cell_abort(struct turn *t) { return t->r->going_back ? leave_back(t) : stop_by_abort(t); }
 
 struct reaction cell_lost(struct turn *t)
 {
@@ -453,15 +491,39 @@ struct reaction cell_gate_lost(struct turn *t)
 	return (struct reaction){CELL_LATER, EFFECT_NONE, "a gate closed: holds after the present step"};
 }
 
+static struct reaction set_reverted(struct turn *t)
+{
+	struct rollout *r = t->r;
+	char why[TEXT_LEN];
+
+	r->rolled_back = r->n_back > 0;
+	str_copy(why, sizeof(why), r->text);
+	snprintf(r->text, sizeof(r->text), "%.220s%s%.170s", why, said(t)[0] != '\0' ? "; " : "", said(t));
+	return end(t, r->abort_wanted ? OUTCOME_CANCELLED : OUTCOME_FAILED);
+}
+
+/* The rest of the way is a person's to decide: nothing of a set is left standing in silence. */
+static struct reaction set_stuck(struct turn *t)
+{
+	struct rollout *r = t->r;
+
+	str_copy(r->text, sizeof(r->text), said(t));
+	r->going_back = true;
+	return pause(t);
+}
+
 struct reaction cell_reverted(struct turn *t)
 {
 	struct rollout *r = t->r;
 	char why[TEXT_LEN];
 
 	for (int i = 0; i < r->n_steps; i++)
-		if ((r->steps[i].kind == STEP_STAGE || r->steps[i].kind == STEP_DEPLOY) &&
+		if ((r->steps[i].kind == STEP_STAGE || r->steps[i].kind == STEP_DEPLOY ||
+		     r->steps[i].kind == STEP_MEMBER) &&
 		    r->runs[i].state != STEP_WAITS)
 			r->runs[i].state = STEP_UNDONE;
+	if (r->kind == PLAN_SET)
+		return set_reverted(t);
 	r->rolled_back = true;
 	str_copy(why, sizeof(why), r->text);
 	snprintf(r->text, sizeof(r->text), "%.300s; %s is back", why,
@@ -480,14 +542,35 @@ static void revert_broke(struct turn *t)
 
 struct reaction cell_revert_failed(struct turn *t)
 {
+	if (t->r->kind == PLAN_SET)
+		return set_stuck(t);
 	revert_broke(t);
 	return end(t, OUTCOME_FAILED);
 }
 
 struct reaction cell_revert_unknown(struct turn *t)
 {
+	if (t->r->kind == PLAN_SET)
+		return set_stuck(t);
 	revert_broke(t);
 	return end(t, OUTCOME_UNKNOWN);
+}
+
+/* The set waits with its member; its step has not ended. */
+struct reaction cell_member_paused(struct turn *t)
+{
+	struct rollout *r = t->r;
+
+	r->going_back = r->state == ROLLOUT_REVERTING;
+	str_copy(r->text, sizeof(r->text), said(t));
+	return pause(t);
+}
+
+struct reaction cell_member_on(struct turn *t)
+{
+	struct rollout *r = t->r;
+
+	return r->going_back ? revert(t) : run_step(t);
 }
 
 /* --- conditions: why not, or NULL -------------------------------------------------------------- */
@@ -503,6 +586,9 @@ const char *rollout_not_failed(const struct rollout *r, int step)
 	enum step_state s = r->runs[r->at_step].state;
 
 	UNUSED(step);
+	/* A set is paused with its member: whether that one's step failed, it knows itself. */
+	if (r->going_back || (r->steps[r->at_step].kind == STEP_MEMBER && s == STEP_RUNS))
+		return NULL;
 	return s == STEP_STATE_FAILED || s == STEP_STATE_UNKNOWN
 	           ? NULL
 	           : "the step that it is at did not fail: continue goes on";
@@ -517,6 +603,15 @@ const char *rollout_not_skippable(const struct rollout *r, int step)
 	if (step < r->at_step || r->runs[step].state == STEP_DONE || r->runs[step].state == STEP_SKIPPED)
 		return "that step is over";
 	return NULL;
+}
+
+const char *rollout_no_member(const struct rollout *r, int step)
+{
+	UNUSED(step);
+	return r->going_back ||
+	               (r->steps[r->at_step].kind == STEP_MEMBER && r->runs[r->at_step].state == STEP_RUNS)
+	           ? NULL
+	           : "it does not wait with a member";
 }
 
 const char *rollout_nothing_left(const struct rollout *r, int step)

@@ -24,6 +24,8 @@ struct reaction cell_gate_lost(struct turn *t);
 struct reaction cell_hold(struct turn *t);
 struct reaction cell_hold_now(struct turn *t);
 struct reaction cell_lost(struct turn *t);
+struct reaction cell_member_on(struct turn *t);
+struct reaction cell_member_paused(struct turn *t);
 struct reaction cell_ok(struct turn *t);
 struct reaction cell_probe_no(struct turn *t);
 struct reaction cell_probe_unknown(struct turn *t);
@@ -45,6 +47,7 @@ struct reaction cell_withdrawn_paused(struct turn *t);
 const char *rollout_not_failed(const struct rollout *r, int step);
 const char *rollout_not_held(const struct rollout *r, int step);
 const char *rollout_not_skippable(const struct rollout *r, int step);
+const char *rollout_no_member(const struct rollout *r, int step);
 const char *rollout_nothing_left(const struct rollout *r, int step);
 
 #endif

@@ -20,6 +20,7 @@ struct entry {
 #define IF_HELD rollout_not_held, "if a hold was asked for"
 #define IF_FAILED rollout_not_failed, "if its step failed or its effect is unknown"
 #define IF_OPTIONAL rollout_not_skippable, "if that step is not required and not over"
+#define IF_MEMBER rollout_no_member, "if it waited with a member"
 #define IF_ANY_LEFT rollout_nothing_left, "if a step that is not required is left"
 
 /* clang-format off */
@@ -53,6 +54,8 @@ static const struct entry table[ROLLOUT_STATE_COUNT][ROLLOUT_EVENT_COUNT] =
                 [ROLLOUT_EV_STOPPED] = DOES(cell_hold_now),
                 [ROLLOUT_EV_TAKE_OVER] = DOES(cell_begin),
                 [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+                [ROLLOUT_EV_MEMBER_PAUSED] = IGNORED,
+                [ROLLOUT_EV_MEMBER_GOES_ON] = IGNORED,
             },
         [ROLLOUT_WAITING] =
             {
@@ -70,6 +73,8 @@ static const struct entry table[ROLLOUT_STATE_COUNT][ROLLOUT_EVENT_COUNT] =
                 [ROLLOUT_EV_STOPPED] = DOES(cell_hold_now),
                 [ROLLOUT_EV_TAKE_OVER] = DOES(cell_stay),
                 [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+                [ROLLOUT_EV_MEMBER_PAUSED] = IGNORED,
+                [ROLLOUT_EV_MEMBER_GOES_ON] = IGNORED,
             },
         [ROLLOUT_QUEUED] =
             {
@@ -87,6 +92,8 @@ static const struct entry table[ROLLOUT_STATE_COUNT][ROLLOUT_EVENT_COUNT] =
                 [ROLLOUT_EV_STOPPED] = DOES(cell_hold_now),
                 [ROLLOUT_EV_TAKE_OVER] = DOES(cell_begin),
                 [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+                [ROLLOUT_EV_MEMBER_PAUSED] = IGNORED,
+                [ROLLOUT_EV_MEMBER_GOES_ON] = IGNORED,
             },
         [ROLLOUT_RUNNING] =
             {
@@ -110,6 +117,8 @@ static const struct entry table[ROLLOUT_STATE_COUNT][ROLLOUT_EVENT_COUNT] =
                 [ROLLOUT_EV_STOPPED] = LATER(cell_hold, "holds after the present step"),
                 [ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume),
                 [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+                [ROLLOUT_EV_MEMBER_PAUSED] = DOES(cell_member_paused),
+                [ROLLOUT_EV_MEMBER_GOES_ON] = IGNORED,
             },
         [ROLLOUT_PROBING] =
             {
@@ -133,6 +142,8 @@ static const struct entry table[ROLLOUT_STATE_COUNT][ROLLOUT_EVENT_COUNT] =
                 [ROLLOUT_EV_STOPPED] = LATER(cell_hold, "holds after the present step"),
                 [ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume),
                 [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+                [ROLLOUT_EV_MEMBER_PAUSED] = IGNORED,
+                [ROLLOUT_EV_MEMBER_GOES_ON] = IGNORED,
             },
         [ROLLOUT_PAUSED] =
             {
@@ -150,6 +161,8 @@ static const struct entry table[ROLLOUT_STATE_COUNT][ROLLOUT_EVENT_COUNT] =
                 [ROLLOUT_EV_STOPPED] = IGNORED,
                 [ROLLOUT_EV_TAKE_OVER] = DOES(cell_stay),
                 [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+                [ROLLOUT_EV_MEMBER_PAUSED] = IGNORED,
+                [ROLLOUT_EV_MEMBER_GOES_ON] = DOES_IF(cell_member_on, IF_MEMBER),
             },
         [ROLLOUT_VERIFYING] =
             {
@@ -173,6 +186,8 @@ static const struct entry table[ROLLOUT_STATE_COUNT][ROLLOUT_EVENT_COUNT] =
                 [ROLLOUT_EV_STOPPED] = LATER(cell_hold, "holds after the present step"),
                 [ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume),
                 [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+                [ROLLOUT_EV_MEMBER_PAUSED] = IGNORED,
+                [ROLLOUT_EV_MEMBER_GOES_ON] = IGNORED,
             },
         [ROLLOUT_REVERTING] =
             {
@@ -194,6 +209,8 @@ static const struct entry table[ROLLOUT_STATE_COUNT][ROLLOUT_EVENT_COUNT] =
                 [ROLLOUT_EV_STOPPED] = IGNORED,
                 [ROLLOUT_EV_TAKE_OVER] = DOES(cell_resume),
                 [ROLLOUT_EV_LEASE_LOST] = DOES(cell_lost),
+                [ROLLOUT_EV_MEMBER_PAUSED] = DOES(cell_member_paused),
+                [ROLLOUT_EV_MEMBER_GOES_ON] = IGNORED,
             },
         [ROLLOUT_ENDED] =
             {
@@ -211,6 +228,8 @@ static const struct entry table[ROLLOUT_STATE_COUNT][ROLLOUT_EVENT_COUNT] =
                 [ROLLOUT_EV_STOPPED] = IGNORED,
                 [ROLLOUT_EV_TAKE_OVER] = REFUSED("it has ended"),
                 [ROLLOUT_EV_LEASE_LOST] = IGNORED,
+                [ROLLOUT_EV_MEMBER_PAUSED] = IGNORED,
+                [ROLLOUT_EV_MEMBER_GOES_ON] = IGNORED,
             },
 };
 

@@ -1,7 +1,9 @@
 #include "core/setup.h"
 
 #include "core/lint.h"
+#include "core/sha256.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +45,71 @@ int setup_service(const struct setup *s, const char *name)
 		if (strcmp(s->services[i].name, name) == 0)
 			return i;
 	return -1;
+}
+
+/* A list that does not fit ends with a digest, so that two of them never share a title. */
+static void set_title(const char *words, char title[NAME_LEN])
+{
+	char hex[65];
+
+	if (snprintf(title, NAME_LEN, "set:%s", words) < NAME_LEN)
+		return;
+	sha256_of(words, strlen(words), hex);
+	snprintf(title, NAME_LEN, "set:%.40s..%.12s", words, hex);
+}
+
+static int set_add(const struct setup *s, const char *name, size_t n, int ret[SET_MAX], int at,
+                   struct error *e)
+{
+	char word[NAME_LEN];
+	int service;
+
+	snprintf(word, sizeof(word), "%.*s", (int)MIN(n, sizeof(word) - 1), name);
+	service = setup_service(s, word);
+	if (service < 0)
+		return error_set(e, ERR_NOT_FOUND, "there is no service called %s", word);
+	for (int i = 0; i < at; i++)
+		if (ret[i] == service)
+			return error_set(e, ERR_INVALID, "%s is named twice", word);
+	if (at == SET_MAX)
+		return error_set(e, ERR_INVALID, "a set has at most %d services", SET_MAX);
+	ret[at] = service;
+	return 0;
+}
+
+int setup_set(const struct setup *s, const char *words, int ret[SET_MAX], char title[NAME_LEN],
+              struct error *e)
+{
+	int n = 0;
+
+	set_title(words, title);
+	for (int i = 0; i < s->n_sets; i++) {
+		if (strcmp(s->sets[i].name, words) != 0)
+			continue;
+		for (; s->sets[i].services[n] != NULL; n++)
+			if (set_add(s, s->sets[i].services[n], strlen(s->sets[i].services[n]), ret, n, e) !=
+			    0)
+				return 0;
+		return n;
+	}
+	if (strchr(words, ',') == NULL) {
+		error_set(e, ERR_NOT_FOUND, "there is no set called %.60s", words);
+		error_hint(e,
+		           s->n_sets > 0 ? "the first one is %s; or name services: api,web"
+		                         : "name services: api,web; or add sets: to the config",
+		           s->n_sets > 0 ? s->sets[0].name : "");
+		return 0;
+	}
+	for (const char *p = words;; p++) {
+		const size_t len = strcspn(p, ",");
+
+		if (set_add(s, p, len, ret, n, e) != 0)
+			return 0;
+		n++;
+		p += len;
+		if (*p == '\0')
+			return n;
+	}
 }
 
 int setup_env(const struct setup *s, const char *name)

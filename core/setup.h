@@ -204,6 +204,12 @@ struct audit_conf {
 	int64_t every_us;    /* and at least this often, 0: not by time */
 };
 
+/* Services that are promoted as one: in this order, back in the other one. */
+struct set_conf {
+	const char *name, *text;
+	const char *const *services; /* NULL-terminated, at most SET_MAX, each once */
+};
+
 struct setup {
 	struct arena arena;
 	uint32_t generation;
@@ -220,14 +226,16 @@ struct setup {
 	struct deployment_conf *deployments; /* [service * n_envs + env] */
 	struct smoke_suite_conf *suites;
 	int n_suites;
+	struct set_conf *sets;
+	int n_sets;
 	struct audit_conf audit;
 	enum executor_mode executor;
-	int64_t poll_us;    /* how often deployments and health are observed */
-	const char *theme;  /* "auto", "dark", or a file */
-	const char *glyphs; /* "auto", "ascii", "line", "rich" */
+	int64_t poll_us;      /* how often deployments and health are observed */
+	const char *theme;    /* "auto", "dark", or a file */
+	const char *glyphs;   /* "auto", "ascii", "line", "rich" */
 	int64_t idle_lock_us; /* without a key for so long the console locks its acting keys; 0: never */
 	bool presence;        /* others see what this console looks at */
-	bool is_demo;       /* set by the store's marker, never by the file */
+	bool is_demo;         /* set by the store's marker, never by the file */
 	struct group_conf *groups;
 	int n_groups;
 	struct person_conf *people;
@@ -246,6 +254,14 @@ int setup_env(const struct setup *s, const char *name);
 /* True for one of its people; false also where there is no such group. */
 bool setup_in_group(const struct setup *s, const char *group, const char *person);
 const struct smoke_suite_conf *setup_suite(const struct setup *s, const char *name);
+
+/*
+ * The services of a release set by its name, or of a list of services' names with commas between them: their indexes
+ * into ret. How many; 0 where there is no such set, or e says which name is wrong. title gets what the set is called as
+ * a place, "set:shop": never the name of a service.
+ */
+int setup_set(const struct setup *s, const char *words, int ret[SET_MAX], char title[NAME_LEN],
+              struct error *e);
 /* The environment before env in promotion order in which the service exists; -1 for the first. */
 int setup_previous_env(const struct setup *s, int service, int env);
 

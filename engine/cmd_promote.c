@@ -13,9 +13,10 @@ struct promote {
 	struct app *app;
 	struct plan *plan;
 	enum plan_kind kind;
-	int service, env;
+	int env;
 	int64_t at_us; /* when it shall begin, 0 now */
 	struct decision later;
+	char what[NAME_LEN]; /* the plan's service, or its set */
 };
 
 static void on_executed(void *ctx, const struct outcome *o, const char *id)
@@ -110,7 +111,7 @@ static void on_stored(void *ctx, const struct outcome *o, const char *id)
 	}
 	p->later = (struct decision){.kind = DECISION_SCHEDULE, .until_us = p->at_us};
 	str_copy(p->later.plan, sizeof(p->later.plan), id);
-	str_copy(p->later.service, sizeof(p->later.service), app_setup(p->app)->services[p->service].name);
+	str_copy(p->later.service, sizeof(p->later.service), p->what);
 	str_copy(p->later.env, sizeof(p->later.env), app_setup(p->app)->envs[p->env].name);
 	str_copy(p->later.reason, sizeof(p->later.reason), reason != NULL ? reason : "");
 	request_decide(p->app, &p->later, on_scheduled, p);
@@ -119,7 +120,7 @@ static void on_stored(void *ctx, const struct outcome *o, const char *id)
 static bool confirmed(const struct promote *p, char *want, size_t cap)
 {
 	const struct env_conf *e = &app_setup(p->app)->envs[p->env];
-	const char *service = app_setup(p->app)->services[p->service].name;
+	const char *service = plan_set_name(p->what);
 	const char *given = args_text(p->run, "confirm");
 	char names[3][NAME_LEN * 2 + 2];
 	int n = 0;
@@ -133,7 +134,7 @@ static bool confirmed(const struct promote *p, char *want, size_t cap)
 		if (strcmp(given, names[i]) == 0)
 			return true;
 	/* Rollback is the fast path: the environment alone will do. */
-	return given != NULL && p->kind == PLAN_ROLLBACK &&
+	return given != NULL && plan_goes_back(p->plan) &&
 	       (strcmp(given, e->name) == 0 || strcmp(given, e->short_name) == 0);
 }
 
@@ -158,6 +159,7 @@ static void on_plan(void *ctx, struct plan *plan, const struct outcome *why)
 		return;
 	}
 	p->plan = plan;
+	str_copy(p->what, sizeof(p->what), plan->service);
 	report_plan(p->run, plan);
 	if (p->at_us != 0) {
 		if (!confirmed(p, want, sizeof(want)))
@@ -198,6 +200,17 @@ static void on_plan(void *ctx, struct plan *plan, const struct outcome *why)
 	request_execute(p->app, plan, reason, on_executed, p);
 }
 
+static bool at_option(struct promote *p)
+{
+	const char *at = args_text(p->run, "at");
+
+	if (at == NULL || schedule_time(at, &p->at_us))
+		return true;
+	command_done(p->run, EXIT_USAGE,
+	             "--at takes a time to come: 2026-10-27T16:00:00Z, or 90m for in 90 minutes");
+	return false;
+}
+
 void promote_start(struct app *a, struct command_run *run, enum plan_kind kind, const char *env_arg)
 {
 	const struct setup *s = app_setup(a);
@@ -213,14 +226,28 @@ void promote_start(struct app *a, struct command_run *run, enum plan_kind kind, 
 	if (!plan_of_database(kind) || kind == PLAN_REPAIR)
 		want.release = args_text(run, "release");
 	*p = (struct promote){.run = run, .app = a, .kind = kind};
-	want.service = p->service = setup_service(s, args_text(run, "service"));
+	want.service = setup_service(s, args_text(run, "service"));
 	want.env = p->env = setup_env(s, args_text(run, env_arg));
-	if (args_text(run, "at") != NULL && !schedule_time(args_text(run, "at"), &p->at_us)) {
-		command_done(run, EXIT_USAGE,
-		             "--at takes a time to come: 2026-10-27T16:00:00Z, or 90m for in 90 minutes");
+	if (!at_option(p))
+		return;
+	planner_start(a, &want, on_plan, p);
+}
+
+void promote_set_start(struct app *a, struct command_run *run, bool back, const char *env_arg)
+{
+	struct promote *p = command_state(run, sizeof(*p));
+	struct set_want want = {
+	    .set = args_text(run, "set"), .back = back, .reason = args_text(run, "reason")};
+
+	if (p == NULL) {
+		command_done(run, EXIT_NOT_FOUND_OUT, "out of memory");
 		return;
 	}
-	planner_start(a, &want, on_plan, p);
+	*p = (struct promote){.run = run, .app = a, .kind = PLAN_SET};
+	want.env = p->env = setup_env(app_setup(a), args_text(run, env_arg));
+	if (!at_option(p))
+		return;
+	planner_set(a, &want, on_plan, p);
 }
 
 static void exec_promote(struct app *a, struct command_run *run)

@@ -263,7 +263,9 @@ static void take(struct executor *x, const struct rollout *r)
 
 	if (d == NULL || d->pid > 0 || loop_mono_us() < d->not_before_us)
 		return;
-	if (service < 0 || env < 0 || !setup_deployment(s, service, env)->present) {
+	/* Of a set its own process says which member is not there. */
+	if (env < 0 ||
+	    (r->kind != PLAN_SET && (service < 0 || !setup_deployment(s, service, env)->present))) {
 		say("rollout %s: %s in %s is not in this configuration", r->id, r->service, r->env);
 		d->not_before_us = loop_mono_us() + BACK_OFF_MAX_US;
 		return;

@@ -36,7 +36,7 @@ static void gather_free(struct gather *g)
 
 static void finish(struct gather *g, const struct outcome *why)
 {
-	struct plan *p = why->kind == OUTCOME_OK ? g->plan : NULL;
+	struct plan *p = why->kind == OUTCOME_OK && g->plan->digest[0] != '\0' ? g->plan : NULL;
 
 	if (p != NULL)
 		g->plan = NULL;
@@ -352,6 +352,9 @@ int64_t plan_spent_us(const struct store_snapshot *s, const char *digest)
 	return newest;
 }
 
+/* The plan that people approve. */
+static const struct plan *approved(const struct gather *g) { return g->set != NULL ? g->set : g->plan; }
+
 static void judge(struct gather *g)
 {
 	const struct store_snapshot *s = planner_got(g, Q_STORE);
@@ -375,7 +378,7 @@ static void judge(struct gather *g)
 	    .n_decisions = s != NULL ? s->n_decisions : 0,
 	    .signatures = g->signatures,
 	    .n_signatures = g->n_signatures,
-	    .spent_us = s != NULL ? plan_spent_us(s, g->plan->digest) : 0,
+	    .spent_us = s != NULL ? plan_spent_us(s, approved(g)->digest) : 0,
 	};
 
 	str_copy(f.migrations_text, sizeof(f.migrations_text), g->answers[Q_MIGRATIONS].o.text);
@@ -390,6 +393,8 @@ static void judge(struct gather *g)
 		str_copy(f.vars_text, sizeof(f.vars_text), g->answers[Q_TEMPLATE].o.text);
 	}
 	gates_eval(g->plan, &f);
+	if (g->set != NULL)
+		gate_approve_by_set(g->plan, g->set, &f);
 }
 
 /* Where a plan began runs something else now: who put it there, and what to do. */
@@ -423,15 +428,14 @@ static struct outcome start_changed(const struct gather *g)
 	    old->from.tag[0] != '\0' ? old->from.tag : "something else", again);
 }
 
-/* What differs between a stored plan and the same wish now, for the person who approved it. */
-static struct outcome what_changed(const struct gather *g)
+struct outcome planner_what_changed(const struct plan *old, const struct plan *now)
 {
-	const struct plan *old = g->old, *now = g->plan;
 	const char *what = "its steps or policy";
 
 	if (strcmp(old->from.digest, now->from.digest) != 0)
-		return start_changed(g);
-	if (strcmp(old->to.digest, now->to.digest) != 0 || strcmp(old->to.revision, now->to.revision) != 0)
+		what = "what runs there now";
+	else if (strcmp(old->to.digest, now->to.digest) != 0 ||
+	         strcmp(old->to.revision, now->to.revision) != 0)
 		what = "the release";
 	else if (strcmp(old->setup_digest, now->setup_digest) != 0)
 		what = "the configuration of gates, instances or suite";
@@ -441,6 +445,12 @@ static struct outcome what_changed(const struct gather *g)
 		what = "the env keys";
 	return outcome_make(OUTCOME_FAILED, "planner", "the plan is not the same any more: %s changed since",
 	                    what);
+}
+
+static struct outcome what_changed(const struct gather *g)
+{
+	return strcmp(g->old->from.digest, g->plan->from.digest) != 0 ? start_changed(g)
+	                                                              : planner_what_changed(g->old, g->plan);
 }
 
 /* Judged and compared with the plan that it is to be; then it is done. */
@@ -490,8 +500,8 @@ static void build(struct gather *g)
 		finish(g, &o);
 		return;
 	}
-	if (store != NULL && approvals_are_signed(p, store->decisions, store->n_decisions))
-		approvals_check(g->app, p, store->decisions, store->n_decisions, on_signatures, g);
+	if (store != NULL && approvals_are_signed(approved(g), store->decisions, store->n_decisions))
+		approvals_check(g->app, approved(g), store->decisions, store->n_decisions, on_signatures, g);
 	else
 		conclude(g);
 }
@@ -646,9 +656,10 @@ static void choose(struct gather *g)
 	complete(g, &p->from);
 	complete(g, &p->to);
 	if (p->to.digest[0] != '\0' && strcmp(p->from.digest, p->to.digest) == 0 && !here->drift &&
-	    g->old == NULL && !plan_of_database(p->kind)) {
-		o = outcome_make(OUTCOME_FAILED, "planner", "%s runs in %s already",
-		                 p->to.tag[0] != '\0' ? p->to.tag : p->to.digest, env_name(g));
+	    g->old == NULL && !g->want.again && !plan_of_database(p->kind)) {
+		o = outcome_make(g->want.member ? OUTCOME_OK : OUTCOME_FAILED, "planner",
+		                 "%s runs in %s already", p->to.tag[0] != '\0' ? p->to.tag : p->to.digest,
+		                 env_name(g));
 		finish(g, &o);
 		return;
 	}
@@ -695,7 +706,7 @@ static void fail_later(void *ctx)
 }
 
 static void gather_start(struct app *a, const struct plan_want *want, const struct plan *old,
-                         plan_done_fn *done, void *ctx)
+                         const struct plan *set, plan_done_fn *done, void *ctx)
 {
 	const struct setup *s = app_setup(a);
 	struct gather *g = calloc(1, sizeof(*g));
@@ -707,6 +718,7 @@ static void gather_start(struct app *a, const struct plan_want *want, const stru
 		return;
 	}
 	g->app = a;
+	g->set = set;
 	g->want = *want;
 	g->done = done;
 	g->ctx = ctx;
@@ -716,7 +728,8 @@ static void gather_start(struct app *a, const struct plan_want *want, const stru
 	text_cleanz(g->plan->argument, sizeof(g->plan->argument),
 	            want->argument != NULL ? want->argument : "");
 	g->plan->made_us = loop_wall_us();
-	str_copy(g->plan->requester, sizeof(g->plan->requester), app_model(a)->actor);
+	str_copy(g->plan->requester, sizeof(g->plan->requester),
+	         want->requester != NULL ? want->requester : app_model(a)->actor);
 	text_cleanz(g->plan->reason, sizeof(g->plan->reason), want->reason != NULL ? want->reason : "");
 	if (old != NULL) {
 		g->old = old;
@@ -740,10 +753,11 @@ static void gather_start(struct app *a, const struct plan_want *want, const stru
 
 void planner_start(struct app *a, const struct plan_want *want, plan_done_fn *done, void *ctx)
 {
-	gather_start(a, want, NULL, done, ctx);
+	gather_start(a, want, NULL, NULL, done, ctx);
 }
 
-void planner_recheck(struct app *a, const struct plan *p, plan_done_fn *done, void *ctx)
+void planner_recheck_member(struct app *a, const struct plan *p, const struct plan *set, plan_done_fn *done,
+                            void *ctx)
 {
 	const struct setup *s = app_setup(a);
 	struct plan_want want = {
@@ -754,5 +768,13 @@ void planner_recheck(struct app *a, const struct plan *p, plan_done_fn *done, vo
 	    .argument = p->argument,
 	};
 
-	gather_start(a, &want, p, done, ctx);
+	gather_start(a, &want, p, set, done, ctx);
+}
+
+void planner_recheck(struct app *a, const struct plan *p, plan_done_fn *done, void *ctx)
+{
+	if (p->kind == PLAN_SET)
+		planner_recheck_set(a, p, done, ctx);
+	else
+		planner_recheck_member(a, p, NULL, done, ctx);
 }

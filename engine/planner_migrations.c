@@ -161,6 +161,8 @@ static void add_verdict(struct gather *g)
 	enum schema_verdict v =
 	    verdict_for(planner_got(g, Q_MIGRATIONS), planner_got(g, Q_OLD_MIGRATIONS), text, sizeof(text));
 
+	g->plan->back = v;
+	str_copy(g->plan->back_text, sizeof(g->plan->back_text), text);
 	if (v != SCHEMA_SAME)
 		plan_add_risk(g->plan, v != SCHEMA_ADDITIVE, "schema: %s", text);
 	else
@@ -213,6 +215,36 @@ static void name_failed(struct plan *p, const struct migration_set *set)
 	for (int i = 0; set != NULL && i < set->n_items && p->argument[0] == '\0'; i++)
 		if (set->items[i].state == MIGRATION_FAILED && !set->items[i].external)
 			str_copy(p->argument, sizeof(p->argument), set->items[i].name);
+}
+
+/* Could what runs now be put back once these have run? */
+static void add_back(struct plan *p)
+{
+	const struct migration *breaks = NULL, *unknown = NULL;
+
+	for (int i = 0; i < p->n_migrations; i++) {
+		const struct migration *m = &p->migrations[i];
+
+		if (m->destructive || m->loses_data || m->kind == MIGRATION_CONTRACT ||
+		    m->kind == MIGRATION_MIXED)
+			breaks = breaks != NULL ? breaks : m;
+		else if (m->kind == MIGRATION_OPAQUE)
+			unknown = unknown != NULL ? unknown : m;
+	}
+	p->back = breaks != NULL         ? SCHEMA_BREAKS
+	          : unknown != NULL      ? SCHEMA_UNKNOWN
+	          : p->n_migrations == 0 ? SCHEMA_SAME
+	                                 : SCHEMA_ADDITIVE;
+	if (breaks != NULL)
+		snprintf(p->back_text, sizeof(p->back_text), "migration %.100s %.200s", breaks->name,
+		         breaks->text[0] != '\0' ? breaks->text
+		                                 : "takes away what the release before may use");
+	else if (unknown != NULL)
+		snprintf(p->back_text, sizeof(p->back_text),
+		         "what migration %.100s does to the schema is not known", unknown->name);
+	else
+		snprintf(p->back_text, sizeof(p->back_text),
+		         p->n_migrations == 0 ? "no migration runs" : "its migrations only add");
 }
 
 /* What a plan of the database would do, in words: nothing of it is a promotion. */
@@ -290,6 +322,7 @@ void planner_take_migrations(struct gather *g)
 		return;
 	add_odd(p, set);
 	add_pending(p, set);
+	add_back(p);
 	if (p->n_migrations > 0) {
 		add_database(g);
 		add_backups(g);

@@ -43,6 +43,7 @@ struct gather {
 	struct plan *plan;
 	const struct plan *old; /* of a re-check */
 	char old_digest[DIGEST_LEN];
+	const struct plan *set; /* whose approvals count, NULL: its own */
 	char requester[NAME_LEN];
 	struct answer answers[Q_COUNT];
 	struct signature_verdict *signatures; /* of the approvals of the sealed plan, owned */
@@ -60,6 +61,11 @@ struct op *planner_ask(struct gather *g, enum question q, int64_t timeout_us, vo
 void planner_wave_done(void *ctx);
 /* The answer of slot q; NULL where there is none. */
 const void *planner_got(const struct gather *g, enum question q);
+
+/* planner_set.c: a stored plan of a set judged anew. */
+void planner_recheck_set(struct app *a, const struct plan *old, plan_done_fn *done, void *ctx);
+/* What differs between a stored plan and the same wish now, for the person who approved it. */
+struct outcome planner_what_changed(const struct plan *old, const struct plan *now);
 
 /* planner_migrations.c: what would run, what stands in its way, and what the way back would meet. */
 void planner_ask_migrations(struct gather *g);

@@ -10,4 +10,7 @@
  */
 void promote_start(struct app *a, struct command_run *run, enum plan_kind kind, const char *env_arg);
 
+/* The same of a release set: arguments set, the environment, and where it has them reason, confirm, at, follow. */
+void promote_set_start(struct app *a, struct command_run *run, bool back, const char *env_arg);
+
 #endif

@@ -183,6 +183,33 @@ static char gate_glyph(enum gate_verdict v)
 	return '?';
 }
 
+/* What each member of a set would do, in order. */
+static void plan_members(struct command_run *run, const struct plan *p)
+{
+	command_line(run, "members     %d, %s", p->n_members,
+	             plan_goes_back(p) ? "the last one first" : "in this order; all go back when one fails");
+	for (int i = 0; i < p->n_members; i++) {
+		const struct plan *m = p->members[i];
+		const struct gate *g = NULL;
+		char id[16];
+
+		plan_may_run(m, &g);
+		command_line(run, "  %d %-12s  %s > %s  %d migration%s, plan %s%s%s%s%s", i + 1, m->service,
+		             or_none(m->from.tag, "nothing"), or_none(m->to.tag, "?"), m->n_migrations,
+		             m->n_migrations == 1 ? "" : "s", plan_short(m, id),
+		             g != NULL ? ", blocked by " : "", g != NULL ? gate_kind_name(g->kind) : "",
+		             m->back_text[0] != '\0' ? (m->kind == PLAN_ROLLBACK ? "; schema: " : "; back: ")
+		                                     : "",
+		             m->back_text);
+		for (int k = 0; k < m->n_migrations; k++)
+			command_line(run, "      %-8s  %s%s", migration_kind_name(m->migrations[k].kind),
+			             m->migrations[k].name,
+			             m->migrations[k].loses_data ? "  LOSES DATA" : "");
+	}
+	if (p->left_out[0] != '\0')
+		command_line(run, "left out    %s", p->left_out);
+}
+
 void report_plan(struct command_run *run, const struct plan *p)
 {
 	struct arena *a = command_arena(run);
@@ -192,13 +219,20 @@ void report_plan(struct command_run *run, const struct plan *p)
 	jv_set_bool(a, command_value(run), "may_run", plan_may_run(p, NULL));
 	if (command_wants_json(run))
 		return;
-	command_line(run, "plan %s  %s %s  %s > %s", plan_short(p, id), plan_kind_name(p->kind), p->service,
-	             or_none(p->source_env, or_none(p->to.tag, "release")), p->env);
+	command_line(run, "plan %s  %s %s  %s > %s", plan_short(p, id),
+	             p->kind == PLAN_SET && plan_goes_back(p) ? "set back" : plan_kind_name(p->kind),
+	             plan_set_name(p->service), or_none(p->source_env, or_none(p->to.tag, "release")),
+	             p->env);
 	command_line(run, "release     %s > %s", or_none(p->from.tag, "nothing"), or_none(p->to.tag, "?"));
-	command_line(run, "image       %s", p->to.digest);
-	plan_commits(run, p);
-	plan_migrations(run, p);
-	plan_vars(run, p);
+	if (p->kind == PLAN_SET) {
+		plan_members(run, p);
+		plan_commits(run, p);
+	} else {
+		command_line(run, "image       %s", p->to.digest);
+		plan_commits(run, p);
+		plan_migrations(run, p);
+		plan_vars(run, p);
+	}
 	command_line(run, "gates");
 	for (int i = 0; i < p->n_gates; i++) {
 		const struct gate *g = &p->gates[i];
@@ -240,6 +274,7 @@ bool args_past(struct command_run *run, const char *name, int64_t *ret_us)
 		return true;
 	}
 	command_done(run, EXIT_USAGE,
-	             "--%s takes a time gone by: 2026-10-27T16:00:00Z, 2026-10-27, or 90m for 90 minutes ago", name);
+	             "--%s takes a time gone by: 2026-10-27T16:00:00Z, 2026-10-27, or 90m for 90 minutes ago",
+	             name);
 	return false;
 }

@@ -596,7 +596,9 @@ void request_adopt(struct app *a, const struct store_snapshot *s)
 	for (int i = 0; all != NULL && i < s->n_rollouts; i++) {
 		const struct rollout *r = &s->rollouts[i];
 
-		if (rollout_is_live(r) && r->holder_dead && r->state != ROLLOUT_PAUSED && may_adopt(all, r))
+		/* A set that is paused with its member goes on when that one does. */
+		if (rollout_is_live(r) && r->holder_dead &&
+		    (r->state != ROLLOUT_PAUSED || r->kind == PLAN_SET) && may_adopt(all, r))
 			request_resume(a, r->id, on_adopted, a);
 	}
 }

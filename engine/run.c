@@ -256,6 +256,9 @@ static struct outcome write_result(struct run *x, int step, const struct reactio
 
 /* --- decisions -------------------------------------------------------------------------------- */
 
+/* The plan that people approved: a member's is its set's. */
+static const struct plan *approved(const struct run *x) { return x->set != NULL ? x->set : x->plan; }
+
 /* What counts of the approvals now, by the plan's policy and this process's own config. */
 static void tally(const struct run *x, const struct store_snapshot *s, struct approval_tally *ret)
 {
@@ -267,8 +270,8 @@ static void tally(const struct run *x, const struct store_snapshot *s, struct ap
 	                       .n_decisions = s->n_decisions,
 	                       .signatures = x->signatures,
 	                       .n_signatures = x->n_signatures,
-	                       .spent_us = plan_spent_us(s, x->r->plan)};
-	struct approval_facts a = gate_approvals(x->plan, &f);
+	                       .spent_us = plan_spent_us(s, approved(x)->digest)};
+	struct approval_facts a = gate_approvals(approved(x), &f);
 
 	/* Loaded by start(): whoever started it is who must not have approved it. */
 	a.requester = x->r->requester;
@@ -295,18 +298,14 @@ static void check_signatures(struct run *x, const struct store_snapshot *s)
 {
 	struct check_wait w = {x, false};
 
-	if (!approvals_are_signed(x->plan, s->decisions, s->n_decisions))
+	if (!approvals_are_signed(approved(x), s->decisions, s->n_decisions))
 		return;
-	approvals_check(x->app, x->plan, s->decisions, s->n_decisions, on_signatures, &w);
+	approvals_check(x->app, approved(x), s->decisions, s->n_decisions, on_signatures, &w);
 	while (!w.done)
 		loop_until(x->loop, &w.done, loop_mono_us() + US_PER_S);
 }
 
-static bool approvals_asked(const struct run *x)
-{
-	return x->plan->policy.approvals > 0 && !x->r->glass &&
-	       !(x->r->kind == PLAN_ROLLBACK && x->plan->policy.rollback_exempt);
-}
+static bool approvals_asked(const struct run *x) { return plan_approvals(x->plan) > 0 && !x->r->glass; }
 
 /* Do enough approvals stand without what was withdrawn? Where none are asked for, a withdrawal changes nothing. */
 static bool approvals_stand(const struct run *x, const struct store_snapshot *s)
@@ -336,14 +335,27 @@ static void hold_lapsed(struct run *x, const struct store_snapshot *s)
 	rollout_next(r, ROLLOUT_EV_GATE_LOST, NULL, loop_wall_us());
 }
 
+/* What is said of a set is said of its member that lives; steps have other numbers there. */
+static bool of_parent(const struct rollout *r, const struct decision *d)
+{
+	if (r->parent[0] == '\0' || strcmp(d->rollout, r->parent) != 0)
+		return false;
+	if (d->kind == DECISION_CONTINUE || d->kind == DECISION_RETRY)
+		return true;
+	/* What goes back goes back. */
+	return !r->way_back &&
+	       (d->kind == DECISION_HOLD || d->kind == DECISION_ABORT || d->kind == DECISION_FULL);
+}
+
 /* Is this one about our rollout, and does it change anything now? */
 static bool concerns(const struct run *x, const struct store_snapshot *s, const struct decision *d)
 {
 	if (d->kind == DECISION_WITHDRAW || d->kind == DECISION_REJECT)
-		return strcmp(d->plan, x->r->plan) == 0 && !approvals_stand(x, s);
+		return (strcmp(d->plan, x->r->plan) == 0 || strcmp(d->plan, approved(x)->digest) == 0) &&
+		       !approvals_stand(x, s);
 	if (d->kind == DECISION_STOP)
 		return stop_standing((struct decisions){s->decisions, s->n_decisions}, s->now_us) == d;
-	return d->kind != DECISION_TAKE_OVER && strcmp(d->rollout, x->r->id) == 0;
+	return d->kind != DECISION_TAKE_OVER && (strcmp(d->rollout, x->r->id) == 0 || of_parent(x->r, d));
 }
 
 /* Why nobody may let it go on now, whoever asks; NULL when somebody may. */
@@ -403,7 +415,7 @@ struct reaction run_decisions(struct run *x)
 
 		if (d->seq <= x->r->seen_seq || !concerns(x, s, d))
 			continue;
-		x->r->seen_seq = d->seq;
+		x->r->seen_seq = x->said_seq = d->seq;
 		last = decided(x, s, d);
 	}
 	/* All of them were looked at: none of these stands before the next intent. */
@@ -435,6 +447,9 @@ static struct reaction wait_for_people(struct run *x)
 		if (!lease_allows(x))
 			break;
 		rx = run_decisions(x);
+		if (rx.effect == EFFECT_NONE && x->r->kind == PLAN_SET && x->r->state == ROLLOUT_PAUSED &&
+		    run_set_goes_on(x))
+			rx = rollout_next(x->r, ROLLOUT_EV_MEMBER_GOES_ON, NULL, loop_wall_us());
 		/* What changed while it stays paused (a step left out, a refusal) is for everybody to see. */
 		if (rx.effect == EFFECT_NONE && x->heard)
 			run_write(x);
@@ -503,12 +518,22 @@ static struct reaction heard_first(struct run *x, const struct outcome *o)
 	return rollout_next(x->r, ROLLOUT_EV_START, NULL, loop_wall_us());
 }
 
+/* A member of the set waits for a person: so does the set, with the same reason. */
+static struct reaction member_paused(struct run *x, const struct outcome *o)
+{
+	x->member_paused = false;
+	str_copy(x->r->waits_for, sizeof(x->r->waits_for), x->follows);
+	run_say(x, "paused: %s", o->text);
+	return x->lost ? stopped() : rollout_next(x->r, ROLLOUT_EV_MEMBER_PAUSED, o, loop_wall_us());
+}
+
 static struct reaction run_step(struct run *x)
 {
 	int step = x->r->at_step;
 	struct outcome o;
 
 	back_off(x);
+	x->r->waits_for[0] = '\0';
 	if (fault_point("run.before_intent") || !lease_allows(x))
 		return stopped();
 	o = run_intent(x);
@@ -521,6 +546,11 @@ static struct reaction run_step(struct run *x)
 		return stopped();
 	o = step_do(x);
 	fault_point("run.after_effect");
+	if (x->member_paused)
+		return member_paused(x, &o);
+	/* Left in the middle of following: nothing has ended. */
+	if (x->stop && x->r->steps[step].kind == STEP_MEMBER && o.kind == OUTCOME_CANCELLED)
+		return (struct reaction){CELL_DOES, EFFECT_RUN_STEP, NULL};
 	return conclude(x, step, &o);
 }
 
@@ -542,12 +572,17 @@ static struct reaction revert(struct run *x)
 	struct outcome o;
 	struct reaction rx;
 
+	x->r->waits_for[0] = '\0';
 	if (!lease_allows(x) || run_write(x).kind != OUTCOME_OK)
 		return stopped();
 	run_say(x, "puts %s back", x->r->from.tag[0] != '\0' ? x->r->from.tag : x->r->from.digest);
 	fault_point("run.before_revert");
-	o = run_revert(x);
+	o = x->r->kind == PLAN_SET ? run_set_back(x) : run_revert(x);
 	fault_point("run.after_revert");
+	if (x->member_paused)
+		return member_paused(x, &o);
+	if (x->stop && x->r->kind == PLAN_SET && o.kind == OUTCOME_CANCELLED)
+		return (struct reaction){CELL_DOES, EFFECT_REVERT, NULL};
 	run_say(x, "put back: %s%s%s", outcome_name(o.kind), o.text[0] != '\0' ? ", " : "", o.text);
 	if (x->lost)
 		return stopped();
@@ -602,28 +637,59 @@ static int drive(struct run *x, struct reaction rx)
 
 /* --- start and resume ------------------------------------------------------------------------- */
 
-static struct outcome load_plan(struct run *x)
+struct plan *run_plan(struct run *x, const char *digest, struct outcome *ret)
 {
 	struct arena arena;
+	struct plan *p = NULL;
 	struct wait w;
 	struct jv *v;
 	struct error e;
 	int rc;
 
-	STORE_OF(x->store)->plan_get(x->store->priv, x->r->plan, wait_op(x, &w, STORE_US));
-	if (wait_for(x, &w).kind != OUTCOME_OK)
-		return w.o;
+	STORE_OF(x->store)->plan_get(x->store->priv, digest, wait_op(x, &w, STORE_US));
+	*ret = wait_for(x, &w);
+	if (ret->kind != OUTCOME_OK)
+		return NULL;
 	arena_init(&arena, ARENA_DEFAULT_MAX);
 	rc = jv_parse(&arena, w.result, strlen(w.result), &v, &e);
 	if (rc == 0)
-		rc = plan_from_jv(v, &x->plan, &e);
+		rc = plan_from_jv(v, &p, &e);
 	arena_release(&arena);
 	free(w.result);
 	if (rc != 0)
-		return outcome_make(OUTCOME_FAILED, "store", "%s", e.text);
+		*ret = outcome_make(OUTCOME_FAILED, "store", "%s", e.text);
+	return rc == 0 ? p : NULL;
+}
+
+static struct outcome load_plan(struct run *x)
+{
+	struct outcome o;
+
+	x->plan = run_plan(x, x->r->plan, &o);
+	if (x->plan == NULL)
+		return o;
 	/* Whoever started it is who must not have approved it. */
 	str_copy(x->plan->requester, sizeof(x->plan->requester), x->r->requester);
-	return outcome_ok();
+	return x->r->parent[0] != '\0' ? run_set_of_member(x) : outcome_ok();
+}
+
+/* Is all of it in this configuration? */
+static bool has_place(const struct run *x)
+{
+	const struct setup *s = app_setup(x->app);
+
+	if (x->env < 0)
+		return false;
+	if (x->r->kind != PLAN_SET)
+		return x->service >= 0 && setup_deployment(s, x->service, x->env)->present;
+	for (int i = 0; i < x->r->n_steps; i++) {
+		int service = setup_service(s, x->r->steps[i].target);
+
+		if (x->r->steps[i].kind == STEP_MEMBER &&
+		    (service < 0 || !setup_deployment(s, service, x->env)->present))
+			return false;
+	}
+	return true;
 }
 
 static struct outcome load(struct run *x, const char *id)
@@ -642,7 +708,7 @@ static struct outcome load(struct run *x, const char *id)
 	/* What the store says is wanted comes as decisions. */
 	x->service = setup_service(s, x->r->service);
 	x->env = setup_env(s, x->r->env);
-	if (x->service < 0 || x->env < 0 || !setup_deployment(s, x->service, x->env)->present)
+	if (!has_place(x))
 		return outcome_make(OUTCOME_FAILED, "config", "%s in %s is not in the configuration",
 		                    x->r->service, x->r->env);
 	snprintf(x->key, sizeof(x->key), "%s/%s", x->r->service, x->r->env);
@@ -711,6 +777,7 @@ int run_rollout(struct app *a, const char *id)
 		loop_until(x.loop, &never, loop_mono_us() + 10 * US_PER_MS);
 	proc_gate_end(x.gate, false);
 	plan_free(x.plan);
+	plan_free(x.set);
 	free(x.signatures);
 	database_health_free(x.before);
 	free(x.r);

@@ -33,6 +33,7 @@ enum migrate_action run_action(const struct run *x)
 	case PLAN_RESTORE: return MIGRATE_RESTORE;
 	case PLAN_PROMOTE:
 	case PLAN_ROLLBACK:
+	case PLAN_SET:
 	case PLAN_KIND_COUNT: break;
 	}
 	return MIGRATE_UP;

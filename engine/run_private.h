@@ -14,7 +14,8 @@ struct run {
 	const struct opened *store;
 	struct rollout *r;
 	struct plan *plan;
-	int service, env;
+	struct plan *set; /* of a member: the plan of its set, whose approvals count; NULL: its own count */
+	int service, env; /* service -1: a set */
 	char key[NAME_LEN * 2 + 2];
 	char log_path[PATH_LEN], images[PATH_LEN];
 	/* lease */
@@ -23,13 +24,20 @@ struct run {
 	int64_t renewed_us; /* CLOCK_BOOTTIME when the last good renewal was asked for */
 	struct timer *renew;
 	bool renewing;
-	bool lost;    /* somebody else has it: not another effect, not another write */
-	bool stop;    /* SIGTERM: leave after the present effect */
-	bool changed; /* the store changed: look for decisions */
-	bool heard;   /* run_decisions() found one */
+	bool lost;            /* somebody else has it: not another effect, not another write */
+	bool stop;            /* SIGTERM: leave after the present effect */
+	bool changed;         /* the store changed: look for decisions */
+	bool heard;           /* run_decisions() found one */
+	int64_t said_seq;     /* the newest decision about this rollout that was heard by this process */
+	bool member_paused;   /* what the step or the way back said is why a member waits for a person */
+	char follows[ID_LEN]; /* the member that is followed */
+	char woken[ID_LEN];   /* the one that got a process from here, and when */
+	int64_t woken_us;
+	int n_woken;
 	int gate_pid; /* a child that waits to begin, 0: none; gate is its gate, -1 without */
 	int gate;
-	struct database_health *before; /* of the step that migrates, with its catalog; owned, NULL not known */
+	struct database_health
+	    *before; /* of the step that migrates, with its catalog; owned, NULL not known */
 	struct signature_verdict *signatures; /* of the newest snapshot's approvals, owned */
 	int n_signatures;
 	char no[TEXT_LEN]; /* why the last one was refused */
@@ -71,6 +79,23 @@ struct outcome run_revert(struct run *x);
 const struct step *step_now(const struct run *x);
 /* Puts the verified files of an image into a folder of this host; dst is "" where there is no registry. */
 struct outcome run_fetch(struct run *x, const struct release *release, char dst[PATH_LEN]);
+
+/*
+ * run_set.c: a set follows the rollouts of its members. The first three are effects like others, and the way back; with
+ * member_paused set the outcome's text says who waits for what. The last: is that over?
+ */
+struct outcome run_member(struct run *x);
+struct outcome run_set_free(struct run *x);
+struct outcome run_set_verify(struct run *x);
+struct outcome run_set_back(struct run *x);
+bool run_set_goes_on(struct run *x);
+/* Loads the plan of a member's set into x->set, where that one lives and has it. */
+struct outcome run_set_of_member(struct run *x);
+/* A stored plan; NULL with ret set where there is none or it cannot be trusted. */
+struct plan *run_plan(struct run *x, const char *digest, struct outcome *ret);
+/* Marks a release bad for cause, in the environment of the run. */
+struct outcome run_mark_bad(struct run *x, const char *service, const struct release *release,
+                            const char *why);
 
 /* run_witness.c: checkpoints of the audit while it runs; the end waits for the last one. */
 void run_witness_begin(struct run *x);

@@ -54,11 +54,14 @@ static struct outcome do_preflight(struct run *x)
 {
 	struct recheck c = {.done = false};
 
-	planner_recheck(x->app, x->plan, on_recheck, &c);
+	if (x->set != NULL)
+		planner_recheck_member(x->app, x->plan, x->set, on_recheck, &c);
+	else
+		planner_recheck(x->app, x->plan, on_recheck, &c);
 	while (!c.done)
 		loop_until(x->loop, &c.done, loop_mono_us() + US_PER_S);
 	x->r->glass = c.glass;
-	return c.o;
+	return c.o.kind == OUTCOME_OK && x->r->kind == PLAN_SET ? run_set_free(x) : c.o;
 }
 
 /* --- the release's bytes ---------------------------------------------------------------------- */
@@ -442,7 +445,7 @@ static void note_before(struct run *x)
 }
 
 /* A release that was left behind for cause is not offered here again: the rollback sticks. */
-static struct outcome mark_bad(struct run *x, const struct release *release, const char *why)
+struct outcome run_mark_bad(struct run *x, const char *service, const struct release *release, const char *why)
 {
 	struct decision d = {.kind = DECISION_MARK_BAD};
 	struct wait w;
@@ -451,7 +454,7 @@ static struct outcome mark_bad(struct run *x, const struct release *release, con
 		return outcome_ok();
 	str_copy(d.actor, sizeof(d.actor), "executor");
 	str_copy(d.host, sizeof(d.host), app_model(x->app)->host);
-	str_copy(d.service, sizeof(d.service), x->r->service);
+	str_copy(d.service, sizeof(d.service), service);
 	str_copy(d.env, sizeof(d.env), x->r->env);
 	str_copy(d.release, sizeof(d.release), release->digest);
 	snprintf(d.reason, sizeof(d.reason), "rollout %s: %.300s", x->r->id, why);
@@ -465,9 +468,11 @@ static struct outcome do_record(struct run *x)
 {
 	struct outcome o = note(x, &x->r->to, loop_wall_us(), true);
 
-	if (o.kind == OUTCOME_OK && x->r->kind == PLAN_ROLLBACK &&
+	/* Its set went back for another one's sake: what it leaves may be good. */
+	if (o.kind == OUTCOME_OK && x->r->kind == PLAN_ROLLBACK && !x->r->way_back &&
 	    strcmp(x->r->from.digest, x->r->to.digest) != 0)
-		o = mark_bad(x, &x->r->from, x->r->reason[0] != '\0' ? x->r->reason : "rolled back by hand");
+		o = run_mark_bad(x, x->r->service, &x->r->from,
+		                 x->r->reason[0] != '\0' ? x->r->reason : "rolled back by hand");
 	return o.kind == OUTCOME_OK ? outcome_make(OUTCOME_OK, "store", "recorded as good") : o;
 }
 
@@ -479,11 +484,18 @@ struct outcome step_do(struct run *x)
 	case STEP_LOCK:
 		return outcome_make(OUTCOME_OK, "store", "holds %s, epoch %lld", place(x, name),
 		                    (long long)x->epoch);
-	case STEP_PREFLIGHT: note_before(x); return do_preflight(x);
+	case STEP_PREFLIGHT:
+		if (x->r->kind != PLAN_SET)
+			note_before(x);
+		return do_preflight(x);
 	case STEP_MIGRATE: return run_migrate(x);
 	case STEP_STAGE: return stage(x, &x->r->to);
 	case STEP_DEPLOY: return do_deploy(x);
-	case STEP_VERIFY: return become_healthy(x, NULL, &x->r->to, x->plan->policy.verify_us);
+	case STEP_MEMBER: return run_member(x);
+	case STEP_VERIFY:
+		if (x->r->kind == PLAN_SET)
+			return run_set_verify(x);
+		return become_healthy(x, NULL, &x->r->to, x->plan->policy.verify_us);
 	case STEP_SMOKE: return do_smoke(x);
 	case STEP_RECORD: return do_record(x);
 	case STEP_KIND_COUNT: break;
@@ -502,6 +514,7 @@ static struct outcome probe(struct run *x)
 	case STEP_VERIFY:
 	case STEP_SMOKE:
 	case STEP_RECORD:
+	case STEP_MEMBER:
 	case STEP_KIND_COUNT: break;
 	}
 	return outcome_make(OUTCOME_FAILED, "run", "it is done again");
@@ -551,6 +564,6 @@ struct outcome run_revert(struct run *x)
 		return o;
 	o = note(x, &r->from, loop_wall_us(), true);
 	if (o.kind == OUTCOME_OK)
-		o = mark_bad(x, &r->to, r->text);
+		o = run_mark_bad(x, r->service, &r->to, r->text);
 	return o;
 }

@@ -81,6 +81,8 @@ static enum plan_kind plan_kind_of(enum command_opens opens)
 	case OPENS_DOWN: return PLAN_DOWN;
 	case OPENS_RESTORE: return PLAN_RESTORE;
 	case OPENS_PROMOTION:
+	case OPENS_SET_PROMOTION:
+	case OPENS_SET_ROLLBACK: return PLAN_SET;
 	case OPENS_STORED_PLAN:
 	case OPENS_NOTHING: break;
 	}

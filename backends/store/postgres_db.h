@@ -13,8 +13,8 @@
 #include "io/work.h"
 
 enum {
-	PG_SCHEMA = 6,          /* what this program writes */
-	PG_SCHEMA_BACK = 3,     /* and reads so many back */
+	PG_SCHEMA = 7,          /* what this program writes */
+	PG_SCHEMA_BACK = 4,     /* and reads so many back */
 	PG_SCHEMA_PRESENCE = 4, /* since when it knows who is here */
 	PG_NAME_MAX = 40,       /* of schema and prefix */
 	PG_KEY_LEN = 33,        /* of a request: 128 random bits in hex */

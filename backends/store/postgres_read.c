@@ -52,8 +52,8 @@ static void plan_row_from(const struct jv *v, struct plan_row *p)
 	get_text(v, "env", p->env, sizeof(p->env));
 	get_text(v, "requester", p->requester, sizeof(p->requester));
 	get_text(v, "reason", p->reason, sizeof(p->reason));
-	p->kind = strcmp(jv_get_text(v, "kind", ""), plan_kind_name(PLAN_ROLLBACK)) == 0 ? PLAN_ROLLBACK
-	                                                                                 : PLAN_PROMOTE;
+	if (!plan_kind_parse(jv_get_text(v, "kind", ""), &p->kind))
+		p->kind = PLAN_PROMOTE;
 	release_from_jv(jv_get(v, "from"), &p->from);
 	release_from_jv(jv_get(v, "to"), &p->to);
 }

@@ -63,7 +63,7 @@ void postgres_plan_put(void *priv, const struct plan *p, const char *actor, stru
 	arena_init(&a, ARENA_DEFAULT_MAX);
 	if (!pg_job_json(j, plan_to_jv(&a, p), &a))
 		return;
-	number(p->kind == PLAN_ROLLBACK && p->policy.rollback_exempt ? 0 : p->policy.approvals, approvals);
+	number(plan_approvals(p), approvals);
 	pg_job_ask(j, (const char *[]){BEGIN_WRITE(j), str_text(&j->json), approvals}, 6);
 }
 

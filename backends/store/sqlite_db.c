@@ -276,9 +276,9 @@ static int64_t pragma(sqlite3 *db, const char *sql)
 /* Each version's file, from the one after version on; inside the transaction. */
 static int schema_steps(struct db *d, int64_t version)
 {
-	static const char *const files[SCHEMA_VERSION] = {"backends/store/schema/001_init.sql",
-	                                                  "backends/store/schema/002_decisions.sql",
-	                                                  "backends/store/schema/003_executors.sql"};
+	static const char *const files[SCHEMA_VERSION] = {
+	    "backends/store/schema/001_init.sql", "backends/store/schema/002_decisions.sql",
+	    "backends/store/schema/003_executors.sql", "backends/store/schema/004_sets.sql"};
 	int rc = SQLITE_OK;
 
 	for (int64_t i = version; i < SCHEMA_VERSION && rc == SQLITE_OK; i++) {

@@ -11,7 +11,7 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-enum { STATEMENTS_MAX = 64, SCHEMA_VERSION = 3, APPLICATION_ID = 0x546f7770 };
+enum { STATEMENTS_MAX = 64, SCHEMA_VERSION = 4, APPLICATION_ID = 0x546f7770 };
 
 struct statement {
 	const char *sql; /* a literal: found by its address */

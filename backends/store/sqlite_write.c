@@ -14,6 +14,8 @@
 static const char source[] = "store";
 static const char executor[] = "executor";
 
+static struct outcome epoch_check(struct db *d, const char *key, int64_t epoch, struct lease *ret);
+
 struct outcome done_or(struct db *d, int rc)
 {
 	return rc == SQLITE_DONE || rc == SQLITE_OK || rc == SQLITE_ROW ? outcome_ok() : db_failed(d, rc);
@@ -98,8 +100,7 @@ void sqlite_plan_put(void *priv, const struct plan *p, const char *actor, struct
 	j->plan.kind = p->kind;
 	j->plan.from = p->from;
 	j->plan.to = p->to;
-	j->plan.approvals_needed =
-	    p->kind == PLAN_ROLLBACK && p->policy.rollback_exempt ? 0 : p->policy.approvals;
+	j->plan.approvals_needed = plan_approvals(p);
 	job_start(j);
 }
 
@@ -130,6 +131,30 @@ char *rollout_text(const struct rollout *r)
 	return json;
 }
 
+/* A member begins only for a set that lives, by whoever drives that one now. */
+static struct outcome parent_check(struct db *d, const struct rollout *r)
+{
+	static const char sql[] = "SELECT p.service || '/' || p.env FROM rollouts p"
+	                          " WHERE p.id = ? AND p.live = 1 AND json_extract(p.json, '$.kind') = 'set'";
+	char key[NAME_LEN * 2 + 2];
+	struct lease l;
+	struct outcome o;
+	int rc;
+	sqlite3_stmt *st = db_query(d, &rc, sql, "s", r->parent);
+
+	if (st == NULL)
+		return rc == SQLITE_DONE ? answer_make(OUTCOME_FAILED, source,
+		                                       "the set's rollout %s does not live", r->parent)
+		                         : db_failed(d, rc);
+	db_text(st, 0, key, sizeof(key));
+	db_done(st);
+	o = epoch_check(d, key, r->epoch, &l);
+	if (o.kind == OUTCOME_OK && strcmp(l.rollout, r->parent) != 0)
+		o = answer_make(OUTCOME_FAILED, source, "stale epoch: %s is held for rollout %s", key,
+		                l.rollout);
+	return o;
+}
+
 static struct outcome create_work(struct db *d, struct job *j)
 {
 	const struct rollout *r = j->rollout;
@@ -153,8 +178,14 @@ static struct outcome create_work(struct db *d, struct job *j)
 	}
 	if (rc != SQLITE_DONE)
 		return db_failed(d, rc);
-	rc = db_run(d, "INSERT INTO rollouts VALUES(?,?,?,?,1,?,0,?,?)", "ssssisi", r->id, r->service, r->env,
-	            r->plan, r->created_us, j->json, (int64_t)queued);
+	if (r->parent[0] != '\0') {
+		struct outcome o = parent_check(d, r);
+
+		if (o.kind != OUTCOME_OK)
+			return o;
+	}
+	rc = db_run(d, "INSERT INTO rollouts VALUES(?,?,?,?,1,?,0,?,?,?)", "ssssisis", r->id, r->service,
+	            r->env, r->plan, r->created_us, j->json, (int64_t)queued, r->parent);
 	if (rc != SQLITE_DONE)
 		return db_failed(d, rc);
 	snprintf(target, sizeof(target), "%s/%s", r->service, r->env);
@@ -446,12 +477,16 @@ static struct outcome journal_work(struct db *d, struct job *j, const char *entr
 static struct outcome stopped_first(struct db *d, struct job *j)
 {
 	static const char sql[] =
-	    "SELECT kind, actor FROM decisions WHERE seq > ? AND ((rollout = ? AND kind IN ('hold', 'abort'))"
-	    " OR (plan = ? AND kind IN ('reject', 'withdraw')) OR kind = 'stop') ORDER BY seq LIMIT 1";
+	    "SELECT kind, actor FROM decisions WHERE seq > ?1 AND ((rollout IN (?2, ?4) AND kind IN ('hold', "
+	    "'abort'))"
+	    " OR (plan IN (?3, (SELECT plan FROM rollouts WHERE id = ?4)) AND kind IN ('reject', 'withdraw'))"
+	    " OR kind = 'stop') ORDER BY seq LIMIT 1";
+	/* What goes back with its set goes back whatever is said of the set. */
+	const char *parent = j->rollout->way_back || j->rollout->parent[0] == '\0' ? "-" : j->rollout->parent;
 	char kind[NAME_LEN], actor[NAME_LEN];
 	int rc;
 	sqlite3_stmt *st =
-	    db_query(d, &rc, sql, "iss", j->rollout->seen_seq, j->rollout->id, j->rollout->plan);
+	    db_query(d, &rc, sql, "isss", j->rollout->seen_seq, j->rollout->id, j->rollout->plan, parent);
 
 	if (st == NULL)
 		return done_or(d, rc);

@@ -212,7 +212,8 @@ struct store_load {
  *   plan_get        [char * JSON text, free()]
  *   rollout_create  stores a planned rollout; FAILED with "… is running" when one is live for service and env. One in
  *                   state queued waits behind others; FAILED when one of the same plan is live. Those of its kind that
- *                   are queued there end as superseded, and promotions when it is a rollback.
+ *                   are queued there end as superseded, and promotions when it is a rollback. One with a
+ *                   parent begins only while the set's rollout of that id lives and its lease has the epoch in r.
  *   rollout_scheduled  the same for what a schedule decided, by whoever drives: r->id is "s" and its number, so it
  *                   begins once; who asked for it is who scheduled. FAILED when it was taken back, is of another plan
  *                   or place, before its time, and SCHEDULE_LATE_US after it, by the store's clock.
@@ -223,8 +224,8 @@ struct store_load {
  *   lease_renew     [struct lease]; lease_release ends it.
  *   step_intent     before an effect: step index, attempt, key, and once known the child (pid, start, boot).
  *                   Without a child CANCELLED, and nothing is written, when somebody said stop (hold or abort of this
- *                   rollout, reject or withdraw of its plan, the global stop) after r->seen_seq: decisions and
- *                   effects have one order, the store's.
+ *                   rollout or of its parent, reject or withdraw of their plans, the global stop) after
+ *                   r->seen_seq: decisions and effects have one order, the store's.
  *   step_result     after it. Both write r's state, step and texts as they are in r.
  *   rollout_write   state changes that are no step: paused, ended; on end closes deploys rows.
  *   deploy_note     records that a release runs (observed or put there by a rollout; good when verified).

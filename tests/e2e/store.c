@@ -184,7 +184,7 @@ static void made_and_shown(void **state)
 	assert_true(said(w, "towpath store init"));
 	assert_int_equal(run(w, "store migrate"), EXIT_NO);
 	assert_int_equal(run(w, "store init"), EXIT_DONE);
-	assert_true(said(w, "made, schema 6"));
+	assert_true(said(w, "made, schema 7"));
 	assert_true(said(w, "GRANT towpath_approver TO"));
 	assert_int_equal(run(w, "store init"), EXIT_DONE);
 	assert_true(said(w, "nothing to do"));
@@ -195,7 +195,7 @@ static void made_and_shown(void **state)
 	assert_int_equal(run(w, "store status"), EXIT_DONE);
 	assert_true(said(w, "sam: viewer, approver"));
 	assert_int_equal(run(w, "store status --json"), EXIT_DONE);
-	assert_true(said(w, "\"schema\": 6,"));
+	assert_true(said(w, "\"schema\": 7,"));
 	assert_true(said(w, "\"warnings\": []"));
 	/* A kind that the store has never heard of. */
 	assert_true(

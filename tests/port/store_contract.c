@@ -717,6 +717,129 @@ static void a_word_before_the_intent_wins(void **state)
 	free(l);
 }
 
+/* A set over a plan of web and one of api, sealed; the caller frees it. */
+static struct plan *set_plan(void)
+{
+	struct plan *members[] = {store_plan("prod", "sha256:new"), store_plan("prod", "sha256:other")};
+	struct plan *p = plan_new();
+
+	str_copy(members[1]->service, sizeof(members[1]->service), "api");
+	assert_int_equal(plan_seal(members[1], NULL), 0);
+	assert_non_null(p);
+	assert_int_equal(plan_set_make(p, "set:shop", "prod", members, 2, NULL), 0);
+	return p;
+}
+
+static struct outcome create_member(struct store_world *w, const struct rollout *r)
+{
+	struct answer a;
+
+	S(w)->rollout_create(w->o.priv, r, "anna", begin(w, &a));
+	answer_wait(&a);
+	return a.outcome;
+}
+
+/* A member begins for a set that lives, by whoever drives that now; what is said of the set stops it. */
+static void sets_and_members(void **state)
+{
+	struct store_world *w = *state;
+	struct lease want = {.key = "set:shop/prod",
+	                     .holder = "1@x",
+	                     .pid = 1,
+	                     .pid_start = 1,
+	                     .rollout = "set1"},
+	             *l, *of_member;
+	struct plan *p = set_plan(), *back;
+	struct rollout *set = calloc(1, sizeof(*set)), *r = calloc(1, sizeof(*r));
+	struct decision d = {.kind = DECISION_HOLD, .actor = "olga", .rollout = "set1", .reason = "wait"};
+	struct store_snapshot *s;
+	struct answer a;
+
+	assert_non_null(set);
+	assert_non_null(r);
+	plan_stored(w, p);
+	plan_stored(w, p->members[0]);
+	rollout_init(set, "set1", p, "anna", 1);
+	rollout_init(r, "set1-1", p->members[0], "mallory", 2);
+	str_copy(r->parent, sizeof(r->parent), "set1");
+	r->epoch = 1;
+	/* No set, then one that nobody drives, then one of an older epoch. */
+	assert_int_equal(create_member(w, r).kind, OUTCOME_FAILED);
+	assert_int_equal(create_member(w, set).kind, OUTCOME_OK);
+	assert_int_equal(create_member(w, r).kind, OUTCOME_FAILED);
+	S(w)->lease_claim(w->o.priv, &want, false, begin(w, &a));
+	answer_wait(&a);
+	assert_int_equal(a.outcome.kind, OUTCOME_OK);
+	l = a.result;
+	r->epoch = l->epoch - 1;
+	assert_int_equal(create_member(w, r).kind, OUTCOME_FAILED);
+	r->epoch = l->epoch;
+	assert_int_equal(create_member(w, r).kind, OUTCOME_OK);
+	/* The same again is refused: a place has one that lives. */
+	assert_int_equal(create_member(w, r).kind, OUTCOME_FAILED);
+	s = snapshot(w);
+	assert_int_equal(s->n_rollouts, 2);
+	for (int i = 0; i < s->n_rollouts; i++)
+		if (strcmp(s->rollouts[i].id, "set1-1") == 0)
+			assert_string_equal(s->rollouts[i].parent, "set1");
+		else
+			assert_int_equal(s->rollouts[i].kind, PLAN_SET);
+	for (int i = 0; i < s->n_plans; i++)
+		assert_int_equal(s->plans[i].kind,
+		                 strcmp(s->plans[i].digest, p->digest) == 0 ? PLAN_SET : PLAN_PROMOTE);
+	store_snapshot_free(s);
+	/* The whole plan comes back with its members. */
+	S(w)->plan_get(w->o.priv, p->digest, begin(w, &a));
+	answer_wait(&a);
+	assert_int_equal(a.outcome.kind, OUTCOME_OK);
+	{
+		struct arena arena;
+		struct jv *v;
+
+		arena_init(&arena, ARENA_DEFAULT_MAX);
+		assert_int_equal(jv_parse(&arena, a.result, strlen(a.result), &v, NULL), 0);
+		assert_int_equal(plan_from_jv(v, &back, NULL), 0);
+		assert_string_equal(back->members[1]->service, "api");
+		plan_free(back);
+		arena_release(&arena);
+		free(a.result);
+	}
+	/* Hold of the set comes before the member's next effect, but not before one on its way back. */
+	str_copy(want.key, sizeof(want.key), "web/prod");
+	str_copy(want.rollout, sizeof(want.rollout), "set1-1");
+	S(w)->lease_claim(w->o.priv, &want, false, begin(w, &a));
+	answer_wait(&a);
+	of_member = a.result;
+	assert_non_null(of_member);
+	r->state = ROLLOUT_RUNNING;
+	S(w)->step_intent(w->o.priv, r, 0, "", of_member->epoch, begin(w, &a));
+	answer_wait(&a);
+	assert_int_equal(a.outcome.kind, OUTCOME_OK);
+	free(a.result);
+	assert_int_equal(decide_it(w, &d).kind, OUTCOME_OK);
+	S(w)->step_intent(w->o.priv, r, 1, "", of_member->epoch, begin(w, &a));
+	answer_wait(&a);
+	assert_int_equal(a.outcome.kind, OUTCOME_CANCELLED);
+	free(a.result);
+	/* The set ends: nothing begins for it any more. */
+	set->state = ROLLOUT_ENDED;
+	set->at_step = set->n_steps;
+	S(w)->rollout_write(w->o.priv, set, l->epoch, begin(w, &a));
+	answer_wait(&a);
+	assert_int_equal(a.outcome.kind, OUTCOME_OK);
+	free(a.result);
+	plan_stored(w, p->members[1]);
+	rollout_init(r, "set1-2", p->members[1], "anna", 3);
+	str_copy(r->parent, sizeof(r->parent), "set1");
+	r->epoch = l->epoch;
+	assert_int_equal(create_member(w, r).kind, OUTCOME_FAILED);
+	free(l);
+	free(of_member);
+	free(set);
+	free(r);
+	plan_free(p);
+}
+
 static void smokes_newest_per_release(void **state)
 {
 	struct store_world *w = *state;
@@ -1033,6 +1156,7 @@ int main(void)
 	    TEST(places_have_their_last_word),
 	    TEST(nonces_are_taken_once),
 	    TEST(a_word_before_the_intent_wins),
+	    TEST(sets_and_members),
 	    TEST(smokes_newest_per_release),
 	    TEST(leases),
 	    TEST(dead_holder_is_replaced),

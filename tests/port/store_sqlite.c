@@ -175,7 +175,7 @@ static void refused_stores(void **state)
 		assert_true(o.hint[0] != '\0');
 	}
 	store_close(w);
-	sql(w, "PRAGMA user_version = 3");
+	sql(w, "PRAGMA user_version = 4");
 	assert_int_equal(chmod(w->path, 0644), 0);
 	store_open(w, "");
 	assert_int_equal(decide(w, DECISION_NOTE, "anna", "y").kind, OUTCOME_ERRORED);

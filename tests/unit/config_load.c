@@ -302,6 +302,13 @@ static const struct mistake mistakes[] = {
      "deploy must be a mapping with a driver", "false for none"},
     {"      staging: false", "      staging: {migrate: {path: x}}", "{path", "migrate has no driver",
      "add driver: django"},
+    {"services:\n", "sets: {shop: {services: [web, wab]}}\nservices:\n", "wab",
+     "a service that is not there: wab", "under services"},
+    {"services:\n", "sets: {shop: {services: [web, web]}}\nservices:\n", "web]", "names web twice",
+     "one place"},
+    {"services:\n", "sets: {shop: {services: []}}\nservices:\n", "[]", "services", ""},
+    {"services:\n", "sets: {Shop: {services: [web]}}\nservices:\n", "Shop", "", ""},
+    {"services:\n", "sets: {shop: {text: x}}\nservices:\n", "{text", "has no services", "add services"},
     {"logs: false\n", "logs: &a {}\n", "&a", "anchors are not allowed", ""},
 };
 
