@@ -59,6 +59,20 @@ const struct rollout *rollout_by_prefix(const struct store_snapshot *s, const ch
 	return found;
 }
 
+/* Whether the one whose rollout it is could be asked, and who else is at it. */
+static void who_is_there(struct command_run *run, const struct model *m, const struct rollout *r)
+{
+	struct presence_place at = model_place(m, r->service, r->env, "", r->id);
+	char text[TEXT_LEN];
+
+	if (strcmp(r->requester, m->actor) != 0) {
+		presence_last_text(m->store->presence, m->store->n_presence, r->requester, model_store_now(m),
+		                   text, sizeof(text));
+		command_line(run, "%s", text);
+	}
+	report_others(run, &at);
+}
+
 static void steer(struct app *a, struct command_run *run, enum decision_kind kind)
 {
 	const struct rollout *r = rollout_by_prefix(app_model(a)->store, args_text(run, "rollout"));
@@ -72,6 +86,8 @@ static void steer(struct app *a, struct command_run *run, enum decision_kind kin
 		             args_text(run, "rollout"));
 		return;
 	}
+	if (kind == DECISION_TAKE_OVER)
+		who_is_there(run, app_model(a), r);
 	env = setup_env(app_setup(a), r->env);
 	if (env >= 0 && !decide_confirmed(run, kind, env))
 		return;

@@ -210,9 +210,26 @@ static void plan_members(struct command_run *run, const struct plan *p)
 		command_line(run, "left out    %s", p->left_out);
 }
 
+void report_others(struct command_run *run, const struct presence_place *at)
+{
+	const struct model *m = app_model(command_app(run));
+	struct presence_seen seen[OTHERS_MAX];
+	char text[TEXT_LEN];
+	int n;
+
+	if (m->store == NULL)
+		return;
+	n = presence_around(m->store->presence, m->store->n_presence, at, seen, OTHERS_MAX);
+	for (int i = 0; i < MIN(n, OTHERS_MAX); i++) {
+		presence_text(&seen[i], at, text, sizeof(text));
+		command_line(run, "%c %s", seen[i].row->doing != PRESENCE_LOOKS ? '!' : '@', text);
+	}
+}
+
 void report_plan(struct command_run *run, const struct plan *p)
 {
 	struct arena *a = command_arena(run);
+	struct presence_place at;
 	char when[32], id[16];
 
 	jv_set(a, command_value(run), "plan", plan_to_jv(a, p));
@@ -254,6 +271,8 @@ void report_plan(struct command_run *run, const struct plan *p)
 	for (int i = 0; i < p->n_risks; i++)
 		command_line(run, "%s  %s", p->risks[i].grave ? "RISK      " : "risk      ",
 		             p->risks[i].text);
+	at = model_place(app_model(command_app(run)), p->service, p->env, p->digest, "");
+	report_others(run, &at);
 }
 
 bool args_past(struct command_run *run, const char *name, int64_t *ret_us)

@@ -24,6 +24,10 @@ void table_print(const struct table *t);
 /* The plan as people read it, and into the command's value. */
 void report_plan(struct command_run *run, const struct plan *p);
 
+/* A line for each of the others whose console is at a place, at most OTHERS_MAX, the nearest to acting first. */
+enum { OTHERS_MAX = 5 };
+void report_others(struct command_run *run, const struct presence_place *at);
+
 /* Follows a rollout to its end, printing every step once, and ends the command with its code. */
 void report_follow(struct command_run *run, const char *rollout_id);
 
