@@ -82,7 +82,9 @@ bool migration_left_says(const struct migration_set *set, int64_t now_us, char *
 	if (stuck != NULL)
 		migration_lock_says(stuck, now_us, dst, cap);
 	else if (failed != NULL)
-		snprintf(dst, cap, "%.150s is recorded as failed: %.150s", failed->name,
+		/* How to mend it by hand stands behind the first semicolon of a block. */
+		snprintf(dst, cap, "%.150s is recorded as failed: %.*s", failed->name,
+		         (int)MIN(strcspn(set->blocked ? set->block_text : failed->text, ";"), 150U),
 		         set->blocked ? set->block_text : failed->text);
 	else
 		return false;

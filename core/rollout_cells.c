@@ -151,8 +151,12 @@ static struct reaction go_on(struct turn *t)
 	while (r->at_step < r->n_steps && r->runs[r->at_step].state == STEP_SKIPPED)
 		r->at_step++;
 	if (r->at_step >= r->n_steps) {
-		snprintf(r->text, sizeof(r->text), "%s runs in %s",
-		         r->to.tag[0] != '\0' ? r->to.tag : "the release", r->env);
+		/* A plan of the database deploys nothing: what its step said is what there is to say. */
+		if (plan_of_database(r->kind))
+			str_copy(r->text, sizeof(r->text), r->runs[r->n_steps - 1].text);
+		else
+			snprintf(r->text, sizeof(r->text), "%s runs in %s",
+			         r->to.tag[0] != '\0' ? r->to.tag : "the release", r->env);
 		return end(t, OUTCOME_OK);
 	}
 	if (r->abort_wanted)

@@ -240,7 +240,12 @@ void report_plan(struct command_run *run, const struct plan *p)
 	             p->kind == PLAN_SET && plan_goes_back(p) ? "set back" : plan_kind_name(p->kind),
 	             plan_set_name(p->service), or_none(p->source_env, or_none(p->to.tag, "release")),
 	             p->env);
-	command_line(run, "release     %s > %s", or_none(p->from.tag, "nothing"), or_none(p->to.tag, "?"));
+	if (plan_of_database(p->kind))
+		command_line(run, "release     reads %s, %s goes on running", or_none(p->to.tag, "?"),
+		             or_none(p->from.tag, "what runs"));
+	else
+		command_line(run, "release     %s > %s", or_none(p->from.tag, "nothing"),
+		             or_none(p->to.tag, "?"));
 	if (p->kind == PLAN_SET) {
 		plan_members(run, p);
 		plan_commits(run, p);

@@ -128,9 +128,13 @@ static void ask_execute(struct ui *u, const struct model *m, const char *reason)
 	};
 	(void)snprintf(a->title, sizeof a->title, "%s  %s > %s   plan %s", heads[p->kind], p->service, p->env,
 	               plan_short(p, id));
-	ui_ask_say(a, "%s > %s, %d steps, %d migration%s", release_text(&p->from, from, sizeof from),
-	           release_text(&p->to, to, sizeof to), p->n_steps, p->n_migrations,
-	           p->n_migrations == 1 ? "" : "s");
+	if (plan_of_database(p->kind))
+		ui_ask_say(a, "reads %s; %s goes on running", release_text(&p->to, to, sizeof to),
+		           release_text(&p->from, from, sizeof from));
+	else
+		ui_ask_say(a, "%s > %s, %d steps, %d migration%s", release_text(&p->from, from, sizeof from),
+		           release_text(&p->to, to, sizeof to), p->n_steps, p->n_migrations,
+		           p->n_migrations == 1 ? "" : "s");
 	for (int i = 0; i < p->n_risks && a->n_lines < 5; i++)
 		ui_ask_say(a, "%s %s", p->risks[i].grave ? "X" : "!", p->risks[i].text);
 	plan_command_line(p, ui_env_short(m, p->env), a->command, sizeof a->command);

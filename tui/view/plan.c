@@ -24,15 +24,25 @@ static int head(const struct model *m, const struct ui *u, struct area a, int ro
 	char from[TAG_LEN], to[TAG_LEN], id[16], age[16], d1[32], d2[32];
 	int col = area_printf(a, row, 1, ROLE_TITLE, "%s %s %s %s", plan_kind_name(p->kind), p->service,
 	                      u->glyphs->arrow, p->env);
-	col = area_printf(a, row, col + 2, ROLE_TEXT, "%s %s %s", release_text(&p->from, from, sizeof from),
-	                  u->glyphs->arrow, release_text(&p->to, to, sizeof to));
+	/* A plan of the database moves no release: it reads the files of one. */
+	if (plan_of_database(p->kind))
+		col =
+		    area_printf(a, row, col + 2, ROLE_TEXT, "reads %s", release_text(&p->to, to, sizeof to));
+	else
+		col = area_printf(a, row, col + 2, ROLE_TEXT, "%s %s %s",
+		                  release_text(&p->from, from, sizeof from), u->glyphs->arrow,
+		                  release_text(&p->to, to, sizeof to));
 	if (p->source_env[0])
 		col = area_printf(a, row, col + 2, ROLE_DIM, "from %s", p->source_env);
 	area_printf(a, row++, col + 2, ROLE_DIM, "plan %s", plan_short(p, id));
 	age_text(age, sizeof age, m->now_us, p->made_us);
-	col = area_printf(a, row, 1, ROLE_DIM, "%s %s %s",
-	                  p->from.digest[0] ? digest_short(p->from.digest, d1, sizeof d1) : "-",
-	                  u->glyphs->arrow, digest_short(p->to.digest, d2, sizeof d2));
+	if (plan_of_database(p->kind))
+		col = area_printf(a, row, 1, ROLE_DIM, "%s goes on running",
+		                  release_text(&p->from, from, sizeof from));
+	else
+		col = area_printf(a, row, 1, ROLE_DIM, "%s %s %s",
+		                  p->from.digest[0] ? digest_short(p->from.digest, d1, sizeof d1) : "-",
+		                  u->glyphs->arrow, digest_short(p->to.digest, d2, sizeof d2));
 	area_printf(a, row++, col + 2, ROLE_DIM, "computed %s ago%s%s", age, p->reason[0] ? "  reason: " : "",
 	            p->reason);
 	return row + 1;

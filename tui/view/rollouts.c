@@ -146,6 +146,16 @@ const struct view view_rollouts = {
     .draw = rollouts_draw,
 };
 
+/* What the step that runs says, where its line has no room for it: who it waits for, and how that can be ended. */
+static const char *long_word(const struct rollout *r, int width)
+{
+	const char *text = r->at_step < r->n_steps ? r->runs[r->at_step].text : "";
+	return rollout_is_live(r) && r->state != ROLLOUT_PAUSED && r->text[0] == '\0' &&
+	               text_width(text) > width - 60
+	           ? text
+	           : "";
+}
+
 static void rollout_draw(const struct model *m, const struct ui *u, struct area a)
 {
 	const struct rollout *r = model_rollout(m, u->rollout);
@@ -179,6 +189,8 @@ static void rollout_draw(const struct model *m, const struct ui *u, struct area 
 	int row = 2;
 	if (r->text[0])
 		row = paragraph(a, row, 1, s == STATE_OK ? ROLE_DIM : state_role(s), r->text);
+	if (a.rows >= 12 && long_word(r, a.cols)[0])
+		row = paragraph(a, row, 1, ROLE_RUN, long_word(r, a.cols));
 	struct presence_place at = model_place(m, r->service, r->env, "", r->id);
 	row = presence_lines(m, a, row, 1, &at, 3);
 	int steps = MIN(r->n_steps, MAX(3, a.rows - row - 6));
