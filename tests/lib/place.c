@@ -57,8 +57,7 @@ static void commit_folder(struct gitbuild *g, const char *from, const char *path
 	free(names);
 }
 
-/* psql -f, as a person would restore a dump. */
-static void restore(const char *database, const char *path)
+void place_restore(const char *database, const char *path)
 {
 	const char *url = pgserver_url(pgserver_shared(), database);
 	pid_t pid = fork();
@@ -100,7 +99,7 @@ void place_make(struct place *p, const struct migrate_driver *driver, const char
 	commit_folder(p->git, from, "", p->revision);
 	snprintf(p->database, sizeof(p->database), "%s", pgserver_database(pgserver_shared()));
 	snprintf(from, sizeof(from), "%s/%s/db.sql", place_fixtures(), fixture);
-	restore(p->database, from);
+	place_restore(p->database, from);
 	place_open(p, driver, pgserver_url(pgserver_shared(), p->database));
 }
 

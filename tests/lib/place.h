@@ -20,6 +20,9 @@ struct place {
 /* The folder of all states. */
 const char *place_fixtures(void);
 
+/* Restores a dump into a database of the shared server by psql -f, as a person would. */
+void place_restore(const char *database, const char *path);
+
 /* A fixture such as "prisma/failed" in place; fails the test where it cannot be. End it with place_end(). */
 void place_make(struct place *p, const struct migrate_driver *driver, const char *fixture);
 /* Opens the driver again, at another database. */

@@ -5,6 +5,7 @@
 #include "tests/lib/gitbuild.h"
 #include "tests/lib/ocibuild.h"
 #include "tests/lib/pgserver.h"
+#include "tests/lib/place.h"
 #include "tests/lib/scene.h"
 
 #include <libpq-fe.h>
@@ -17,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FILES_MAX = 96, FILE_MAX = 1024 * 1024, TEXT_MAX = 8192, WAIT_MS = 60000, TOOLS_MAX = 12 };
+enum { FILES_MAX = 96, FILE_MAX = 1024 * 1024, TEXT_MAX = 8192, WAIT_MS = 60000, TOOLS_MAX = 20 };
 
 #define T0 INT64_C(1700000000)
 
@@ -173,6 +174,27 @@ static const char slow_sql[] = "ALTER TABLE $O ADD COLUMN slow text;\nSELECT pg_
 
 static const char *driver_of(const struct tool_story *t) { return t->driver != NULL ? t->driver : t->name; }
 
+static void more_releases(struct tool *t, struct gitbuild *g, struct ocibuild *b)
+{
+	put_all(t, t->story->note, note_sql);
+	put_all(t, t->story->next, bad_sql);
+	release(t, g, b, "1.1.0", T0 + 1000);
+	for (int i = 0; i < STORY_FILES && t->story->next[i].path != NULL; i++)
+		if (t->story->next[i].path[0] != '+')
+			put_all(t, (const struct story_file[STORY_FILES]){t->story->next[i]}, slow_sql);
+	release(t, g, b, "1.2.0", T0 + 2000);
+}
+
+/* The rows of a recorded state. */
+static void restore(const struct tool *t)
+{
+	char path[PATH_LEN * 2];
+
+	snprintf(path, sizeof(path), "%s/tests/fixtures/migrations/%s/%s/db.sql", top(), driver_of(t->story),
+	         t->story->state);
+	place_restore(t->database, path);
+}
+
 static void build(struct tool *t)
 {
 	const char *name = t->story->name;
@@ -184,21 +206,18 @@ static void build(struct tool *t)
 	g = gitbuild_new(path);
 	snprintf(path, sizeof(path), "%s", scene_path(&scene, "registry-%s", name));
 	ocibuild_init(&b, path);
-	snprintf(from, sizeof(from), "%s/tests/fixtures/migrations/%s/clean/project", top(),
-	         driver_of(t->story));
+	snprintf(from, sizeof(from), "%s/tests/fixtures/migrations/%s/%s/project", top(), driver_of(t->story),
+	         t->story->state != NULL ? t->story->state : "clean");
 	take_folder(&t->files, from, "");
 	put_all(t, t->story->base, "");
 	release(t, g, &b, "1.0.0", T0);
-	put_all(t, t->story->note, note_sql);
-	put_all(t, t->story->next, bad_sql);
-	release(t, g, &b, "1.1.0", T0 + 1000);
-	for (int i = 0; i < STORY_FILES && t->story->next[i].path != NULL; i++)
-		if (t->story->next[i].path[0] != '+')
-			put_all(t, (const struct story_file[STORY_FILES]){t->story->next[i]}, slow_sql);
-	release(t, g, &b, "1.2.0", T0 + 2000);
+	if (t->story->note[0].path != NULL)
+		more_releases(t, g, &b);
 	ocibuild_release(&b);
 	gitbuild_free(g);
 	t->database = pgserver_database(pgserver_shared());
+	if (t->story->state != NULL)
+		restore(t);
 	snprintf(path, sizeof(path), "%s%s", pgserver_url(pgserver_shared(), t->database),
 	         t->story->params != NULL ? t->story->params : "");
 	scene_write(scene_path(&scene, "%s.url", name), path, strlen(path), 0600);
@@ -331,8 +350,10 @@ static void inspect(const struct tool *t, const char *name, char dst[64])
 
 	snprintf(url, sizeof(url), "%s", pgserver_url(pgserver_shared(), t->database));
 	scene_run(&scene, "migrations", "inspect", "--tool", driver_of(t->story), "--project",
-	          scene_path(&scene, "repo-%s@v1.2.0", t->story->name), "--database", url, NULL);
-	if (scene.code != 0 && scene.value == NULL)
+	          scene_path(&scene, "repo-%s@v%s", t->story->name,
+	                     t->story->note[0].path != NULL ? "1.2.0" : "1.0.0"),
+	          "--database", url, NULL);
+	if (jv_get(scene.value, "pending") == NULL)
 		fail_msg("%s: %s%s", t->story->name, scene.out, scene.err);
 	dst[0] = '\0';
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
@@ -591,11 +612,11 @@ static bool lock_is_seen(const struct tool *w, int pid)
 }
 
 /* The gate of the migrations in a plan that nobody starts. */
-static const struct jv *gate(const struct tool_story *t)
+static const struct jv *gate(const struct tool_story *t, const char *tag)
 {
 	const struct jv *gates;
 
-	scene_run(&scene, "plan", t->name, "--to", "dev", "--release", "1.2.0", NULL);
+	scene_run(&scene, "plan", t->name, "--to", "dev", "--release", tag, NULL);
 	gates = jv_get(jv_get(jv_get(scene.value, "plan"), "evidence"), "gates");
 	for (size_t i = 0; i < jv_len(gates); i++)
 		if (strcmp(jv_get_text(jv_at(gates, i), "gate", ""), "migrations") == 0)
@@ -616,12 +637,12 @@ static void leaves_its_lock(const struct tool *w, const char *id)
 	assert_says(t, id, text, t->leaves);
 	assert_says(t, id, text, ", nobody is ");
 	assert_says(t, id, text, remedy);
-	g = gate(t);
+	g = gate(t, "1.2.0");
 	assert_string_equal(jv_get_text(g, "verdict", ""), "closed");
 	assert_says(t, id, jv_get_text(g, "evidence", ""), t->leaves);
 	assert_says(t, id, jv_get_text(g, "next", ""), remedy);
 	repair(t);
-	assert_string_equal(jv_get_text(gate(t), "verdict", ""), "open");
+	assert_string_equal(jv_get_text(gate(t, "1.2.0"), "verdict", ""), "open");
 	assert_int_equal(columns(w, "slow"), t->keeps_half);
 	assert_state(w, t->next_name, "pending");
 }
@@ -664,8 +685,99 @@ void story_is_killed(const struct tool_story *t)
 		/* It noted that it had begun: not run again, and the remedy that is named helps. */
 		assert_says(t, id, text, "is recorded as failed");
 		assert_says(t, id, text, "towpath migrations repair");
-		assert_string_equal(jv_get_text(gate(t), "verdict", ""), "closed");
+		assert_string_equal(jv_get_text(gate(t, "1.2.0"), "verdict", ""), "closed");
 		repair(t);
-		assert_string_equal(jv_get_text(gate(t), "verdict", ""), "open");
+		assert_string_equal(jv_get_text(gate(t, "1.2.0"), "verdict", ""), "open");
+	}
+}
+
+/* --- beside somebody else ------------------------------------------------------------------------ */
+
+const char *story_database(const struct tool_story *t) { return tool_of(t)->database; }
+
+static PGconn *other_deployment(const struct tool *w, const struct story_lock *lock)
+{
+	const char *sql = lock->sql != NULL ? lock->sql : "BEGIN; SELECT 1";
+	PGconn *c = PQconnectdb(pgserver_url(pgserver_shared(), w->database));
+	char name[128];
+	PGresult *r;
+
+	assert_int_equal(PQstatus(c), CONNECTION_OK);
+	snprintf(name, sizeof(name), "SET application_name = '%s'", lock->app);
+	PQclear(PQexec(c, name));
+	r = PQexec(c, sql);
+	if (PQresultStatus(r) != PGRES_TUPLES_OK && PQresultStatus(r) != PGRES_COMMAND_OK)
+		fail_msg("%s: %s: %s", w->story->name, sql, PQerrorMessage(c));
+	PQclear(r);
+	return c;
+}
+
+/* The lock as the machine-readable contract has it. */
+static void assert_lock(const struct tool *w, const struct story_lock *lock, int pid)
+{
+	const struct jv *locks, *l;
+	char state[64];
+
+	inspect(w, "", state);
+	locks = jv_get(scene.value, "locks");
+	if (lock->sql == NULL) {
+		assert_int_equal(jv_len(locks), 0);
+		return;
+	}
+	for (size_t i = 0; i < jv_len(locks); i++) {
+		l = jv_at(locks, i);
+		if (strncmp(jv_get_text(l, "what", ""), lock->what, strlen(lock->what)) == 0 &&
+		    jv_get_true(l, "of_tool", false) && jv_get_true(l, "granted", false) &&
+		    jv_get_num(l, "since_us", 0) > 0 && (lock->in_table || jv_get_num(l, "pid", 0) == pid))
+			return;
+	}
+	fail_msg("%s: nobody sees %s of pid %d: %s", w->story->name, lock->what, pid, scene.out);
+}
+
+static void assert_evidence(const struct tool *w, const struct jv *g, const char *part)
+{
+	if (strstr(jv_get_text(g, "evidence", ""), part) == NULL)
+		fail_msg("%s: the gate does not say \"%s\": %s", w->story->name, part,
+		         jv_get_text(g, "evidence", ""));
+}
+
+void story_is_locked(const struct tool_story *t, const struct story_lock *lock)
+{
+	const struct tool *w = tool_of(t);
+	PGconn *c = other_deployment(w, lock);
+	const int pid = PQbackendPID(c);
+	const struct jv *g;
+	char who[32];
+
+	assert_lock(w, lock, pid);
+	g = gate(t, "1.0.0");
+	if (lock->sql == NULL) {
+		/* It has no lock: none is made up. */
+		assert_string_equal(jv_get_text(g, "verdict", ""), "open");
+		assert_null(strstr(jv_get_text(g, "evidence", ""), "held"));
+		PQfinish(c);
+		return;
+	}
+	if (strcmp(jv_get_text(g, "verdict", ""), "waits") != 0)
+		fail_msg("%s: the gate is %s: %s", t->name, jv_get_text(g, "verdict", ""),
+		         jv_get_text(g, "evidence", ""));
+	assert_evidence(w, g, lock->what);
+	assert_evidence(w, g, " is held since ");
+	assert_evidence(w, g, lock->doing);
+	assert_evidence(w, g, lock->would);
+	snprintf(who, sizeof(who), "pid %d", pid);
+	if (!lock->in_table) {
+		assert_evidence(w, g, lock->app);
+		assert_evidence(w, g, who);
+	}
+	PQfinish(c);
+	/* The server needs a moment to see that the session has gone. */
+	for (const int64_t end = scene_now_ms() + WAIT_MS;;) {
+		g = gate(t, "1.0.0");
+		if (strcmp(jv_get_text(g, "verdict", ""), lock->in_table ? "closed" : "open") == 0)
+			break;
+		if (scene_now_ms() > end)
+			fail_msg("%s: the gate stays %s: %s", t->name, jv_get_text(g, "verdict", ""),
+			         jv_get_text(g, "evidence", ""));
 	}
 }

@@ -19,6 +19,8 @@ struct tool_story {
 	const char
 	    *name; /* of the service; of the driver and its recorded states, too, where driver is NULL */
 	const char *driver;
+	const char *
+	    state; /* the recorded state that release 1.0.0 has; NULL: clean. Named: its rows are restored, too */
 	const char *options;            /* behind the driver's usual ones: ", env: X" */
 	const char *params;             /* behind the database's URL */
 	const char *customers, *orders; /* what the tables are called, NULL: so */
@@ -39,6 +41,21 @@ struct tool_story {
 /* The world for all of them; NULL-terminated. Fails the test when a tool is not there. */
 void story_begin(const struct tool_story *const *all);
 void story_end(void);
+
+/* A session beside the tool, as somebody else's deployment would have it. Its lock: as the tool itself takes it. */
+struct story_lock {
+	const char *app;   /* what the session is called */
+	const char *sql;   /* NULL: the tool has no lock, and the session only reads */
+	const char *what;  /* as the plan names the lock, a prefix */
+	const char *doing; /* a part of what it says of the session's statement */
+	const char *would; /* a part of what it says that the tool would do */
+	bool in_table;     /* the lock stays in its table when the session has gone */
+};
+
+/* While the session has the lock a plan waits, and says who has it, since when, doing what, and what the tool would. */
+void story_is_locked(const struct tool_story *t, const struct story_lock *lock);
+/* The name of the tool's database. */
+const char *story_database(const struct tool_story *t);
 
 /* The three parts, in this order. */
 void story_promotes(const struct tool_story *t);
