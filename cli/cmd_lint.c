@@ -6,7 +6,7 @@
 #include "core/lint.h"
 #include "core/port/migrate.h"
 #include "core/text.h"
-#include "engine/commands.h"
+#include "engine/report.h"
 #include "io/file.h"
 
 #include <dirent.h>
@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { WIDTH = 80, DEPTH_MAX = 32, LABEL_LEN = 16 };
+enum { DEPTH_MAX = 32, LABEL_LEN = 16 };
 
 static driver_list all_drivers;
 
@@ -39,35 +39,6 @@ struct linting {
 };
 
 /* --- text for people ------------------------------------------------------------------------------------- */
-
-/* Prints text in lines of WIDTH columns, those after the first indented. */
-static void print_wrapped(struct command_run *run, const char *first, const char *indent, const char *text)
-{
-	char line[WIDTH * 4];
-	int used = snprintf(line, sizeof(line), "%s", first), width = text_width(first);
-	bool fresh = true;
-
-	while (*text != '\0') {
-		const size_t n = strcspn(text, " ");
-		char word[WIDTH * 2];
-		int cells;
-
-		snprintf(word, sizeof(word), "%.*s", (int)MIN(n, sizeof(word) - 1), text);
-		cells = text_width(word);
-		if (!fresh && width + 1 + cells > WIDTH) {
-			command_line(run, "%s", line);
-			used = snprintf(line, sizeof(line), "%s", indent);
-			width = text_width(indent);
-			fresh = true;
-		}
-		used = MIN((int)sizeof(line) - 1, used + snprintf(line + used, sizeof(line) - (size_t)used,
-		                                                  "%s%s", fresh ? "" : " ", word));
-		width += cells + !fresh;
-		fresh = false;
-		text += n + strspn(text + n, " ");
-	}
-	command_line(run, "%s", line);
-}
 
 static bool seen_before(const struct lint_report *r, int i)
 {
@@ -97,14 +68,14 @@ static void print_finding(struct linting *l, const char *path, const struct lint
 	why = again ? strstr(text, d->why) : NULL;
 	if (why != NULL && why >= text + 2)
 		why[-2] = '\0';
-	print_wrapped(l->run, "    ", "    ", text);
+	report_text(l->run, "    ", "    ", text);
 	snprintf(cost, sizeof(cost), "%s%s%s", lock_mode_name(f->lock),
 	         tri_text(f->rewrite, ", rewrites", ", may rewrite"),
 	         tri_text(f->scan, ", reads all", ", may read all"));
 	if (f->lock >= LOCK_SHARE_UPDATE_EXCLUSIVE)
-		print_wrapped(l->run, "    lock: ", "    ", cost);
+		report_text(l->run, "    lock: ", "    ", cost);
 	if (!again)
-		print_wrapped(l->run, "    safer: ", "    ", f->safer);
+		report_text(l->run, "    safer: ", "    ", f->safer);
 }
 
 /* --- values ---------------------------------------------------------------------------------------------- */

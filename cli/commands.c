@@ -6,7 +6,7 @@
 #include "config/complete.h"
 #include "config/config.h"
 #include "core/sqlread.h"
-#include "engine/commands.h"
+#include "engine/report.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -49,9 +49,13 @@ static void explain(struct command_run *run, const struct command *c)
 
 	command_usage(c, usage, sizeof(usage));
 	command_line(run, "%s", usage);
-	command_line(run, "  %s", c->details);
-	for (const struct arg_desc *d = c->args; d != NULL && d->name != NULL; d++)
-		command_line(run, "  %s%-12s %s", d->option ? "--" : "  ", d->name, d->text);
+	report_text(run, "  ", "  ", c->details);
+	for (const struct arg_desc *d = c->args; d != NULL && d->name != NULL; d++) {
+		char head[NAME_LEN + 8];
+
+		snprintf(head, sizeof(head), "  %s%-12s ", d->option ? "--" : "  ", d->name);
+		report_text(run, head, "                 ", d->text);
+	}
 	command_line(run, "  example: %s", c->example);
 }
 

@@ -50,9 +50,12 @@ void docs_arg(struct str *out, const char *s)
 void docs_line(struct str *out, const char *s)
 {
 	while (*s != '\0') {
-		const char *end = strstr(s, ". ");
+		const char *end = strstr(s, ". "), *paragraph = strchr(s, '\n');
 		size_t n = end != NULL ? (size_t)(end - s) + 1 : strlen(s);
 		char part[1024];
+
+		if (paragraph != NULL)
+			n = MIN(n, (size_t)(paragraph - s));
 
 		n = MIN(n, sizeof(part) - 1);
 		memcpy(part, s, n);
@@ -60,6 +63,8 @@ void docs_line(struct str *out, const char *s)
 		docs_text(out, part);
 		str_addc(out, '\n');
 		s += n;
+		if (s == paragraph)
+			str_add(out, ".Pp\n");
 		s += strspn(s, " \n");
 	}
 }

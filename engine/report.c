@@ -40,6 +40,44 @@ void report_outcome(struct command_run *run, const struct outcome *o)
 	             o->hint[0] != '\0' ? ")" : "", "");
 }
 
+/* --- text --------------------------------------------------------------------------------------- */
+
+enum { WIDTH = 80 };
+
+void report_text(struct command_run *run, const char *first, const char *indent, const char *text)
+{
+	char line[WIDTH * 4];
+	int used = snprintf(line, sizeof(line), "%s", first), width = text_width(first);
+	bool fresh = true;
+
+	while (*text != '\0') {
+		const size_t n = strcspn(text, " \n");
+		const bool ends = text[n] == '\n';
+		char word[WIDTH * 2];
+		int cells;
+
+		snprintf(word, sizeof(word), "%.*s", (int)MIN(n, sizeof(word) - 1), text);
+		cells = text_width(word);
+		if (!fresh && width + 1 + cells > WIDTH) {
+			command_line(run, "%s", line);
+			used = snprintf(line, sizeof(line), "%s", indent);
+			width = text_width(indent);
+			fresh = true;
+		}
+		used = MIN((int)sizeof(line) - 1, used + snprintf(line + used, sizeof(line) - (size_t)used,
+		                                                  "%s%s", fresh ? "" : " ", word));
+		width += cells + !fresh;
+		fresh = ends;
+		if (ends) {
+			command_line(run, "%s", line);
+			used = snprintf(line, sizeof(line), "%s", indent);
+			width = text_width(indent);
+		}
+		text += n + strspn(text + n, ends ? " \n" : " ");
+	}
+	command_line(run, "%s", line);
+}
+
 /* --- tables ------------------------------------------------------------------------------------- */
 
 void table_init(struct table *t, struct command_run *run, const char *const *heads)

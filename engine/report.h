@@ -34,6 +34,9 @@ void report_follow(struct command_run *run, const char *rollout_id);
 /* A finished or running rollout, printed whole. */
 void report_rollout(struct command_run *run, const struct rollout *r, int64_t now_us);
 
+/* Prints text in lines of at most 80 columns, those after the first indented; a newline in it begins a new one. */
+void report_text(struct command_run *run, const char *first, const char *indent, const char *text);
+
 /* Exit code of an outcome that is no rollout. */
 enum exit_code exit_of(enum outcome_kind k);
 /* Exit code of an ended rollout: rolled back by policy counts as no. */
