@@ -53,7 +53,7 @@ expect() {
 	[ "$got" = "$want" ]
 	say $? "bash: towpath $*"
 }
-expect "promote " prom
+expect "promote promote-set " prom
 expect "web worker " promote ""
 expect "web " promote we
 expect "dev prod " promote web --to ""
