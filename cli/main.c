@@ -138,8 +138,18 @@ static void on_interrupt(void *ctx, int signum)
 	*running = NULL;
 }
 
+static bool asks_for_help(const struct cli *c)
+{
+	for (int i = 1; i < c->argc; i++)
+		if (strcmp(c->argv[i], "--help") == 0 || strcmp(c->argv[i], "-h") == 0)
+			return true;
+	return false;
+}
+
 static int run_command(struct cli *c)
 {
+	const char *words[] = {"help", NULL};
+	const char *const *argv = (const char *const *)c->argv;
 	struct app_options o = {.config_path = c->config, .drivers = drivers, .command_line = c->self};
 	struct printer p = {.json = c->json};
 	struct command_sink sink;
@@ -148,9 +158,15 @@ static int run_command(struct cli *c)
 	struct watch *interrupt = NULL;
 	struct app *a = NULL;
 	struct error e = {0};
-	int used = 0;
+	int used = 0, argc = c->argc;
 
-	command = command_find(cli_commands, c->argc, (const char *const *)c->argv, &used);
+	command = command_find(cli_commands, argc, argv, &used);
+	if (command != NULL && asks_for_help(c)) {
+		words[1] = command->name;
+		argv = words;
+		argc = (int)ARRAY_LEN(words);
+		command = command_find(cli_commands, argc, argv, &used);
+	}
 	if (command != NULL && (command->flags & COMMAND_NO_SETUP) == 0) {
 		if (app_open(&o, &a, &e) != 0) {
 			print_failure(&e);
@@ -160,7 +176,7 @@ static int run_command(struct cli *c)
 		interrupt = loop_watch_signal(p.loop, SIGINT, on_interrupt, &running);
 	}
 	sink = printer_sink(&p);
-	running = command_start(a, cli_commands, c->argc, (const char *const *)c->argv, &sink);
+	running = command_start(a, cli_commands, argc, argv, &sink);
 	if (!p.ended)
 		loop_run(app_loop(a));
 	watch_stop(interrupt);
@@ -217,10 +233,9 @@ static int run_service(struct cli *c)
 static bool asks_only(const struct cli *c)
 {
 	for (int i = 1; i < c->argc; i++)
-		if (strcmp(c->argv[i], "--status") == 0 || strcmp(c->argv[i], "--help") == 0 ||
-		    strcmp(c->argv[i], "-h") == 0)
+		if (strcmp(c->argv[i], "--status") == 0)
 			return true;
-	return false;
+	return asks_for_help(c);
 }
 
 static int console(void *ctx)

@@ -48,6 +48,9 @@ want 0 '^towpath 0' "$bin" version
 want 0 '^towpath 0' "$bin" --version
 want 0 'promote a release' "$bin" help
 want 0 'usage: towpath promote SERVICE --to' "$bin" help promote
+want 0 'usage: towpath promote SERVICE --to' "$bin" promote web --help
+want 0 'usage: towpath executor' "$bin" executor -h
+want 0 'usage: towpath migrations show' "$bin" migrations show --help
 want 2 'no command is called nope' "$bin" nope
 want 2 'unknown option' "$bin" --nope
 want 2 'towpath.yaml' "$bin" status
