@@ -102,12 +102,12 @@ static void back_risks(struct plan *p)
 		if (m->kind != PLAN_PROMOTE || m->back_text[0] == '\0' || m->back == SCHEMA_SAME ||
 		    m->back == SCHEMA_ADDITIVE)
 			continue;
-		plan_add_risk(p, true, "%s%s%s %s: %.200s", can,
+		plan_add_risk(p, true, "%s%s%s %s%s: %.200s", can,
 		              can[0] == '\0'             ? ""
 		              : strchr(can, ',') != NULL ? " can go back, "
 		                                         : " can go back, ",
 		              m->service, m->back == SCHEMA_BREAKS ? "cannot" : "may not be able to",
-		              m->back_text);
+		              can[0] == '\0' ? " go back" : "", m->back_text);
 	}
 	for (int i = 0; i < p->n_members; i++)
 		if (p->members[i]->kind == PLAN_PROMOTE && p->members[i]->from.digest[0] == '\0')

@@ -36,8 +36,9 @@ const struct command command_promote_set = {
     .name = "promote-set",
     .summary = "promote several services as one plan, all or nothing",
     .args = promote_args,
-    .flags = COMMAND_MUTATES | COMMAND_STREAMS | COMMAND_CLI_ONLY,
+    .flags = COMMAND_MUTATES | COMMAND_STREAMS,
     .tier = TIER_T1,
+    .opens = OPENS_SET_PROMOTION,
     .exec = exec_promote,
     .details = "Each service gets the release that the environment before runs; one that runs it already is "
                "left out, and "
@@ -75,8 +76,9 @@ const struct command command_rollback_set = {
     .name = "rollback-set",
     .summary = "what a set has promoted goes back as a whole",
     .args = rollback_args,
-    .flags = COMMAND_MUTATES | COMMAND_STREAMS | COMMAND_CLI_ONLY,
+    .flags = COMMAND_MUTATES | COMMAND_STREAMS,
     .tier = TIER_T1,
+    .opens = OPENS_SET_ROLLBACK,
     .exec = exec_rollback,
     .details =
         "Takes the newest rollout of the set there that ended ok and plans the way back: each member to what "

@@ -27,6 +27,7 @@ struct asked {
 	uint32_t serial;
 	int service, env;
 	struct arena arena;
+	struct plan *plan; /* that is judged anew: the planner looks at it until then */
 	char text[TEXT_LEN];
 };
 
@@ -51,6 +52,7 @@ static void release(struct effects *f)
 static void asked_free(struct asked *a)
 {
 	arena_release(&a->arena);
+	plan_free(a->plan);
 	release(a->f);
 	free(a);
 }
@@ -135,6 +137,12 @@ static void plan_start(struct effects *f, const struct ui_effect *e)
 	if (!a)
 		return;
 	a->serial = ++f->plan_serial;
+	if (e->plan_kind == PLAN_SET) {
+		str_copy(a->text, sizeof a->text, e->text);
+		const struct set_want set = {.set = a->text, .env = e->env, .back = e->release[0] != '\0'};
+		planner_set(f->app, &set, plan_done, a);
+		return;
+	}
 	const bool of_database = plan_of_database(e->plan_kind);
 	str_copy(a->text, sizeof a->text, e->release);
 	struct plan_want want = {.kind = e->plan_kind,
@@ -164,9 +172,8 @@ static void stored_plan(void *ctx, struct op *op, const struct outcome *o, void 
 		arena_init(&a->arena, ARENA_DEFAULT_MAX);
 		if (jv_parse(&a->arena, result, strlen(result), &v, &e) == 0 &&
 		    plan_from_jv(v, &plan, &e) == 0) {
-			/* The planner keeps what it needs before it returns. */
+			a->plan = plan;
 			planner_recheck(a->f->app, plan, plan_done, a);
-			plan_free(plan);
 			return;
 		}
 		why = outcome_make(OUTCOME_FAILED, "store", "the stored plan cannot be read: %s", e.text);
@@ -321,7 +328,7 @@ void effects_perform(struct effects *f, const struct ui_effect *e)
 	bool placed = e->service >= 0 && e->env >= 0;
 	switch ((int)e->want) {
 	case DO_PLAN:
-		if (placed)
+		if (placed || (e->plan_kind == PLAN_SET && e->env >= 0))
 			plan_start(f, e);
 		break;
 	case DO_RECHECK: recheck(f, e); break;

@@ -277,6 +277,8 @@ static void plan_hints(const struct model *m, const struct ui *u, struct area a,
 			stored = stored || strcmp(m->store->plans[k].digest, p->digest) == 0;
 		hint(a, row, col, "A", stored ? "approve or reject" : "ask for approval");
 	}
+	if (here && p->kind == PLAN_SET)
+		hint(a, row, col, "Enter", u->plan_member == 0 ? "each member" : "next member");
 	hint(a, row, col, "r", "again");
 	hint(a, row, col, "c", "commits");
 }

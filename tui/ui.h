@@ -251,6 +251,7 @@ struct ui {
 	int64_t plan_open_us;         /* when the plan on screen came up, monotonic */
 	bool plan_waits;              /* asked for, not there yet */
 	char plan_digest[DIGEST_LEN]; /* of the plan that is shown */
+	int plan_member;              /* of a set's plan: whose own plan is shown, from 1; 0 the whole */
 	bool plan_own;                /* asked for by a key here: it may be computed again */
 	int64_t plan_again_us;        /* when it was last asked for, monotonic */
 	char plan_why[TEXT_LEN];      /* why there is none */

@@ -125,6 +125,15 @@ static void forward(struct ui *u, const struct model *m)
 		enter_screen(u, m, u->seen[++u->at_seen]);
 }
 
+/* What a set's plan is asked for by: it is no service. */
+static void set_of_plan(const struct ui *u, const struct model *m, struct ui_effect *e)
+{
+	if (e->plan_kind != PLAN_SET)
+		return;
+	str_copy(e->text, sizeof e->text, plan_set_name(u->service));
+	e->env = m->setup ? setup_env(m->setup, u->env) : -1;
+}
+
 void ui_plan_ask(struct ui *u, const struct model *m, enum plan_kind kind, const char *release)
 {
 	ui_plan_ask_reading(u, m, kind, release, "");
@@ -137,6 +146,8 @@ void ui_plan_ask_reading(struct ui *u, const struct model *m, enum plan_kind kin
 	e->plan_kind = kind;
 	str_copy(e->release, sizeof e->release, release);
 	str_copy(e->reads, sizeof e->reads, reads);
+	set_of_plan(u, m, e);
+	u->plan_member = 0;
 	str_copy(u->plan_for_service, sizeof u->plan_for_service, u->service);
 	str_copy(u->plan_for_env, sizeof u->plan_for_env, u->env);
 	str_copy(u->plan_release, sizeof u->plan_release, release);
@@ -161,6 +172,7 @@ void ui_plan_again(struct ui *u, const struct model *m)
 		e->plan_kind = u->plan_for_kind;
 		str_copy(e->release, sizeof e->release, u->plan_release);
 		str_copy(e->reads, sizeof e->reads, u->plan_reads);
+		set_of_plan(u, m, e);
 	} else {
 		/* Somebody's stored plan: the very same one, judged anew. */
 		struct ui_effect *e = ui_effect_add(u, m, DO_RECHECK);
@@ -302,11 +314,20 @@ static void act_pane(struct ui *u, const struct model *m, const char *how)
 
 /* --- open, close, find ------------------------------------------------------------------------ */
 
+bool ui_set_plan(const struct ui *u, const struct model *m)
+{
+	return m->plan && m->plan->kind == PLAN_SET && strcmp(m->plan->service, u->service) == 0 &&
+	       strcmp(m->plan->env, u->env) == 0 && !u->plan_waits && !u->plan_why[0];
+}
+
 void ui_select(struct ui *u, const char *service, const char *env)
 {
 	str_copy(u->service, sizeof u->service, service);
 	str_copy(u->env, sizeof u->env, env);
-	str_copy(u->lists[SCREEN_BOARD].cursor, sizeof u->lists[SCREEN_BOARD].cursor, service);
+	u->plan_member = 0;
+	/* A set has no row on the board. */
+	if (strcmp(plan_set_name(service), service) == 0)
+		str_copy(u->lists[SCREEN_BOARD].cursor, sizeof u->lists[SCREEN_BOARD].cursor, service);
 }
 
 static void act_open(struct ui *u, const struct model *m, const char *arg)
@@ -337,6 +358,10 @@ static void act_open(struct ui *u, const struct model *m, const char *arg)
 		u->plan_own = false;
 		u->plan_why[0] = '\0';
 		ui_show(u, m, SCREEN_PLAN);
+	} else if (u->screen == SCREEN_PLAN && ui_set_plan(u, m)) {
+		/* Each member's own plan, one after the other, then the whole again. */
+		u->plan_member = (u->plan_member + 1) % (m->plan->n_members + 1);
+		u->scroll = 0;
 	} else if (u->screen == SCREEN_ROLLBACK && r) {
 		ui_show(u, m, SCREEN_PLAN);
 	} else if (u->screen == SCREEN_MIGRATIONS && r) {
@@ -398,7 +423,10 @@ static void act_cancel(struct ui *u, const struct model *m, const char *arg)
 static void act_back(struct ui *u, const struct model *m, const char *arg)
 {
 	UNUSED(arg);
-	if (u->screen != SCREEN_BOARD)
+	if (u->screen == SCREEN_PLAN && u->plan_member > 0 && ui_set_plan(u, m)) {
+		u->plan_member = 0;
+		u->scroll = 0;
+	} else if (u->screen != SCREEN_BOARD)
 		ui_back(u, m);
 	else
 		ui_notice(u, MESSAGE_INFO, "this is the first screen; Q quits");

@@ -125,16 +125,21 @@ static void ask_execute(struct ui *u, const struct model *m, const char *reason)
 	    [PLAN_REPAIR] = "REPAIR THE RECORD OF",
 	    [PLAN_DOWN] = "MIGRATE DOWN",
 	    [PLAN_RESTORE] = "RESTORE",
+	    [PLAN_SET] = "PROMOTE THE SET",
 	};
-	(void)snprintf(a->title, sizeof a->title, "%s  %s > %s   plan %s", heads[p->kind], p->service, p->env,
-	               plan_short(p, id));
+	int n_migrations = p->n_migrations;
+	for (int i = 0; i < p->n_members; i++)
+		n_migrations += p->members[i]->n_migrations;
+	(void)snprintf(a->title, sizeof a->title, "%s  %s > %s   plan %s",
+	               p->kind == PLAN_SET && plan_goes_back(p) ? "ROLL BACK THE SET" : heads[p->kind],
+	               plan_set_name(p->service), p->env, plan_short(p, id));
 	if (plan_of_database(p->kind))
 		ui_ask_say(a, "reads %s; %s goes on running", release_text(&p->to, to, sizeof to),
 		           release_text(&p->from, from, sizeof from));
 	else
 		ui_ask_say(a, "%s > %s, %d steps, %d migration%s", release_text(&p->from, from, sizeof from),
-		           release_text(&p->to, to, sizeof to), p->n_steps, p->n_migrations,
-		           p->n_migrations == 1 ? "" : "s");
+		           release_text(&p->to, to, sizeof to), p->n_steps, n_migrations,
+		           n_migrations == 1 ? "" : "s");
 	for (int i = 0; i < p->n_risks && a->n_lines < 5; i++)
 		ui_ask_say(a, "%s %s", p->risks[i].grave ? "X" : "!", p->risks[i].text);
 	plan_command_line(p, ui_env_short(m, p->env), a->command, sizeof a->command);
@@ -144,10 +149,11 @@ static void ask_execute(struct ui *u, const struct model *m, const char *reason)
 		a->first_key = true;
 		a->first_us = u->mono_us;
 		a->armed_us = u->mono_us + SECOND_KEY_US;
-	} else if (p->kind == PLAN_ROLLBACK) {
+	} else if (plan_goes_back(p)) {
 		str_copy(a->token, sizeof a->token, ui_env_short(m, p->env));
 	} else {
-		(void)snprintf(a->token, sizeof a->token, "%s/%s", ui_env_short(m, p->env), p->service);
+		(void)snprintf(a->token, sizeof a->token, "%s/%s", ui_env_short(m, p->env),
+		               plan_set_name(p->service));
 	}
 }
 
@@ -157,6 +163,11 @@ void ui_ask_execute(struct ui *u, const struct model *m)
 	int service = -1, env = -1;
 	if (!plan_of_selection(u, m) || u->plan_waits) {
 		ui_notice(u, MESSAGE_WARN, "no plan to execute yet; P makes one");
+		return;
+	}
+	if (u->plan_member > 0 && m->plan->kind == PLAN_SET) {
+		ui_notice(u, MESSAGE_INFO,
+		          "this is one member of it: Esc goes to the set, which runs as a whole");
 		return;
 	}
 	if (u->mono_us - u->plan_open_us < ARM_US) {
@@ -170,8 +181,16 @@ void ui_ask_execute(struct ui *u, const struct model *m)
 		          gate->next[0] ? gate->next : gate->evidence);
 		return;
 	}
-	if (ui_selected(u, m, &service, &env) && plan_tier(m->plan) >= TIER_T3 &&
-	    source_is_stale(m, &model_deployment(m, service, env)->sources[PORT_DEPLOY])) {
+	bool stale = ui_selected(u, m, &service, &env) && plan_tier(m->plan) >= TIER_T3 &&
+	             source_is_stale(m, &model_deployment(m, service, env)->sources[PORT_DEPLOY]);
+	env = setup_env(m->setup, m->plan->env);
+	for (int i = 0; i < m->plan->n_members && env >= 0 && plan_tier(m->plan) >= TIER_T3; i++) {
+		service = setup_service(m->setup, m->plan->members[i]->service);
+		stale =
+		    stale || (service >= 0 &&
+		              source_is_stale(m, &model_deployment(m, service, env)->sources[PORT_DEPLOY]));
+	}
+	if (stale) {
 		ui_notice(u, MESSAGE_WARN, "what runs there was not read lately; r reads it again");
 		return;
 	}
@@ -235,8 +254,14 @@ void ui_ask_gate(struct ui *u, const struct model *m)
 		           p->policy.approvals);
 		str_copy(a->plan, sizeof a->plan, p->digest);
 		a->decision.kind = DECISION_KIND_COUNT; /* no decision: the request itself */
-		(void)snprintf(a->command, sizeof a->command, "towpath promote %s --to %s --release %s",
-		               p->service, p->env, release_text(&p->to, tag, sizeof tag));
+		if (p->kind == PLAN_SET)
+			(void)snprintf(a->command, sizeof a->command, "towpath %s %s %s%s",
+			               plan_goes_back(p) ? "rollback-set" : "promote-set",
+			               plan_set_name(p->service), plan_goes_back(p) ? "" : "--to ", p->env);
+		else
+			(void)snprintf(a->command, sizeof a->command,
+			               "towpath promote %s --to %s --release %s", p->service, p->env,
+			               release_text(&p->to, tag, sizeof tag));
 		return;
 	}
 	if (strcmp(requester, m->actor) == 0) {
@@ -257,7 +282,8 @@ void ui_ask_gate(struct ui *u, const struct model *m)
 		ui_ask_say(a, "%s your SSH key over this plan; touch it if it blinks",
 		           p->policy.signing == SIGNING_REQUIRED ? "signed with"
 		                                                 : "signed, where you have one, with");
-	(void)snprintf(a->token, sizeof a->token, "%s/%s", ui_env_short(m, p->env), p->service);
+	(void)snprintf(a->token, sizeof a->token, "%s/%s", ui_env_short(m, p->env),
+	               plan_set_name(p->service));
 	(void)snprintf(a->command, sizeof a->command, "towpath approve %s", plan_short(p, id));
 	str_copy(a->plan, sizeof a->plan, p->digest);
 	a->decision.kind = DECISION_APPROVE;

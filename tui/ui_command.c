@@ -80,9 +80,9 @@ static enum plan_kind plan_kind_of(enum command_opens opens)
 	case OPENS_REPAIR: return PLAN_REPAIR;
 	case OPENS_DOWN: return PLAN_DOWN;
 	case OPENS_RESTORE: return PLAN_RESTORE;
-	case OPENS_PROMOTION:
 	case OPENS_SET_PROMOTION:
 	case OPENS_SET_ROLLBACK: return PLAN_SET;
+	case OPENS_PROMOTION:
 	case OPENS_STORED_PLAN:
 	case OPENS_NOTHING: break;
 	}
@@ -106,6 +106,27 @@ static bool open_plan(struct ui *u, const struct model *m, const struct command 
 	u->touched = true;
 	u->commits_open = false;
 	ui_plan_ask_reading(u, m, kind, release ? release : "", reads ? reads : "");
+	ui_show(u, m, SCREEN_PLAN);
+	return true;
+}
+
+/* A set is selected by its title: that is the place of its plan. */
+static bool open_set(struct ui *u, const struct model *m, const struct command *c, const char *const *values)
+{
+	const char *words = given(c, values, ARG_SET), *env = given(c, values, ARG_ENV);
+	int members[SET_MAX], e = env ? setup_env(m->setup, env) : -1;
+	struct error why = {.text = ""};
+	char title[NAME_LEN];
+	int n = words ? setup_set(m->setup, words, members, title, &why) : 0;
+	if (n == 0 || e < 0) {
+		ui_notice(u, MESSAGE_WARN, "%s%s%s%s", n == 0 ? why.text : "no such environment",
+		          why.hint[0] ? " (" : "", why.hint, why.hint[0] ? ")" : "");
+		return false;
+	}
+	ui_select(u, title, m->setup->envs[e].name);
+	u->touched = true;
+	u->commits_open = false;
+	ui_plan_ask(u, m, PLAN_SET, c->opens == OPENS_SET_ROLLBACK ? PLAN_SET_BACK : "");
 	ui_show(u, m, SCREEN_PLAN);
 	return true;
 }
@@ -197,6 +218,8 @@ bool ui_command_line(struct ui *u, const struct model *m, const struct command *
 		done = false;
 	} else if (c->opens == OPENS_STORED_PLAN) {
 		done = open_stored(u, m, c, values);
+	} else if (plan_kind_of(c->opens) == PLAN_SET) {
+		done = open_set(u, m, c, values);
 	} else if (c->opens != OPENS_NOTHING) {
 		done = open_plan(u, m, c, values);
 	} else if (c->flags & COMMAND_MUTATES) {

@@ -349,13 +349,25 @@ static void choose_deployment(struct ui *u, const struct model *m)
 		str_copy(u->lists[SCREEN_BOARD].cursor, sizeof u->lists[SCREEN_BOARD].cursor, u->service);
 }
 
+/* A set stays selected where its plan and its rollout are shown; elsewhere the board's own row is. */
+static bool set_selected(struct ui *u)
+{
+	if (plan_set_name(u->service) == u->service)
+		return false;
+	if (u->screen == SCREEN_PLAN || u->screen == SCREEN_ROLLOUT)
+		return true;
+	str_copy(u->service, sizeof u->service, u->lists[SCREEN_BOARD].cursor);
+	return false;
+}
+
 void ui_settle(struct ui *u, const struct model *m)
 {
 	const struct view *v = views[u->screen];
 	struct layout lay = layout_of(u->rows, u->cols);
 	struct list *l = &u->lists[u->screen];
 	int rows = MAX(1, lay.body_rows);
-	choose_deployment(u, m);
+	if (!set_selected(u))
+		choose_deployment(u, m);
 	u->page = rows;
 	ui_ladder_settle(u, m);
 	if (v->rows) {

@@ -13,6 +13,7 @@
 static const char *const plan_verbs[PLAN_KIND_COUNT] = {
     [PLAN_PROMOTE] = "promote",   [PLAN_ROLLBACK] = "roll back", [PLAN_REPAIR] = "repair the record of",
     [PLAN_DOWN] = "migrate down", [PLAN_RESTORE] = "restore",
+    [PLAN_SET] = "promote the set",
 };
 
 static bool plan_is_here(const struct ui *u, const struct model *m)

@@ -21,6 +21,9 @@ void ui_plan_ask(struct ui *u, const struct model *m, enum plan_kind kind, const
 void ui_plan_ask_reading(struct ui *u, const struct model *m, enum plan_kind kind, const char *argument,
                          const char *reads);
 void ui_select(struct ui *u, const char *service, const char *env);
+/* The plan on screen is a set's; its release is PLAN_SET_BACK where it goes back. */
+bool ui_set_plan(const struct ui *u, const struct model *m);
+#define PLAN_SET_BACK "back"
 
 void ui_plan_again(struct ui *u, const struct model *m);
 

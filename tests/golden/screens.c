@@ -42,6 +42,11 @@ static const struct screen_case cases[] = {
     {"plan-waits", "P"},
     {"plan-blocked", "P blocked"},
     {"plan-confirm", "P plan wait x wait p r o d"},
+    {"plan-set", "P set"},
+    {"plan-set-member", "P set Enter"},
+    {"plan-set-confirm", "P set wait x wait p r o d"},
+    {"rollouts-set", "setruns 4"},
+    {"rollout-set", "setruns 4 Enter"},
     {"rollback", "R rollback"},
     {"rollback-marks", "marks R rollback Down"},
     {"who-board", "who"},
@@ -68,6 +73,10 @@ static void press(struct world *w, const char *keys)
 			world_plan(w, PLAN_PROMOTE, false);
 		else if (strcmp(word, "rollback") == 0)
 			world_plan(w, PLAN_ROLLBACK, true);
+		else if (strcmp(word, "set") == 0)
+			world_set(w);
+		else if (strcmp(word, "setruns") == 0)
+			world_set_runs(w);
 		else if (strcmp(word, "marks") == 0)
 			world_marks(w);
 		else if (strcmp(word, "who") == 0 || strcmp(word, "acts") == 0)

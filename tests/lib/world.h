@@ -29,6 +29,9 @@ void world_free(struct world *w);
 void world_marks(struct world *w);
 /* Gives the screen a plan, as the planner would: kind, and whether its gates are open. */
 void world_plan(struct world *w, enum plan_kind kind, bool open);
+/* world_set.c: the screen's plan is that of a set, of ledger and checkout into prod; and its rollout, half way. */
+void world_set(struct world *w);
+void world_set_runs(struct world *w);
 /* world_ladder.c: a ladder of checkout with every state in it, who brought it, and the text that is asked for. */
 void world_ladder(struct world *w);
 /* Answers the newest question for a migration's text. */

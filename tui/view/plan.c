@@ -19,11 +19,53 @@ static enum state gate_glyph(enum gate_verdict v)
 	return STATE_UNKNOWN;
 }
 
+/* The members of a set in order: what each would do, what stands most in its way, and whether it can go back. */
+static int members(const struct ui *u, struct area a, int row, const struct plan *p)
+{
+	char from[TAG_LEN], to[TAG_LEN];
+	area_printf(a, row++, 1, ROLE_TITLE, "MEMBERS %d  %s", p->n_members,
+	            plan_goes_back(p) ? "the last one first" : "in this order; all go back when one fails");
+	for (int i = 0; i < p->n_members; i++) {
+		const struct plan *x = p->members[i];
+		const struct gate *g = NULL;
+		bool may = plan_may_run(x, &g);
+		enum state s = may ? STATE_OK : g ? gate_glyph(g->verdict) : STATE_UNKNOWN;
+		bool back = x->back == SCHEMA_SAME || x->back == SCHEMA_ADDITIVE || x->back_text[0] == '\0';
+		int col = area_printf(a, row, 3, ROLE_TEXT, "%d ", i + 1);
+		col = area_text(a, row, col, state_role(s), u->glyphs->state[s]);
+		area_textn(a, row, col + 1, 14, ROLE_TEXT, 0, x->service);
+		col = area_printf(a, row, col + 16, ROLE_TEXT, "%s %s %s",
+		                  release_text(&x->from, from, sizeof from), u->glyphs->arrow,
+		                  release_text(&x->to, to, sizeof to));
+		col = area_printf(a, row, col + 2, ROLE_DIM, "%d migration%s", x->n_migrations,
+		                  x->n_migrations == 1 ? "" : "s");
+		if (!may && g)
+			area_printf(a, row, col + 2, state_role(s), "blocked by %s", gate_kind_name(g->kind));
+		row++;
+		if (x->back_text[0] || (!may && g)) {
+			char text[TEXT_LEN * 2 + 64];
+			(void)snprintf(text, sizeof text, "%s%s%s%s", !may && g ? g->evidence : "",
+			               !may && g && x->back_text[0] ? "; " : "",
+			               !x->back_text[0]           ? ""
+			               : x->kind == PLAN_ROLLBACK ? "schema: "
+			               : back                     ? "can go back: "
+			               : x->back == SCHEMA_BREAKS ? "CANNOT GO BACK: "
+			                                          : "may not be able to go back: ",
+			               x->back_text);
+			row = paragraph(a, row, 7, back ? ROLE_DIM : ROLE_ERR, text);
+		}
+	}
+	if (p->left_out[0])
+		row = paragraph(a, row, 3, ROLE_DIM, p->left_out);
+	return row;
+}
+
 static int head(const struct model *m, const struct ui *u, struct area a, int row, const struct plan *p)
 {
 	char from[TAG_LEN], to[TAG_LEN], id[16], age[16], d1[32], d2[32];
-	int col = area_printf(a, row, 1, ROLE_TITLE, "%s %s %s %s", plan_kind_name(p->kind), p->service,
-	                      u->glyphs->arrow, p->env);
+	int col = area_printf(a, row, 1, ROLE_TITLE, "%s %s %s %s",
+	                      p->kind == PLAN_SET && plan_goes_back(p) ? "set back" : plan_kind_name(p->kind),
+	                      plan_set_name(p->service), u->glyphs->arrow, p->env);
 	/* A plan of the database moves no release: it reads the files of one. */
 	if (plan_of_database(p->kind))
 		col =
@@ -34,9 +76,15 @@ static int head(const struct model *m, const struct ui *u, struct area a, int ro
 		                  release_text(&p->to, to, sizeof to));
 	if (p->source_env[0])
 		col = area_printf(a, row, col + 2, ROLE_DIM, "from %s", p->source_env);
-	area_printf(a, row++, col + 2, ROLE_DIM, "plan %s", plan_short(p, id));
+	/* The releases of a set fill the line. */
+	if (p->kind != PLAN_SET)
+		area_printf(a, row, col + 2, ROLE_DIM, "plan %s", plan_short(p, id));
+	row++;
 	age_text(age, sizeof age, m->now_us, p->made_us);
-	if (plan_of_database(p->kind))
+	if (p->kind == PLAN_SET)
+		col = area_printf(a, row, 1, ROLE_DIM, "plan %s, one approval, all or nothing",
+		                  plan_short(p, id));
+	else if (plan_of_database(p->kind))
 		col = area_printf(a, row, 1, ROLE_DIM, "%s goes on running",
 		                  release_text(&p->from, from, sizeof from));
 	else
@@ -251,8 +299,8 @@ static int plan_flow(const struct model *m, const struct ui *u, struct area a, i
 		row = presence_lines(m, a, row, 1, &at, 3);
 	if (u->plan_waits) {
 		area_printf(a, row + 1, 1, ROLE_DIM,
-		            "asking forge, registry, database, config and store for %s %s %s", u->service,
-		            u->glyphs->arrow, u->env);
+		            "asking forge, registry, database, config and store for %s %s %s",
+		            plan_set_name(u->service), u->glyphs->arrow, u->env);
 		return row + 3;
 	}
 	if (u->plan_why[0]) {
@@ -263,8 +311,19 @@ static int plan_flow(const struct model *m, const struct ui *u, struct area a, i
 		area_text(a, row + 1, 1, ROLE_DIM, "no plan here yet: P plans a promotion, R a rollback");
 		return row + 3;
 	}
-	row = head(m, u, a, row, p);
-	row = verdict(m, a, row, p);
+	if (p->kind == PLAN_SET && u->plan_member > 0 && u->plan_member <= p->n_members) {
+		area_printf(a, row, 1, ROLE_LINK,
+		            "member %d of %d of set %s %s %s; Enter: the next, Esc: the set", u->plan_member,
+		            p->n_members, plan_set_name(p->service), u->glyphs->arrow, p->env);
+		row += 2;
+		p = p->members[u->plan_member - 1];
+		row = head(m, u, a, row, p);
+	} else {
+		row = head(m, u, a, row, p);
+		row = verdict(m, a, row, p);
+		if (p->kind == PLAN_SET)
+			row = members(u, a, row, p) + 1;
+	}
 	if (a.cols >= 120) {
 		/* Two columns: what guards and changes on the left, what would happen on the right. */
 		int half = a.cols / 2;
@@ -273,14 +332,16 @@ static int plan_flow(const struct model *m, const struct ui *u, struct area a, i
 		right.col += half;
 		right.cols -= half;
 		int l = gates(u, left, row, p) + 1;
-		l = migrations(u, left, l, p) + 1;
+		if (p->kind != PLAN_SET)
+			l = migrations(u, left, l, p) + 1;
 		l = vars(u, left, l, p);
 		int r = steps_and_risks(u, right, row, p) + 1;
 		r = commits(u, right, r, p);
 		return MAX(l, r);
 	}
 	row = gates(u, a, row, p) + 1;
-	row = migrations(u, a, row, p) + 1;
+	if (p->kind != PLAN_SET)
+		row = migrations(u, a, row, p) + 1;
 	row = vars(u, a, row, p) + 1;
 	row = steps_and_risks(u, a, row, p) + 1;
 	return commits(u, a, row, p);

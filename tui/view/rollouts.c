@@ -31,14 +31,26 @@ static const char *rollout_word(const struct rollout *r)
 	return r->rolled_back ? "rolled back" : outcome_name(r->outcome);
 }
 
+static void row_make(const struct model *m, struct row *row, int i, bool member)
+{
+	str_copy(row->id, sizeof row->id, m->store->rollouts[i].id);
+	row->a = i;
+	row->b = member;
+}
+
+/* A set's members stand below it in the order in which they began, wherever their age would have them. */
 static int rollouts_rows(const struct model *m, const struct ui *u, struct row *ret, int cap)
 {
 	int n = 0;
 	UNUSED(u);
-	for (int i = 0; m->store && i < m->store->n_rollouts && n < cap; i++, n++) {
-		str_copy(ret[n].id, sizeof ret[n].id, m->store->rollouts[i].id);
-		ret[n].a = i;
-		ret[n].b = 0;
+	for (int i = 0; m->store && i < m->store->n_rollouts && n < cap; i++) {
+		const struct rollout *r = &m->store->rollouts[i];
+		if (r->parent[0] && model_rollout(m, r->parent))
+			continue;
+		row_make(m, &ret[n++], i, false);
+		for (int k = m->store->n_rollouts - 1; r->kind == PLAN_SET && k >= 0 && n < cap; k--)
+			if (strcmp(m->store->rollouts[k].parent, r->id) == 0)
+				row_make(m, &ret[n++], k, true);
 	}
 	return n;
 }
@@ -114,7 +126,8 @@ static void rollouts_draw(const struct model *m, const struct ui *u, struct area
 		bool here = l->top + i == l->at;
 		row_start(a, y, u, here, ui_marked(u, row->id), (int)s);
 		column_text(a, y, cols, &p, 0, ROLE_DIM, r->id);
-		column_text(a, y, cols, &p, 1, ROLE_TEXT, r->service);
+		(void)snprintf(text, sizeof text, "%s%s", row->b ? "  " : "", r->service);
+		column_text(a, y, cols, &p, 1, ROLE_TEXT, text);
 		column_text(a, y, cols, &p, 2, ROLE_TEXT, r->env);
 		column_text(a, y, cols, &p, 3, ROLE_DIM, plan_kind_name(r->kind));
 		column_text(a, y, cols, &p, 4, ROLE_TEXT, release_text(&r->to, text, sizeof text));

@@ -273,6 +273,46 @@ static enum state step_glyph(enum step_state s)
 	return STATE_SKIPPED;
 }
 
+/* The rollout that a set's step follows, NULL where it has not begun: its bar is the step's. */
+static const struct rollout *member_of(const struct model *m, const struct rollout *r, int step)
+{
+	char id[ID_LEN];
+	int member = rollout_member_at(r, step);
+	if (member < 0)
+		return NULL;
+	rollout_member_id(r->id, member, id);
+	return model_rollout(m, id);
+}
+
+/* "[####....] 3/8 deploy web-1" and whether it waits; what goes back says so. */
+static int member_progress(const struct model *m, const struct ui *u, struct area a, int row, int col,
+                           const struct rollout *r, const struct rollout *x)
+{
+	int done = 0, all = 0;
+	rollout_progress(x, &done, &all);
+	for (int i = 0; r->state == ROLLOUT_REVERTING && i < m->store->n_rollouts; i++) {
+		const struct rollout *back = &m->store->rollouts[i];
+		if (back->way_back && rollout_is_live(back) && strcmp(back->parent, r->id) == 0 &&
+		    strcmp(back->service, x->service) == 0) {
+			x = back;
+			rollout_progress(x, &done, &all);
+			col = area_text(a, row, col, ROLE_WARN, "goes back ");
+			break;
+		}
+	}
+	if (!rollout_is_live(x))
+		return col;
+	int cells = a.cols >= 100 ? 16 : 8;
+	bar(a, row, col, cells, all ? (double)done / all : 0, u->glyphs, ROLE_RUN);
+	col = area_printf(a, row, col + cells + 1, ROLE_RUN, "%d/%d ", done, all);
+	if (x->state == ROLLOUT_PAUSED)
+		return area_text(a, row, col, ROLE_WARN, "paused ");
+	if (x->at_step < x->n_steps)
+		col = area_printf(a, row, col, ROLE_DIM, "%s %s ", step_kind_name(x->steps[x->at_step].kind),
+		                  x->steps[x->at_step].target);
+	return col;
+}
+
 void rollout_steps(const struct model *m, const struct ui *u, struct area a, const struct rollout *r)
 {
 	/* The running step stays in view with some before it. */
@@ -301,7 +341,10 @@ void rollout_steps(const struct model *m, const struct ui *u, struct area a, con
 		area_text(a, row, col, ROLE_DIM, clock);
 		area_right(a, row, col + 17, ROLE_TEXT, span);
 		col += 19;
-		if (run->progress_of > 0)
+		const struct rollout *member = member_of(m, r, i);
+		if (member)
+			col = member_progress(m, u, a, row, col, r, member);
+		else if (run->progress_of > 0)
 			col = area_printf(a, row, col, ROLE_RUN, "%d/%d ", run->progress, run->progress_of);
 		if (run->attempt > 1)
 			col = area_printf(a, row, col, ROLE_WARN, "try %d ", run->attempt);
