@@ -114,5 +114,6 @@ struct presence_place model_place(const struct model *m, const char *service, co
 	                               .env = env,
 	                               .plan = plan,
 	                               .rollout = rollout,
+	                               .setup = m->setup,
 	                               .now_us = model_store_now(m)};
 }

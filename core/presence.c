@@ -1,5 +1,6 @@
 #include "core/presence.h"
 
+#include "core/plan.h"
 #include "core/text.h"
 #include "core/time.h"
 
@@ -81,6 +82,39 @@ bool presence_same(const struct presence_row *a, const struct presence_row *b)
 
 /* --- who is around ---------------------------------------------------------------------------------- */
 
+/* The services of a place that is a set, "set:shop". How many; 0: it is none that is known. */
+static int members(const struct setup *s, const char *service, int ret[SET_MAX])
+{
+	char title[NAME_LEN];
+	const char *words = plan_set_name(service);
+
+	return s != NULL && words != service ? setup_set(s, words, ret, title, NULL) : 0;
+}
+
+/* A set stands wherever one of its services does. */
+static bool is_there(const struct presence_row *p, const struct presence_place *at)
+{
+	int theirs[SET_MAX], ours[SET_MAX], n_theirs, n_ours;
+
+	if (strcmp(p->env, at->env) != 0)
+		return false;
+	if (strcmp(p->service, at->service) == 0)
+		return true;
+	n_theirs = members(at->setup, p->service, theirs);
+	n_ours = members(at->setup, at->service, ours);
+	if (n_theirs == 0 && n_ours == 0)
+		return false;
+	if (n_theirs == 0 && (theirs[0] = setup_service(at->setup, p->service)) >= 0)
+		n_theirs = 1;
+	if (n_ours == 0 && (ours[0] = setup_service(at->setup, at->service)) >= 0)
+		n_ours = 1;
+	for (int i = 0; i < n_theirs; i++)
+		for (int k = 0; k < n_ours; k++)
+			if (theirs[i] == ours[k])
+				return true;
+	return false;
+}
+
 static bool is_same(const struct presence_row *p, const struct presence_place *at)
 {
 	if (at->rollout[0] != '\0')
@@ -118,8 +152,7 @@ int presence_around(const struct presence_row *rows, int n, const struct presenc
 		int to;
 
 		if (p->view == PRESENCE_BOARD || p->until_us + GRACE_US <= at->now_us ||
-		    strcmp(p->session, at->session) == 0 || strcmp(p->service, at->service) != 0 ||
-		    strcmp(p->env, at->env) != 0)
+		    strcmp(p->session, at->session) == 0 || !is_there(p, at))
 			continue;
 		to = MIN(found, cap);
 		found++;
@@ -158,7 +191,9 @@ const char *presence_who(const struct presence_row *p, const char *actor, char *
 
 static void place_text(const struct presence_row *p, char *dst, size_t cap)
 {
-	snprintf(dst, cap, "%s > %s", p->service, p->env);
+	const char *name = plan_set_name(p->service);
+
+	snprintf(dst, cap, "%s%s > %s", name != p->service ? "the set " : "", name, p->env);
 }
 
 /* "looks" or "look": the verb of others and of oneself. */
@@ -194,7 +229,7 @@ static void acts_text(const struct presence_row *p, bool own, const char *place,
 
 void presence_what(const struct presence_row *p, char *dst, size_t cap)
 {
-	char place[NAME_LEN * 2 + 4];
+	char place[NAME_LEN * 2 + 16];
 
 	place_text(p, place, sizeof(place));
 	if (p->doing == PRESENCE_LOOKS)
@@ -206,7 +241,7 @@ void presence_what(const struct presence_row *p, char *dst, size_t cap)
 void presence_text(const struct presence_seen *seen, const struct presence_place *at, char *dst, size_t cap)
 {
 	const struct presence_row *p = seen->row;
-	char who[NAME_LEN + 8], what[TEXT_LEN], place[NAME_LEN * 2 + 24], age[16];
+	char who[NAME_LEN + 8], what[TEXT_LEN], place[NAME_LEN * 2 + 16], age[16];
 	bool own = is_own(p, at->actor), fresh;
 
 	place_text(p, place, sizeof(place));

@@ -6,6 +6,7 @@
 #define CORE_PRESENCE_H
 
 #include "core/jv.h"
+#include "core/setup.h"
 #include "core/types.h"
 
 enum presence_view {
@@ -51,6 +52,7 @@ struct presence_place {
 	const char *session, *actor;
 	const char *service, *env;
 	const char *plan, *rollout; /* "" none */
+	const struct setup *setup;  /* knows which services a set has; NULL: sets are places of their own */
 	int64_t now_us;             /* store's clock */
 };
 
@@ -60,8 +62,9 @@ struct presence_seen {
 };
 
 /*
- * Others at that place, the nearest to acting first, then others before one's own consoles, then those at the same
- * thing, then who came first. Returns how many there are, of which at most cap are filled.
+ * Others at that place (at a set that it is of, or at one of the set's services, as well): the nearest to acting first,
+ * then others before one's own consoles, then those at the same thing, then who came first. Returns how many there
+ * are, of which at most cap are filled.
  */
 int presence_around(const struct presence_row *rows, int n, const struct presence_place *at,
                     struct presence_seen *ret, int cap);

@@ -165,6 +165,43 @@ static void last_seen(void **state)
 	assert_string_equal(text, "no console of ann is known to be open");
 }
 
+/* A set is at every place of its services in that environment, and they are at its. */
+static void sets_are_where_their_services_are(void **state)
+{
+	static struct service_conf services[] = {{.name = "web"}, {.name = "api"}, {.name = "mail"}};
+	static const char *const of_shop[] = {"web", "api", NULL}, *const of_post[] = {"mail", NULL};
+	static struct set_conf sets[] = {{.name = "shop", .services = of_shop},
+	                                 {.name = "post", .services = of_post}};
+	static const struct {
+		const char *row, *env, *at;
+		bool there;
+	} cases[] = {{"set:shop", "prod", "web", true},       {"set:shop", "prod", "mail", false},
+	             {"set:shop", "staging", "web", false},   {"web", "prod", "set:shop", true},
+	             {"mail", "prod", "set:shop", false},     {"set:shop", "prod", "set:shop", true},
+	             {"set:post", "prod", "set:shop", false}, {"set:api,mail", "prod", "set:shop", true},
+	             {"set:gone", "prod", "web", false},      {"gone", "prod", "set:shop", false}};
+	struct setup setup = {.services = services, .n_services = 3, .sets = sets, .n_sets = 2};
+	struct presence_seen seen[1];
+	struct presence_row *p;
+
+	UNUSED(state);
+	at.setup = &setup;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		n_rows = 0;
+		p = here("bo", "1", PRESENCE_PLAN);
+		str_copy(p->service, sizeof(p->service), cases[i].row);
+		str_copy(p->env, sizeof(p->env), cases[i].env);
+		at.service = cases[i].at;
+		assert_int_equal(presence_around(rows, n_rows, &at, seen, 1), cases[i].there);
+	}
+	n_rows = 0;
+	p = here("bo", "1", PRESENCE_PLAN);
+	str_copy(p->service, sizeof(p->service), "set:shop");
+	acts(p, PRESENCE_TYPES, "promote");
+	assert_string_equal(text_of(p, false),
+	                    "bo is about to promote the set shop > prod (typing the token)");
+}
+
 /* What comes back is what was said; foreign bytes are made clean, unknown words mean the least. */
 static void as_json(void **state)
 {
@@ -204,6 +241,7 @@ int main(void)
 	    TEST(nearest_to_acting_first),
 	    TEST(in_words),
 	    TEST(last_seen),
+	    TEST(sets_are_where_their_services_are),
 	    TEST(as_json),
 	};
 
