@@ -75,15 +75,17 @@ const struct command command_executor = {
     .args = args,
     .flags = COMMAND_CLI_ONLY,
     .exec = exec,
-    .details = "Where the config says executor: service, rollouts wait in the store for an executor. It "
-               "takes those whose "
-               "lease is free, each in a process of its own; several executors on several hosts share them, "
-               "and one goes on "
-               "where another died once its lease has run out. One rollout of a service runs in an "
-               "environment, others are "
-               "queued behind it. SIGTERM hands over: nothing new is taken, what runs leaves after its "
-               "present step. SIGHUP "
-               "reads the config again. Under systemd it tells when it is ready and that it lives.",
+    .details =
+        "Where the config says executor: service, rollouts wait in the store for an executor. It "
+        "takes those whose "
+        "lease is free, each in a process of its own; several executors on several hosts share them, "
+        "and one goes on "
+        "where another died once its lease has run out. One rollout of a service runs in an "
+        "environment, others are "
+        "queued behind it. Schedules (promote --at) are begun by whichever executor is there, in the name of "
+        "who scheduled. SIGTERM hands over: nothing new is taken, what runs leaves after its "
+        "present step. SIGHUP "
+        "reads the config again. Under systemd it tells when it is ready and that it lives.",
     .json =
         "with --status: mode, executors[]: id, host, pid, version, since_us, seen_us, running, state (ready, "
         "silent, left)",

@@ -352,6 +352,67 @@ static void a_changed_plan_does_not_begin(void **state)
 	small_end(&w);
 }
 
+/* Straight into the store, by somebody: a schedule of release 2 that is due; the rollout that it would be. */
+static void schedule_as(struct small *w, const char *who, char ret[ID_LEN])
+{
+	const struct opened *s = app_store(w->app);
+	struct decision d = {.kind = DECISION_SCHEDULE, .service = "web", .env = "dev"};
+	struct plan_want want = {.kind = PLAN_PROMOTE};
+	struct small_planned p = {.done = false};
+	struct small_asked a;
+	struct release to;
+	struct decision *made;
+
+	small_release(&to, 2);
+	want.release = to.digest;
+	planner_start(w->app, &want, small_on_plan, &p);
+	assert_true(loop_until(app_loop(w->app), &p.done, loop_mono_us() + 20 * US_PER_S));
+	assert_non_null(p.plan);
+	STORE_OF(s)->plan_put(s->priv, p.plan, who, small_ask(w, &a));
+	small_get(w, &a);
+	str_copy(d.plan, sizeof(d.plan), p.plan->digest);
+	plan_free(p.plan);
+	str_copy(d.actor, sizeof(d.actor), who);
+	d.until_us = loop_wall_us();
+	STORE_OF(s)->decide(s->priv, &d, small_ask(w, &a));
+	made = small_get(w, &a);
+	assert_non_null(made);
+	schedule_rollout(made, ret);
+	free(made);
+}
+
+/* The config's roles count for who scheduled, not for who drives: nobody else's word begins anything. */
+static void only_operators_schedule(void **state)
+{
+	static const struct small_lines lines = {.env = "    roles: {operator: [olga]}\n",
+	                                         .gates = "",
+	                                         .top = "executor: service\n",
+	                                         .service = ""};
+	char hers[ID_LEN], his[ID_LEN];
+	struct store_snapshot *s;
+	struct rollout *r;
+	struct small w;
+	pid_t pid;
+
+	UNUSED(state);
+	small_make_with(&w, "pause", ", lease_ttl: 2s, lease_safe: 1s, lease_renew: 100ms", &lines);
+	schedule_as(&w, "olga", hers);
+	schedule_as(&w, "mallory", his);
+	pid = start_with(&w, NULL);
+	str_copy(w.id, sizeof(w.id), hers);
+	small_wait_rollout(&w);
+	small_wait_state(&w, ROLLOUT_ENDED);
+	small_done_once(&w, "of an operator");
+	r = small_rollout(&w);
+	assert_string_equal(r->requester, "olga");
+	free(r);
+	s = small_snapshot(&w);
+	assert_int_equal(s->n_rollouts, 1);
+	store_snapshot_free(s);
+	assert_int_equal(end_of(pid, SIGTERM), EXIT_DONE);
+	small_end(&w);
+}
+
 /* No executor lived when it was due, nor 15 minutes later: the first one that comes says so. */
 static void too_late_is_said(void **state)
 {
@@ -477,6 +538,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(a_schedule_begins_once),
 	    cmocka_unit_test(another_begins_it),
 	    cmocka_unit_test(a_changed_plan_does_not_begin),
+	    cmocka_unit_test(only_operators_schedule),
 	    cmocka_unit_test(too_late_is_said),
 	};
 	int rc = small_begin(argc, argv);
