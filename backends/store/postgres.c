@@ -28,7 +28,9 @@ static const char *const statements[PG_STATEMENTS] = {
     [PG_PLAN_GET] = "SELECT part, body FROM %s.plan_get($1)",
     [PG_ROLLOUT_GET] = "SELECT part, body FROM %s.rollout_get($1)",
     [PG_HISTORY] = "SELECT * FROM %s.history($1, $2)",
-    [PG_AUDIT_AFTER] = "SELECT * FROM %s.audit_after($1, $2)",
+    /* The table itself: through the function the server would lay each page aside before it sends it. */
+    [PG_AUDIT_AFTER] = "SELECT seq, at_us, actor, host, verb, target, result, text, prev, hash FROM %s.audit"
+                       " WHERE seq > $1::bigint ORDER BY seq LIMIT $2::int",
     /* Tables of the first schema, read by themselves: no function of a later one is needed for it. */
     [PG_PAST] =
         "SELECT part, body FROM ("

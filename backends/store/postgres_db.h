@@ -89,8 +89,15 @@ struct pg_job {
 	/* Makes the result of rows; on a worker with parse, else on the loop. Sets outcome and result. */
 	void (*finish)(struct pg_job *j);
 	void (*then)(struct pg_job *j); /* on the loop after it, may be NULL: may pg_job_ask() again */
+	/* On the loop before finish, may be NULL: may pg_job_ask_ahead(). */
+	void (*ahead)(struct pg_job *j);
 	bool parse, again;
 	struct outcome outcome;
+	/* the answer that was asked for ahead, and whether the job waits for nothing else */
+	struct pg_ticket *next_ticket;
+	struct pg_rows next;
+	struct outcome next_outcome;
+	bool next_came, next_awaited;
 	void *result;
 	void (*free_result)(void *);
 	/* inputs and what is kept between statements */
@@ -108,6 +115,12 @@ struct pg_job *pg_job_new(void *priv, struct op *op, enum pg_statement statement
                           void (*finish)(struct pg_job *j));
 /* Sends its statement with n parameters; finish follows. */
 void pg_job_ask(struct pg_job *j, const char *const *params, int n);
+/*
+ * Sends its statement once more while the rows that it has are still worked on; pg_job_go_on() from then() takes what
+ * came of it, as pg_job_ask() would.
+ */
+void pg_job_ask_ahead(struct pg_job *j, const char *const *params, int n);
+void pg_job_go_on(struct pg_job *j);
 /* Ends it without a statement. */
 void pg_job_fail(struct pg_job *j, struct outcome o);
 

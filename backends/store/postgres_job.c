@@ -74,7 +74,10 @@ bool pg_schema_fits(struct pg_job *j, int64_t version)
 
 static void job_free(struct pg_job *j)
 {
+	if (j->next_ticket != NULL)
+		pg_session_forget(j->next_ticket);
 	pg_rows_free(&j->rows);
+	pg_rows_free(&j->next);
 	str_release(&j->json);
 	free(j);
 }
@@ -166,25 +169,27 @@ static void no_room(void *arg)
 	job_end(j);
 }
 
-static void on_answer(void *ctx, const struct pg_answer *a)
+/* What an answer means for this job. */
+static struct outcome outcome_of(const struct pg_job *j, const struct pg_answer *a)
 {
-	struct pg_job *j = ctx;
+	if (a->outcome.kind != OUTCOME_FAILED)
+		return a->outcome;
+	if (j->statement == PG_PRESENCE_PUT && strcmp(a->rows->sqlstate, "42883") == 0)
+		return answer_make(OUTCOME_UNSUPPORTED, source,
+		                   "the store is of an older schema and does not know who is here");
+	return pg_refusal(j->s, pg_session_place(j->session), a->rows);
+}
 
-	j->ticket = NULL;
+/* Works on j->rows, or ends where the outcome is not OK. */
+static void rows_came(struct pg_job *j)
+{
 	j->again = false;
-	j->outcome = a->outcome;
-	if (a->outcome.kind == OUTCOME_FAILED && j->statement == PG_PRESENCE_PUT &&
-	    strcmp(a->rows->sqlstate, "42883") == 0)
-		j->outcome = answer_make(OUTCOME_UNSUPPORTED, source,
-		                         "the store is of an older schema and does not know who is here");
-	else if (a->outcome.kind == OUTCOME_FAILED)
-		j->outcome = pg_refusal(j->s, pg_session_place(j->session), a->rows);
-	if (a->outcome.kind != OUTCOME_OK) {
+	if (j->outcome.kind != OUTCOME_OK) {
 		job_end(j);
 		return;
 	}
-	pg_rows_free(&j->rows);
-	pg_rows_move(&j->rows, a->rows);
+	if (j->ahead != NULL)
+		j->ahead(j);
 	if (j->parse) {
 		j->working = true;
 		work_run(j->s->loop, finish_run, finish_done, j);
@@ -192,6 +197,80 @@ static void on_answer(void *ctx, const struct pg_answer *a)
 	}
 	j->finish(j);
 	finish_done(j);
+}
+
+static void on_answer(void *ctx, const struct pg_answer *a)
+{
+	struct pg_job *j = ctx;
+
+	j->ticket = NULL;
+	j->outcome = outcome_of(j, a);
+	if (a->outcome.kind == OUTCOME_OK) {
+		pg_rows_free(&j->rows);
+		pg_rows_move(&j->rows, a->rows);
+	}
+	rows_came(j);
+}
+
+static void next_take(struct pg_job *j)
+{
+	j->next_came = j->next_awaited = false;
+	j->outcome = j->next_outcome;
+	pg_rows_free(&j->rows);
+	j->rows = j->next;
+	j->next = (struct pg_rows){.n_rows = 0};
+	rows_came(j);
+}
+
+static void on_next(void *ctx, const struct pg_answer *a)
+{
+	struct pg_job *j = ctx;
+
+	j->next_ticket = NULL;
+	j->next_came = true;
+	j->next_outcome = outcome_of(j, a);
+	if (a->outcome.kind == OUTCOME_OK)
+		pg_rows_move(&j->next, a->rows);
+	if (j->next_awaited)
+		next_take(j);
+}
+
+static void go_on_later(void *arg)
+{
+	struct pg_job *j = arg;
+
+	j->working = j->again = false;
+	if (j->cancelled)
+		pg_job_fail(j, outcome_make(OUTCOME_CANCELLED, source, "cancelled"));
+	else
+		next_take(j);
+}
+
+void pg_job_go_on(struct pg_job *j)
+{
+	j->again = true;
+	j->next_awaited = !j->next_came;
+	if (j->next_came) {
+		/* The caller still uses the job. */
+		j->working = true;
+		loop_defer(j->s->loop, go_on_later, j);
+	}
+}
+
+void pg_job_ask_ahead(struct pg_job *j, const char *const *params, int n)
+{
+	struct pg_ask ask = {.sql = j->s->sql[j->statement],
+	                     .params = params,
+	                     .n_params = n,
+	                     .timeout_us =
+	                         MAX(op_remaining_us(j->op) - op_remaining_us(j->op) / 10, (int64_t)1)};
+
+	j->next_ticket = pg_session_ask(j->session, &ask, on_next, j);
+	if (j->next_ticket == NULL) {
+		j->next_came = true;
+		j->next_outcome =
+		    answer_make(OUTCOME_ERRORED, source, "too many operations wait for the store");
+	}
 }
 
 void pg_job_ask(struct pg_job *j, const char *const *params, int n)

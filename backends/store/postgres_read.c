@@ -464,6 +464,7 @@ static void head_then(struct pg_job *j)
 
 static void head_ask(struct pg_job *j)
 {
+	j->ahead = NULL;
 	j->finish = head_run;
 	j->then = head_then;
 	pg_about_ask(j);
@@ -478,9 +479,22 @@ static void page_then(struct pg_job *j)
 	if (j->rows.n_rows > 0)
 		j->force = false;
 	if (j->rows.n_rows == PG_AUDIT_PAGE)
-		verify_ask(j);
+		pg_job_go_on(j);
 	else
 		head_ask(j);
+}
+
+/* The server reads the next page while this one is hashed. */
+static void page_ahead(struct pg_job *j)
+{
+	char after[24], n[24];
+	const char *params[] = {after, n};
+
+	if (j->rows.n_rows < PG_AUDIT_PAGE)
+		return;
+	snprintf(after, sizeof(after), "%lld", (long long)cell_num(&j->rows, j->rows.n_rows - 1, 0));
+	snprintf(n, sizeof(n), "%d", PG_AUDIT_PAGE);
+	pg_job_ask_ahead(j, params, 2);
 }
 
 static void verify_ask(struct pg_job *j)
@@ -491,6 +505,7 @@ static void verify_ask(struct pg_job *j)
 
 	snprintf(after, sizeof(after), "%lld", (long long)v->n_rows);
 	snprintf(n, sizeof(n), "%d", PG_AUDIT_PAGE);
+	j->ahead = page_ahead;
 	j->statement = PG_AUDIT_AFTER;
 	j->finish = page_run;
 	j->then = page_then;

@@ -56,6 +56,7 @@ try:
     copy.stdin.close()
     if copy.wait() != 0:
         sys.exit("the rows could not be written")
+    subprocess.run([*psql, "-c", "VACUUM ANALYZE towpath.audit"], check=True)
     subprocess.run([*psql, "-c", f"UPDATE towpath.head SET seq = {ROWS}, hash = '{row[-1]}'"], check=True)
     print(f"{ROWS} rows")
     codes = [run("towpath audit verify", program, "-c", config, "audit", "verify")]

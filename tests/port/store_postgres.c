@@ -210,6 +210,47 @@ static void executors_begin_what_was_scheduled(void **state)
 	driver_close(&executor);
 }
 
+/* A chain of several pages, read while the one before is hashed; and that given up at any moment of it. */
+static void pages_of_the_audit(void **state)
+{
+	struct world *w = *state;
+	int cancelled = 0, whole = 0;
+
+	/* As audit_add() does it, but with the head moved once. */
+	assert_true(
+	    pgserver_sql(server, w->database,
+	                 "DO $$ DECLARE p text := ''; h text; BEGIN FOR i IN 1..21000 LOOP "
+	                 "h := 'sha256:' || encode(sha256(convert_to(towpath.audit_text(i, i, 'eve', 'h', "
+	                 "'note', 'x', '', 'row', p), 'UTF8')), 'hex'); "
+	                 "INSERT INTO towpath.audit VALUES (i, i, 'eve', 'h', 'note', 'x', '', 'row', p, h); "
+	                 "p := h; END LOOP; UPDATE towpath.head SET seq = 21000, hash = p; END $$"));
+	assert_int_equal(verify(&w->o).n_rows, 21000);
+	assert_int_equal(verify(&w->o).bad_seq, 0);
+	for (int ms = 0; ms < 100; ms += 10) {
+		struct answer a;
+		struct op *op = begin(&w->o, &a);
+		bool never = false;
+
+		S(&w->o)->audit_verify(w->o.priv, NULL, 0, op);
+		a.inside = false;
+		loop_until(w->loop, &never, loop_mono_us() + ms * US_PER_MS);
+		if (!a.done)
+			op_cancel(op);
+		answer_wait(&a);
+		cancelled += a.outcome.kind == OUTCOME_CANCELLED;
+		whole += a.outcome.kind == OUTCOME_OK;
+		free(a.result);
+	}
+	assert_int_equal(cancelled + whole, 10);
+	assert_true(cancelled > 1);
+	assert_int_equal(verify(&w->o).n_rows, 21000);
+	/* A row that is changed in the third page, behind the triggers' back. */
+	assert_true(pgserver_sql(server, w->database,
+	                         "ALTER TABLE towpath.audit DISABLE TRIGGER USER; "
+	                         "UPDATE towpath.audit SET text = 'other' WHERE seq = 20500"));
+	assert_int_equal(verify(&w->o).bad_seq, 20500);
+}
+
 /* --- making it -------------------------------------------------------------------------------- */
 
 static void made_once(void **state)
@@ -754,6 +795,7 @@ int main(void)
 	    TEST(made_once),
 	    TEST(refused_places),
 	    TEST(other_schemas),
+	    TEST(pages_of_the_audit),
 	    TEST(names_are_the_servers),
 	    TEST(executors_begin_what_was_scheduled),
 	    TEST(roles_and_kinds),
