@@ -126,6 +126,11 @@ static void choice_free(void *result)
 {
 	struct choice *c = result;
 
+	/* Nobody took it: it came too late. */
+	if (c->dir[0] != '\0') {
+		unlink(c->key);
+		rmdir(c->dir);
+	}
 	str_release(&c->listed);
 	free(c);
 }
@@ -184,12 +189,13 @@ static void no_key(struct sign_run *s, const struct outcome *o)
 static void on_chosen(void *ctx, struct op *op, const struct outcome *o, void *result)
 {
 	struct sign_run *s = ctx;
-	const struct choice *c = result;
+	struct choice *c = result;
 
 	UNUSED(op);
 	if (c != NULL) {
 		str_copy(s->key, sizeof(s->key), c->key);
 		str_copy(s->dir, sizeof(s->dir), c->dir);
+		c->dir[0] = '\0'; /* ours to take away from here on */
 	}
 	if (o->kind == OUTCOME_OK)
 		sign_now(s);
