@@ -12,9 +12,14 @@
 
 static const char *const plan_verbs[PLAN_KIND_COUNT] = {
     [PLAN_PROMOTE] = "promote",   [PLAN_ROLLBACK] = "roll back", [PLAN_REPAIR] = "repair the record of",
-    [PLAN_DOWN] = "migrate down", [PLAN_RESTORE] = "restore",
-    [PLAN_SET] = "promote the set",
+    [PLAN_DOWN] = "migrate down", [PLAN_RESTORE] = "restore",    [PLAN_SET] = "promote",
 };
+
+/* The place says that it is a set. */
+static const char *plan_verb(const struct plan *p)
+{
+	return p->kind == PLAN_SET && plan_goes_back(p) ? plan_verbs[PLAN_ROLLBACK] : plan_verbs[p->kind];
+}
 
 static bool plan_is_here(const struct ui *u, const struct model *m)
 {
@@ -83,7 +88,7 @@ static void asks(const struct ui *u, const struct model *m, struct presence_row 
 	const struct rollout *r = a->rollout[0] ? model_rollout(m, a->rollout) : NULL;
 	if (u->typing.kind == TYPE_REASON && u->typing.why == REASON_EXECUTE && plan_is_here(u, m)) {
 		p->doing = PRESENCE_ASKED;
-		act_named(p, plan_verbs[m->plan->kind]);
+		act_named(p, plan_verb(m->plan));
 	}
 	if (!changes_something(a))
 		return;
@@ -97,7 +102,7 @@ static void asks(const struct ui *u, const struct model *m, struct presence_row 
 		place(p, u->service, u->env);
 	}
 	if (a->kind == ASK_EXECUTE && plan_is_here(u, m))
-		act_named(p, plan_verbs[m->plan->kind]);
+		act_named(p, plan_verb(m->plan));
 	else if (a->kind == ASK_COMMAND)
 		act_named(p, "run a command on");
 	else

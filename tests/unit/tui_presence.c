@@ -84,6 +84,48 @@ static void test_rollouts_and_rollbacks(void **state)
 	world_free(w);
 }
 
+/* Who is about to promote a set is shown at each of its services. */
+static void test_sets(void **state)
+{
+	static const char *const services[] = {"ledger", "checkout", NULL};
+	static struct set_conf shop = {.name = "shop", .services = services};
+	struct world *w = fresh();
+	UNUSED(state);
+	w->setup->sets = &shop;
+	w->setup->n_sets = 1;
+	world_keys(w, "P");
+	world_set(w);
+	world_wait(w, US_PER_S);
+	world_keys(w, "x");
+	struct presence_row p = said(w);
+	assert_string_equal(p.service, "set:shop");
+	assert_string_equal(p.env, "prod");
+	assert_string_equal(p.plan, w->model->plan->digest);
+	assert_int_equal(p.doing, PRESENCE_TYPES);
+	assert_string_equal(p.act, "promote");
+	world_wait(w, US_PER_S);
+	world_key(w, "Esc");
+	world_key(w, "Esc");
+	/* The same said by another. */
+	w->model->store->presence = calloc(1, sizeof p);
+	assert_non_null(w->model->store->presence);
+	w->model->store->n_presence = 1;
+	p.until_us = WORLD_NOW + US_PER_H;
+	str_copy(p.actor, sizeof p.actor, "bo");
+	str_copy(p.session, sizeof p.session, "1@bast2");
+	w->model->store->presence[0] = p;
+	str_copy(w->ui->service, sizeof w->ui->service, "ledger");
+	str_copy(w->ui->lists[SCREEN_BOARD].cursor, NAME_LEN, "ledger");
+	char *text = world_draw(w);
+	assert_non_null(strstr(text, "! bo is about to promote the set shop > prod (typing the token)"));
+	int marks = 0;
+	for (const char *at = text; (at = strstr(at, "@!")); at++)
+		marks++;
+	assert_int_equal(marks, 2);
+	free(text);
+	world_free(w);
+}
+
 static void test_nobody_sits_there(void **state)
 {
 	struct world *w = fresh();
@@ -178,6 +220,7 @@ int main(void)
 	    cmocka_unit_test(test_says_what_is_on_screen),
 	    cmocka_unit_test(test_rollouts_and_rollbacks),
 	    cmocka_unit_test(test_nobody_sits_there),
+	    cmocka_unit_test(test_sets),
 	    cmocka_unit_test(test_tells_of_who_comes),
 	    cmocka_unit_test(test_elsewhere_is_quiet),
 	    cmocka_unit_test(test_take_over_asks_for_the_person),
