@@ -607,6 +607,8 @@ CALLS(sequelize)
 CALLS(typeorm)
 CALLS(drizzle)
 CALLS(node_pg_migrate)
+CALLS(sqitch)
+CALLS(alembic)
 static void start_inspect_null(void *priv, struct op *op) { migrate_null.inspect(priv, "HEAD", op); }
 static void start_command_null(void *priv, struct op *op)
 {
@@ -640,6 +642,8 @@ static void laws(void **state)
 	    TOOL(typeorm, "typeorm/pending"),
 	    TOOL(drizzle, "drizzle/pending"),
 	    TOOL(node_pg_migrate, "node-pg-migrate/pending"),
+	    TOOL(sqitch, "sqitch/pending"),
+	    TOOL(alembic, "alembic/pending"),
 	};
 	struct loop *l = loop_new(NULL);
 	const struct slot_call null_calls[] = {{"null inspect", start_inspect_null},
