@@ -27,7 +27,7 @@ struct migration_source *migration_source_new(void)
 	if (s == NULL)
 		return NULL;
 	arena_init(&s->arena, ARENA_DEFAULT_MAX);
-	s->name = s->path = s->revision = s->trouble = s->text = s->release = s->applied_revision = "";
+	s->name = s->path = s->revision = s->trouble = s->text = s->release = s->applied_revision = s->sizes_text = "";
 	return s;
 }
 

@@ -78,6 +78,7 @@ struct migration_source {
 	int n_findings;
 	int n_ignored; /* findings that a mark in the file takes away */
 	bool way_back; /* a down, undo or revert file: not judged */
+	const char *sizes_text; /* why it was judged without the sizes of live tables; "" it was with them */
 };
 
 struct migration_source *migration_source_new(void); /* NULL without memory */

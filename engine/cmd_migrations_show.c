@@ -110,6 +110,8 @@ static void print_source(struct show *c, const struct migration_source *s)
 	}
 	if (s->cut)
 		command_line(c->run, "      ... the rest is left out");
+	if (s->n_findings > 0 && s->sizes_text[0] != '\0')
+		command_line(c->run, "table sizes not known, judged as of large ones: %s", s->sizes_text);
 }
 
 static void print_diff(struct show *c, const struct migration_source *s)
@@ -214,6 +216,8 @@ static void fill_value(struct show *c, const struct migration_source *s)
 	for (int i = 0; i < s->n_findings; i++)
 		jv_push(a, findings, finding_value(a, &s->findings[i]));
 	jv_set(a, v, "findings", findings);
+	jv_set_bool(a, v, "sizes_known", s->sizes_text[0] == '\0');
+	jv_set_str(a, v, "sizes_text", s->sizes_text);
 	jv_set_str(a, applied, "known_by", by[s->applied_by]);
 	jv_set_str(a, applied, "revision", s->applied_revision);
 	for (int i = 0; i < s->n_diff; i++) {
@@ -364,7 +368,8 @@ const struct command command_migrations_show = {
         "cut, "
         "line, trouble, release, added, changed, removed (revision, author, email, time_us, kind, scope, "
         "subject, breaking, body, files[] (status, path, added, removed), files_left_out), edits, findings[] "
-        "(line, rule, name, severity, lock, rewrite, scan, breaks_old_code, message, safer), applied "
+        "(line, rule, name, severity, lock, rewrite, scan, breaks_old_code, message, safer), sizes_known, sizes_text, "
+        "applied "
         "(known_by: "
         "same, checked, deployed, time, added or not-known; revision, diff[] (origin, old_line, new_line, "
         "text))",

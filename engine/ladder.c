@@ -398,7 +398,8 @@ struct source_read {
 	int line;
 	bool applied, modified, unsummed;
 	int64_t applied_us;
-	struct database_health *health; /* for the sizes of tables; NULL: not known */
+	struct database_health *health; /* for the sizes of tables; NULL: not known, why in sizes_why */
+	char sizes_why[TEXT_LEN];
 	void (*done)(void *ctx);
 	void *ctx;
 };
@@ -436,6 +437,11 @@ static void on_source(void *ctx, struct op *op, const struct outcome *o, void *r
 	const bool may_prove =
 	    s != NULL && r->modified && !r->unsummed && r->proven[0] == '\0' && !r->app->closing;
 
+	if (s != NULL && r->health == NULL) {
+		const char *why = arena_strdup(&s->arena, r->sizes_why);
+
+		s->sizes_text = why != NULL ? why : "";
+	}
 	/* The newest text is that of the file now, which is known to be another. */
 	for (int i = 1; may_prove && i < s->n_versions && r->n_versions < PROOFS_MAX; i++)
 		str_copy(r->versions[r->n_versions++], REVISION_LEN, s->versions[i]);
@@ -519,6 +525,8 @@ static void on_sizes(void *ctx, struct op *op, const struct outcome *o, void *re
 	struct source_read *r = ctx;
 
 	r->health = o->kind == OUTCOME_OK && result != NULL ? op_take(op) : NULL;
+	if (r->health == NULL)
+		str_copy(r->sizes_why, sizeof(r->sizes_why), o->text[0] != '\0' ? o->text : "no answer");
 	if (r->app->closing || r->generation != app_setup(r->app)->generation)
 		source_end(r);
 	else

@@ -467,6 +467,14 @@ static void add_uses(struct plan *p, const struct migration_preview *v)
 		              v->search_text);
 }
 
+static bool has_findings(const struct migration_preview *v)
+{
+	for (int i = 0; i < v->n_items; i++)
+		if (v->items[i].n_findings > 0)
+			return true;
+	return false;
+}
+
 void planner_take_preview(struct gather *g)
 {
 	const struct migration_preview *v = planner_got(g, Q_PREVIEW);
@@ -480,6 +488,10 @@ void planner_take_preview(struct gather *g)
 		              g->answers[Q_PREVIEW].o.text);
 		return;
 	}
+	if (h == NULL && has_findings(v))
+		plan_add_risk(p, false,
+		              "table sizes not known, the findings are judged as of large ones: %.250s",
+		              g->answers[Q_HEALTH].o.text);
 	for (int i = 0; i < MIN(v->n_items, p->n_migrations); i++) {
 		const struct preview_item *item = &v->items[i];
 		const int64_t took = took_before(g, p->migrations[i].name);

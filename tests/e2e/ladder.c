@@ -321,6 +321,8 @@ static void test_sizes(void **state)
 /* The same without a screen. */
 static void test_command(void **state)
 {
+	static const char nowhere[] = "postgres://nobody@127.0.0.1:1/none";
+	const char *url;
 	const struct jv *v;
 	UNUSED(state);
 	assert_int_equal(scene_run(&scene, "migrations", "shop", "--filter", "prod:modified", NULL), 0);
@@ -338,6 +340,15 @@ static void test_command(void **state)
 	assert_string_equal(jv_get_text(scene.value, "text", ""), edited_sql);
 	assert_int_equal(scene_run(&scene, "migrations", "show", "shop", "3_drop", NULL), 0);
 	assert_true(jv_len(jv_get(scene.value, "findings")) > 0);
+	assert_true(jv_get_true(scene.value, "sizes_known", false));
+	/* With the database away the findings are those of tables of any size, and it says so. */
+	scene_write(scene_path(&scene, "prod.url"), nowhere, sizeof(nowhere) - 1, 0600);
+	(void)scene_run(&scene, "migrations", "show", "shop", "3_drop", "--env", "prod", NULL);
+	assert_true(jv_len(jv_get(scene.value, "findings")) > 0);
+	assert_false(jv_get_true(scene.value, "sizes_known", true));
+	assert_true(strlen(jv_get_text(scene.value, "sizes_text", "")) > 0);
+	url = pgserver_url(pgserver_shared(), databases[1]);
+	scene_write(scene_path(&scene, "prod.url"), url, strlen(url), 0600);
 	assert_int_equal(scene_run(&scene, "migrations", "show", "shop", "2b_lost", "--env", "prod", NULL),
 	                 1);
 	assert_non_null(strstr(scene_message(&scene), "2b_lost"));

@@ -92,6 +92,17 @@ static int file_line(const struct model *m, struct area a, int row, const struct
 	return row + 1;
 }
 
+/* Findings that grow with the table were judged without its size. */
+static int sizes_line(struct area a, int row, const struct migration_source *s)
+{
+	char text[TEXT_LEN * 2];
+	if (s->n_findings == 0 || s->sizes_text[0] == '\0')
+		return row;
+	(void)snprintf(text, sizeof text, "table sizes not known, judged as of large ones: %s",
+	               s->sizes_text);
+	return paragraph(a, row, 1, ROLE_WARN, text);
+}
+
 /* What was applied here, and how that is known. */
 static int applied_line(const struct ui *u, struct area a, int row, const struct migration_source *s)
 {
@@ -119,6 +130,7 @@ static int origin_rows(const struct model *m, const struct ui *u, struct area a,
 	if (!s->added && s->shallow)
 		area_text(a, row++, 1, ROLE_DIM, "who brought it is older than what the clone has");
 	row = applied_line(u, a, row, s);
+	row = sizes_line(a, row, s);
 	if (s->trouble[0])
 		area_printf(a, row++, 1, ROLE_WARN, "%s %s", u->glyphs->state[STATE_DEGRADED], s->trouble);
 	return row;
