@@ -128,7 +128,7 @@ const struct decision *glass_standing(struct decisions all, const char *service,
 	return NULL;
 }
 
-const struct decision *schedule_last(struct decisions all, const char *service, const char *env)
+static const struct decision *schedule_word(struct decisions all, const char *service, const char *env)
 {
 	const struct decision *last = NULL;
 
@@ -136,7 +136,24 @@ const struct decision *schedule_last(struct decisions all, const char *service, 
 		if ((all.items[i].kind == DECISION_SCHEDULE || all.items[i].kind == DECISION_UNSCHEDULE) &&
 		    strcmp(all.items[i].service, service) == 0 && strcmp(all.items[i].env, env) == 0)
 			last = &all.items[i];
+	return last;
+}
+
+const struct decision *schedule_last(struct decisions all, const char *service, const char *env)
+{
+	const struct decision *last = schedule_word(all, service, env);
+
 	return last != NULL && last->kind == DECISION_SCHEDULE ? last : NULL;
+}
+
+const struct decision *schedule_failed(struct decisions all, const char *service, const char *env)
+{
+	const struct decision *last = schedule_word(all, service, env);
+
+	return last != NULL && last->kind == DECISION_UNSCHEDULE &&
+	               strncmp(last->reason, SCHEDULE_COULD_NOT, strlen(SCHEDULE_COULD_NOT)) == 0
+	           ? last
+	           : NULL;
 }
 
 const struct decision *schedule_standing(struct decisions all, const char *service, const char *env,

@@ -31,6 +31,10 @@ const struct decision *stop_standing(struct decisions all, int64_t now_us);
 
 /* The last word about a promotion that begins later, where it is one that schedules; NULL: none, or taken back. */
 const struct decision *schedule_last(struct decisions all, const char *service, const char *env);
+/* How the reason begins with which a schedule is taken back that could not begin at its time. */
+#define SCHEDULE_COULD_NOT "it could not begin at its time: "
+/* That word, where it is the last one about a place; NULL: none. Its reason behind SCHEDULE_COULD_NOT says why. */
+const struct decision *schedule_failed(struct decisions all, const char *service, const char *env);
 /* A promotion that is to begin later, or could still begin late; NULL: none. */
 const struct decision *schedule_standing(struct decisions all, const char *service, const char *env,
                                          int64_t now_us);

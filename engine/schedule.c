@@ -225,7 +225,7 @@ static bool cancel(struct waiter *w, const char *why)
 	say("does not begin: %s", why);
 	str_copy(d.service, sizeof(d.service), w->service);
 	str_copy(d.env, sizeof(d.env), w->env);
-	snprintf(d.reason, sizeof(d.reason), "it could not begin at its time: %.300s", why);
+	snprintf(d.reason, sizeof(d.reason), SCHEDULE_COULD_NOT "%.300s", why);
 	request_decide(w->app, &d, on_requested, w);
 	wait_done(w);
 	if (w->o.kind != OUTCOME_OK)

@@ -1,4 +1,5 @@
 #include "tests/lib/world.h"
+#include "core/standing.h"
 
 #include "config/config.h"
 #include "core/time.h"
@@ -243,7 +244,7 @@ static struct event *store_event(struct world *w)
 	s->n_rollouts = 2;
 	fill_rollout(&s->rollouts[0], "91ac", "checkout", "staging", 4);
 	fill_rollout(&s->rollouts[1], "8f31", "ledger", "prod", 9);
-	s->decisions = calloc(12, sizeof *s->decisions);
+	s->decisions = calloc(16, sizeof *s->decisions);
 	decision(s, DECISION_FREEZE, "billing", "prod", "bo", "quarter end");
 	decision(s, DECISION_NOTE, "checkout", "prod", "bo", "canary is noisy");
 	s->plans = calloc(1, sizeof *s->plans);
@@ -295,6 +296,8 @@ void world_marks(struct world *w)
 	d = decision(s, DECISION_SCHEDULE, "ledger", "staging", "bo", "");
 	str_copy(d->plan, sizeof d->plan, "sha256:gone");
 	d->until_us = WORLD_NOW + 3 * US_PER_H + 4 * US_PER_MIN;
+	decision(s, DECISION_UNSCHEDULE, "billing", "staging", "bo",
+	         SCHEDULE_COULD_NOT "freeze: quarter end");
 	d = decision(s, DECISION_LOCK, "payments", "prod", "cy", "a partner tests");
 	d->until_us = WORLD_NOW + 2 * US_PER_H;
 	decision(s, DECISION_LOCK, "ledger", "dev", "cy", "loads a dump")->warn_only = true;

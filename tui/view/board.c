@@ -1,5 +1,6 @@
 /* The board: services by environments, the selected deployment below, its logs and metrics beside or under it. */
 #include "core/past.h"
+#include "core/standing.h"
 #include "core/text.h"
 #include "core/time.h"
 #include "tui/widget/widget.h"
@@ -291,6 +292,14 @@ static struct envs_shown envs_shown(const struct model *m, int width, int select
 	return v;
 }
 
+static const char *mark_of_bad(const struct model *m, int service, int env, const char *digest)
+{
+	return m->store && bad_standing((struct decisions){m->store->decisions, m->store->n_decisions},
+	                                m->setup->services[service].name, m->setup->envs[env].name, digest)
+	           ? "BAD "
+	           : "";
+}
+
 static void draw_list(const struct model *m, const struct ui *u, struct area a)
 {
 	int name_cells = 7, service = -1, env = 0, owner_cells = 0, next_cells = 0;
@@ -340,10 +349,11 @@ static void draw_list(const struct model *m, const struct ui *u, struct area a)
 			const struct deployed *src = model_deployment(m, r->a, from)->deployed;
 			const struct deployed *dst = model_deployment(m, r->a, env)->deployed;
 			char tag[TAG_LEN];
+			const char *bad = src ? mark_of_bad(m, r->a, env, src->release.digest) : "";
 			if (src && (!dst || strcmp(src->release.digest, dst->release.digest) != 0))
-				area_printf(a, row, a.cols - next_cells + 1, ROLE_TEXT, "%s %s %s",
-				            release_text(&src->release, tag, sizeof tag), u->glyphs->arrow,
-				            m->setup->envs[env].short_name);
+				area_printf(a, row, a.cols - next_cells + 1, bad[0] ? ROLE_ERR : ROLE_TEXT,
+				            "%s%s %s %s", bad, release_text(&src->release, tag, sizeof tag),
+				            u->glyphs->arrow, m->setup->envs[env].short_name);
 			else
 				area_text(a, row, a.cols - next_cells + 1, ROLE_DIM,
 				          src && dst ? "same" : "?");

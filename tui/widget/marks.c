@@ -10,6 +10,9 @@
 /* What closes or begins within that is near. */
 #define NEAR_US US_PER_H
 
+/* A scheduled promotion that did not begin is shown for so long, or until something is rolled out there. */
+#define FAILED_SHOWN_US US_PER_DAY
+
 /* Seconds only in the last minute, so that a cell changes once a minute before. */
 static const char *countdown(char *dst, size_t cap, int64_t left_us)
 {
@@ -53,6 +56,20 @@ static struct place_mark *mark_add(struct place_mark *marks, int *n, enum role r
 	return k;
 }
 
+static const struct decision *not_begun(const struct model *m, const char *s, const char *e)
+{
+	struct decisions all = {m->store->decisions, m->store->n_decisions};
+	const struct decision *d = schedule_failed(all, s, e);
+	if (!d || m->now_us - d->at_us > FAILED_SHOWN_US)
+		return NULL;
+	for (int i = 0; i < m->store->n_rollouts; i++) {
+		const struct rollout *r = &m->store->rollouts[i];
+		if (r->created_us > d->at_us && strcmp(r->service, s) == 0 && strcmp(r->env, e) == 0)
+			return NULL;
+	}
+	return d;
+}
+
 static void mark_schedule(const struct model *m, const struct ui *u, const struct decision *d,
                           struct place_mark *marks, int *n)
 {
@@ -87,6 +104,9 @@ int place_marks(const struct model *m, const struct ui *u, int service, int env,
 	struct decisions all = {m->store->decisions, m->store->n_decisions};
 	if ((d = schedule_of(m->store, s, e)))
 		mark_schedule(m, u, d, ret, &n);
+	else if (not_begun(m, s, e))
+		str_copy((k = mark_add(ret, &n, ROLE_ERR, "not begun"))->texts[0], sizeof k->texts[0],
+		         "scheduled, not begun");
 	if (bad_standing(all, s, e, digest))
 		str_copy((k = mark_add(ret, &n, ROLE_ERR, "BAD"))->texts[0], sizeof k->texts[0],
 		         "marked bad");
@@ -158,14 +178,20 @@ static int schedule_line(const struct model *m, const struct ui *u, struct area 
                          const struct decision *d)
 {
 	const struct plan_row *p = schedule_plan(m, d);
-	char clock[32], in[24], tag[TAG_LEN] = "the release";
+	struct decisions all = {m->store->decisions, m->store->n_decisions};
+	char clock[40], at[40], in[24], tag[TAG_LEN] = "the release";
 	int64_t left = d->until_us - m->now_us;
 	if (p)
 		release_text(&p->to, tag, sizeof tag);
 	clock_text(u, clock, sizeof clock, d->until_us, false);
+	(void)snprintf(at, sizeof at, "%.5s%s", clock, u->local_time && u->zone ? "" : "Z");
+	if (left >= US_PER_DAY) {
+		time_iso(clock, sizeof clock, d->until_us, false);
+		(void)snprintf(at, sizeof at, "%.16sZ", clock);
+	}
 	if (left <= 0)
 		(void)snprintf(in, sizeof in, "should begin");
-	else if (left < US_PER_H)
+	else if (left >= US_PER_MIN && left < US_PER_H)
 		(void)snprintf(in, sizeof in, "in %dm%02ds", (int)(left / US_PER_MIN),
 		               (int)(left / US_PER_S % 60));
 	else {
@@ -173,9 +199,14 @@ static int schedule_line(const struct model *m, const struct ui *u, struct area 
 		(void)snprintf(in, sizeof in, "in %s", countdown(span, sizeof span, left));
 	}
 	int col = area_printf(a, row, 1, ROLE_RUN, "%s %s %s %s", u->glyphs->arrow, verb_of(p), tag, in);
-	area_printf(a, row, col + 1, ROLE_DIM, "at %.5s%s, by %s%s%s", clock,
-	            u->local_time && u->zone ? "" : "Z", d->actor, d->reason[0] ? ": " : "", d->reason);
-	return row + 1;
+	area_printf(a, row++, col + 1, ROLE_DIM, "at %s, by %s%s%s", at, d->actor, d->reason[0] ? ": " : "",
+	            d->reason);
+	/* Known already: at its time the gate will be closed. */
+	const struct decision *bad = p ? bad_standing(all, d->service, d->env, p->to.digest) : NULL;
+	if (bad)
+		area_printf(a, row++, 1, ROLE_ERR, "%s it will not begin: %s is marked bad by %s: %s",
+		            u->glyphs->state[STATE_FAILED], tag, bad->actor, bad->reason);
+	return row;
 }
 
 int place_lines(const struct model *m, const struct ui *u, struct area a, int row, int service, int env)
@@ -191,6 +222,13 @@ int place_lines(const struct model *m, const struct ui *u, struct area a, int ro
 		            until_text(m, u, d->until_us, until, sizeof until), d->reason);
 	if ((d = schedule_of(m->store, s, e)))
 		row = schedule_line(m, u, a, row, d);
+	else if ((d = not_begun(m, s, e))) {
+		char clock[40];
+		clock_text(u, clock, sizeof clock, d->at_us, false);
+		area_printf(a, row++, 1, ROLE_ERR, "%s what was scheduled did not begin at %.5s%s: %s",
+		            u->glyphs->state[STATE_FAILED], clock, u->local_time && u->zone ? "" : "Z",
+		            d->reason + strlen(SCHEDULE_COULD_NOT));
+	}
 	if (runs && (d = bad_standing(all, s, e, runs->release.digest)))
 		area_printf(a, row++, 1, ROLE_ERR, "%s %s is marked bad by %s: %s",
 		            u->glyphs->state[STATE_FAILED], release_text(&runs->release, tag, sizeof tag),
