@@ -58,11 +58,11 @@ static void worst(struct gate *g, const struct plan *set)
 	if (at_us_known < n_stand)
 		g->open_at_us = 0;
 	g->verdict = found->verdict;
-	if (same)
+	if (same && n_stand == 0)
 		snprintf(g->evidence, sizeof(g->evidence), "%s", found->evidence);
 	else
 		snprintf(g->evidence, sizeof(g->evidence), "%s: %.300s", of, found->evidence);
-	if (n_stand > 1 && !same) {
+	if (n_stand > 1) {
 		const size_t used = strlen(g->evidence);
 
 		snprintf(g->evidence + used, sizeof(g->evidence) - used, "; %d more wait", n_stand - 1);

@@ -173,6 +173,9 @@ bool rollout_is_live(const struct rollout *r);
 /* Completed steps of all, for a progress bar. */
 void rollout_progress(const struct rollout *r, int *ret_done, int *ret_all);
 
+/* Ends the text of a set that does not go back any further, as long as somebody may mend it. */
+#define SET_ADVICE ". Put it back by hand or mend it, then continue; abort leaves all as it is"
+
 /*
  * The ids of what a set's rollout begins, so that beginning it twice is beginning it once: the member's at that place
  * (from 0) of the set, and the nth attempt (from 1) to put it back.

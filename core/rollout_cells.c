@@ -64,12 +64,24 @@ static struct reaction pause(struct turn *t)
 
 static const char *colon(const struct rollout *r) { return r->want_why[0] != '\0' ? ": " : ""; }
 
+/* "step deploy", or of a set the member: "orders". */
+static const char *place_of(const struct rollout *r, char dst[NAME_LEN])
+{
+	const struct step *s = &r->steps[r->at_step];
+
+	if (s->kind == STEP_MEMBER)
+		str_copy(dst, NAME_LEN, s->target);
+	else
+		snprintf(dst, NAME_LEN, "step %s", step_kind_name(s->kind));
+	return dst;
+}
+
 static struct reaction pause_held(struct turn *t)
 {
 	struct rollout *r = t->r;
+	char place[NAME_LEN];
 
-	snprintf(r->text, sizeof(r->text), "held before step %s%s%s",
-	         step_kind_name(r->steps[r->at_step].kind), colon(r), r->want_why);
+	snprintf(r->text, sizeof(r->text), "held before %s%s%s", place_of(r, place), colon(r), r->want_why);
 	return pause(t);
 }
 
@@ -119,12 +131,10 @@ static struct reaction revert(struct turn *t)
 static struct reaction abort_set(struct turn *t)
 {
 	struct rollout *r = t->r;
+	char place[NAME_LEN];
 
 	r->abort_wanted = true;
-	snprintf(r->text, sizeof(r->text), "aborted at %s%s%s",
-	         r->steps[r->at_step].target[0] != '\0' ? r->steps[r->at_step].target
-	                                                : step_kind_name(r->steps[r->at_step].kind),
-	         r->want_why[0] != '\0' ? ": " : "", r->want_why);
+	snprintf(r->text, sizeof(r->text), "aborted at %s%s%s", place_of(r, place), colon(r), r->want_why);
 	return revert(t);
 }
 
@@ -132,12 +142,12 @@ static struct reaction abort_set(struct turn *t)
 static struct reaction stop_by_abort(struct turn *t)
 {
 	struct rollout *r = t->r;
+	char place[NAME_LEN];
 
 	if (r->kind == PLAN_SET && can_revert(r))
 		return abort_set(t);
-	snprintf(r->text, sizeof(r->text), "aborted %s step %s%s%s%s",
-	         r->runs[r->at_step].state == STEP_WAITS ? "before" : "at",
-	         step_kind_name(r->steps[r->at_step].kind),
+	snprintf(r->text, sizeof(r->text), "aborted %s %s%s%s%s",
+	         r->runs[r->at_step].state == STEP_WAITS ? "before" : "at", place_of(r, place),
 	         rollout_touched(r) ? ": what was begun stays as it is" : ": nothing was changed that runs",
 	         r->want_why[0] != '\0' ? "; " : "", r->want_why);
 	return end(t, OUTCOME_CANCELLED);
@@ -452,6 +462,9 @@ static struct reaction leave_back(struct turn *t)
 	char why[TEXT_LEN];
 
 	str_copy(why, sizeof(why), r->text);
+	/* Nobody is asked any more. */
+	if (strstr(why, SET_ADVICE) != NULL)
+		*strstr(why, SET_ADVICE) = '\0';
 	snprintf(r->text, sizeof(r->text), "left as it stands%s%.60s: %.300s", colon(r), r->want_why, why);
 	r->rolled_back = false;
 	return end(t, OUTCOME_CANCELLED);
@@ -480,11 +493,11 @@ struct reaction cell_withdrawn(struct turn *t)
 struct reaction cell_withdrawn_paused(struct turn *t)
 {
 	struct rollout *r = t->r;
+	char place[NAME_LEN];
 
 	if (!changed_anything(r))
 		return stop_by_abort(t);
-	snprintf(r->text, sizeof(r->text), "held before step %s%s%s",
-	         step_kind_name(r->steps[r->at_step].kind), colon(r), r->want_why);
+	snprintf(r->text, sizeof(r->text), "held before %s%s%s", place_of(r, place), colon(r), r->want_why);
 	r->want_why[0] = '\0';
 	return does(EFFECT_NONE);
 }

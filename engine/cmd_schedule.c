@@ -89,7 +89,7 @@ const struct command command_schedules = {
 };
 
 static const struct arg_desc args[] = {
-    {.name = "service", .type = ARG_SERVICE, .required = true, .text = "what"},
+    {.name = "service", .type = ARG_WORD, .required = true, .text = "what: a service, or set:NAME"},
     {.name = "env", .type = ARG_ENV, .required = true, .text = "where it would begin"},
     DECIDE_REASON(false, "why; kept in the audit"),
     {.name = NULL},

@@ -526,11 +526,9 @@ struct outcome run_set_back(struct run *x)
 		if (x->member_paused || x->lost || (x->stop && o.kind == OUTCOME_CANCELLED))
 			return o;
 		standing(x, now);
-		return outcome_make(
-		    OUTCOME_FAILED, "set",
-		    "%s does not go back: %.150s. Now %.120s. Put it back by hand or mend it, then "
-		    "continue; abort leaves all as it is",
-		    m->service, o.text, now);
+		return outcome_make(OUTCOME_FAILED, "set",
+		                    "%s does not go back: %.150s. Now %.120s" SET_ADVICE, m->service, o.text,
+		                    now);
 	}
 	fault_point("set.after_revert");
 	return outcome_make(OUTCOME_OK, "set", "%s", text);

@@ -655,13 +655,18 @@ static void act_act(struct ui *u, const struct model *m, const char *what)
 	int service = -1, env = -1;
 	if (ui_in_past(u) || ui_is_idle(u, m))
 		return;
-	if (!ui_selected(u, m, &service, &env)) {
+	bool about_rollout =
+	    strcmp(what, "hold") == 0 || strcmp(what, "abort") == 0 || strcmp(what, "takeover") == 0;
+	bool of_set = plan_set_name(u->service) != u->service;
+	if (of_set && !about_rollout && strcmp(what, "gate") != 0 && strcmp(what, "raise") != 0) {
+		ui_notice(u, MESSAGE_INFO, "that is done to one service: 1 goes to the board");
+		return;
+	}
+	if (!of_set && !ui_selected(u, m, &service, &env)) {
 		ui_notice(u, MESSAGE_INFO, "no deployment selected: 1 goes to the board");
 		return;
 	}
-	bool about_rollout =
-	    strcmp(what, "hold") == 0 || strcmp(what, "abort") == 0 || strcmp(what, "takeover") == 0;
-	if (!about_rollout && !setup_deployment(m->setup, service, env)->present) {
+	if (!about_rollout && !of_set && !setup_deployment(m->setup, service, env)->present) {
 		ui_notice(u, MESSAGE_INFO, "%s is not deployed in %s", u->service, u->env);
 		return;
 	}

@@ -333,7 +333,8 @@ static struct ask *ask_rollout(struct ui *u, const struct model *m, const struct
 	str_copy(a->decision.env, sizeof a->decision.env, r->env);
 	str_copy(a->rollout, sizeof a->rollout, r->id);
 	if (friction == FRICTION_TOKEN)
-		(void)snprintf(a->token, sizeof a->token, "%s/%s", ui_env_short(m, r->env), r->service);
+		(void)snprintf(a->token, sizeof a->token, "%s/%s", ui_env_short(m, r->env),
+		               plan_set_name(r->service));
 	return a;
 }
 
@@ -374,10 +375,16 @@ void ui_ask_abort(struct ui *u, const struct model *m)
 	char tag[TAG_LEN];
 	struct ask *a = ask_rollout(u, m, r, DECISION_ABORT, FRICTION_KEY, "ABORT");
 	ui_ask_say(a, "before it ran: %s", release_text(&r->from, tag, sizeof tag));
-	ui_ask_say(a, "%s",
-	           r->at_step < r->n_steps && r->at_step > 0 && !r->steps[r->at_step - 1].safe_to_abort
-	               ? "steps done so far are not undone by themselves; R rolls back"
-	               : "what it has done so far leaves a whole world");
+	if (r->kind == PLAN_SET && r->on_failure == ON_FAILURE_ROLLBACK)
+		ui_ask_say(a, "%s",
+		           r->going_back ? "it ends as it stands: what did not go back stays"
+		                         : "all of it goes back to that, the last member first");
+	else
+		ui_ask_say(a, "%s",
+		           r->at_step < r->n_steps && r->at_step > 0 &&
+		                   !r->steps[r->at_step - 1].safe_to_abort
+		               ? "steps done so far are not undone by themselves; R rolls back"
+		               : "what it has done so far leaves a whole world");
 	(void)snprintf(a->command, sizeof a->command, "towpath abort %s", r->id);
 }
 

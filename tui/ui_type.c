@@ -73,7 +73,7 @@ static void why_off(const struct ui *u, const struct model *m, struct palette_ro
 	r->off[0] = '\0';
 	if (acts && u->past_us)
 		str_copy(r->off, sizeof r->off, "the board shows the past");
-	else if (acts && !selected)
+	else if (acts && !selected && plan_set_name(u->service) == u->service)
 		str_copy(r->off, sizeof r->off, "no deployment selected");
 	else if ((acts || (r->command && (r->command->flags & COMMAND_MUTATES))) && m->read_only)
 		str_copy(r->off, sizeof r->off, "read only");
