@@ -44,8 +44,48 @@ static void read_authority(struct migrate_address *d, struct arena *a, const cha
 	d->hosts = arena_strndup(a, s + at, n - at);
 }
 
+/* Can they stand in a URL as they are? Not a socket's folder, nor what a parameter brought that means something there. */
+static bool are_plain(const char *hosts)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:,[]%";
+
+	return strspn(hosts, plain) == strlen(hosts);
+}
+
+/* Each host without a port gets the one of its place in ports, or the only one: "a,b" and "1,2" are "a:1,b:2". */
+static const char *with_ports(const char *hosts, const char *ports, struct arena *a)
+{
+	const bool one = strchr(ports, ',') == NULL;
+	struct str s;
+	const char *ret;
+
+	str_init(&s, ADDRESS_MAX);
+	for (const char *h = hosts;; h++) {
+		const size_t n = strcspn(h, ","), n_port = strcspn(ports, ",");
+		const char *end = memchr(h, ']', n);
+		const size_t from = end != NULL ? (size_t)(end - h) : 0;
+
+		str_addn(&s, h, n);
+		if (memchr(h + from, ':', n - from) == NULL && n_port > 0) {
+			str_addc(&s, ':');
+			str_addn(&s, ports, n_port);
+		}
+		if (!one)
+			ports += n_port + (ports[n_port] == ',');
+		h += n;
+		if (*h == '\0')
+			break;
+		str_addc(&s, ',');
+	}
+	ret = s.failed ? NULL : arena_strdup(a, str_text(&s));
+	if (s.failed)
+		a->failed = true;
+	str_release(&s);
+	return ret != NULL ? ret : "";
+}
+
 /* Some of what a URL can say in its front it can say as a parameter too, which then counts. */
-static bool read_front_param(struct migrate_address *d, struct arena *a, const char *name, const char *value)
+static bool read_front_param(struct migrate_address *d, const char *name, const char *value)
 {
 	if (strcmp(name, "user") == 0)
 		d->user = value;
@@ -55,8 +95,8 @@ static bool read_front_param(struct migrate_address *d, struct arena *a, const c
 		d->database = value;
 	else if (strcmp(name, "host") == 0)
 		d->hosts = value;
-	else if (strcmp(name, "port") == 0 && d->hosts != NULL && strchr(d->hosts, ':') == NULL)
-		d->hosts = arena_printf(a, "%s:%s", d->hosts, value);
+	else if (strcmp(name, "port") == 0)
+		d->port = value;
 	else
 		return false;
 	return true;
@@ -69,7 +109,7 @@ static bool read_params(struct migrate_address *d, struct arena *a, const char *
 		const char *name = decode(a, s, n_name, true);
 		const char *value = n_name < n ? decode(a, s + n_name + 1, n - n_name - 1, true) : "";
 
-		if (n > 0 && !read_front_param(d, a, name, value)) {
+		if (n > 0 && !read_front_param(d, name, value)) {
 			if (d->n_params == ADDRESS_PARAMS_MAX)
 				return false;
 			d->params[d->n_params].name = name;
@@ -90,7 +130,7 @@ static const char *without_prefix(const char *url)
 int migrate_address_read(const char *url, struct migrate_address *ret, struct arena *a, struct error *e)
 {
 	const char *from = without_prefix(url), *slashes = strstr(from, "://"), *s;
-	struct migrate_address d = {.hosts = "", .database = ""};
+	struct migrate_address d = {.hosts = "", .port = "", .database = ""};
 	size_t n;
 
 	if (slashes == NULL || strcspn(from, "?@/") < (size_t)(slashes - from) ||
@@ -115,6 +155,12 @@ int migrate_address_read(const char *url, struct migrate_address *ret, struct ar
 		error_hint(e, "it may have %d parameters", ADDRESS_PARAMS_MAX);
 		return ERR_INVALID;
 	}
+	if (d.port[0] != '\0' && are_plain(d.hosts) && are_plain(d.port)) {
+		d.hosts = with_ports(d.hosts, d.port, a);
+		d.port = "";
+	}
+	if (arena_failed(a))
+		return error_set(e, ERR_INVALID, "the database URL is too long");
 	*ret = d;
 	return 0;
 }
@@ -183,7 +229,7 @@ static const char *finish(struct str *s, struct arena *a)
 const char *migrate_address_url(const struct migrate_address *d, const char *scheme, bool password,
                                 const struct migrate_session *s, struct arena *a)
 {
-	const bool is_folder = d->hosts[0] == '/';
+	const bool in_front = are_plain(d->hosts);
 	struct str u;
 	char sep = '?';
 
@@ -197,12 +243,14 @@ const char *migrate_address_url(const struct migrate_address *d, const char *sch
 		}
 		str_addc(&u, '@');
 	}
-	if (!is_folder)
+	if (in_front)
 		str_add(&u, d->hosts);
 	str_addc(&u, '/');
 	encode(&u, d->database);
-	if (is_folder)
+	if (!in_front)
 		add_param(&u, &sep, "host", d->hosts);
+	if (d->port[0] != '\0')
+		add_param(&u, &sep, "port", d->port);
 	if (password && d->user == NULL && d->password != NULL)
 		add_param(&u, &sep, "password", d->password);
 	for (int i = 0; i < d->n_params; i++) {
@@ -266,7 +314,7 @@ static int make_jdbc(const struct migrate_address *d, const struct migrate_sessi
 	struct str u;
 	char sep = '?';
 
-	if (d->hosts[0] == '/' || strncmp(d->hosts, "%2F", 3) == 0 || strncmp(d->hosts, "%2f", 3) == 0) {
+	if (!are_plain(d->hosts) || strncmp(d->hosts, "%2F", 3) == 0 || strncmp(d->hosts, "%2f", 3) == 0) {
 		error_set(e, ERR_INVALID, "JDBC does not connect through a socket in a folder");
 		error_hint(e, "give `database` a URL with a host's name or address");
 		return ERR_INVALID;

@@ -15,6 +15,7 @@ struct migrate_address {
 	const char *scheme;          /* without "jdbc:" and "db:": "postgresql+psycopg2" */
 	const char *user, *password; /* NULL: not said */
 	const char *hosts;           /* "db1:5432,db2:5432" as it stands, "" not said */
+	const char *port;            /* of a parameter, where it is not in hosts: of a socket's folder; "" */
 	const char *database;        /* "" not said */
 	struct {
 		const char *name, *value;

@@ -331,6 +331,9 @@ static void urls_for_jdbc(void **state)
 	    {"postgresql://h/d?schema=shop&connect_timeout=9&application_name=web",
 	     "//h/d?currentSchema=shop&connectTimeout=9&", NULL, NULL},
 	    {"postgresql://db/?dbname=d&host=h&port=7&user=u", "//h:7/d?", "u", NULL},
+	    {"postgresql:///d?port=7&host=h", "//h:7/d?", NULL, NULL},
+	    {"postgresql://a,[fd00::2],c:9/d?port=7,8,6", "//a:7,[fd00::2]:8,c:9/d?", NULL, NULL},
+	    {"postgresql://a,b/d?port=7", "//a:7,b:7/d?", NULL, NULL},
 	};
 
 	UNUSED(state);
@@ -362,9 +365,10 @@ static void urls_for_jdbc(void **state)
 
 static void refuses_what_is_none(void **state)
 {
-	static const char *const bad[] = {"host=h dbname=d password=secret-1", "mysql://u:secret-1@h/d",
-	                                  "postgresql://u:secret-1@%2Fvar%2Frun/d", "postgres",
-	                                  "postgresql://u:secret-1@/d?host=/var/run"};
+	static const char *const bad[] = {
+	    "host=h dbname=d password=secret-1",        "mysql://u:secret-1@h/d",
+	    "postgresql://u:secret-1@%2Fvar%2Frun/d",   "postgres",
+	    "postgresql://u:secret-1@/d?host=/var/run", "postgresql://u:secret-1@/d?host=h/x@y"};
 
 	UNUSED(state);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -405,6 +409,32 @@ static void keeps_the_urls_own_options(void **state)
 	assert_null(env_of(c, "PGOPTIONS"));
 	migrate_command_free(c);
 	forget(&k);
+}
+
+/* A socket's folder has its port beside it; what a host cannot be stays a parameter and moves nothing else. */
+static void keeps_what_is_no_host(void **state)
+{
+	static const char *const cases[][2] = {
+	    {"postgres://u@/d?host=/run/pg&port=7", "postgres://u@/d?host=%2Frun%2Fpg&port=7&"},
+	    {"postgres://u@/d?port=7&host=/run/pg", "postgres://u@/d?host=%2Frun%2Fpg&port=7&"},
+	    {"postgres://u@/d?host=h/x%40y", "postgres://u@/d?host=h%2Fx%40y&"},
+	};
+
+	UNUSED(state);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct known k;
+		struct outcome o;
+		struct migrate_command *c;
+		char want[256];
+
+		know(&k, &migrate_goose, cases[i][0], ", \"lock_timeout\": 0");
+		c = ask(&k, MIGRATE_UP, "", NULL, &o);
+		assert_non_null(c);
+		snprintf(want, sizeof(want), "%sapplication_name=towpath-migrate", cases[i][1]);
+		assert_string_equal(env_of(c, "GOOSE_DBSTRING"), want);
+		migrate_command_free(c);
+		forget(&k);
+	}
 }
 
 /* --- what the release's folder says ------------------------------------------------------------------------------ */
@@ -504,6 +534,7 @@ int main(void)
 	    cmocka_unit_test(urls_for_jdbc),
 	    cmocka_unit_test(refuses_what_is_none),
 	    cmocka_unit_test(keeps_the_urls_own_options),
+	    cmocka_unit_test(keeps_what_is_no_host),
 	    cmocka_unit_test(finds_the_migrations),
 	    cmocka_unit_test(configured_words),
 	};
