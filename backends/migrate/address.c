@@ -44,7 +44,7 @@ static void read_authority(struct migrate_address *d, struct arena *a, const cha
 	d->hosts = arena_strndup(a, s + at, n - at);
 }
 
-/* Can they stand in a URL as they are? Not a socket's folder, nor what a parameter brought that means something there. */
+/* Can they stand in a URL as they are? A folder cannot, nor what a parameter brought that means more there. */
 static bool are_plain(const char *hosts)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:,[]%";
