@@ -1,4 +1,5 @@
 /* promote and rollback: plan, judge, confirm, execute. */
+#include "core/schedule.h"
 #include "engine/planner.h"
 #include "engine/promote.h"
 #include "engine/report.h"
@@ -64,11 +65,29 @@ static void on_requested(void *ctx, const struct outcome *o, const char *id)
 	plan_free(p->plan);
 }
 
+/* What is known already of that time: a freeze of the config holds then. "" where none does. */
+static void closed_then(const struct promote *p, char *dst, size_t cap)
+{
+	const struct env_conf *e = &app_setup(p->app)->envs[p->env];
+	struct schedule then;
+	char opens[80] = "";
+
+	dst[0] = '\0';
+	schedule_at(e, p->at_us, &then);
+	if (!then.closed || !e->policy.gate_on[GATE_FREEZE])
+		return;
+	if (then.change_us != INT64_MAX)
+		schedule_moment(then.change_us, schedule_zone(e), opens, sizeof(opens));
+	snprintf(dst, cap, "; but %s is frozen then%s%.100s%s%s: it would be cancelled", e->name,
+	         then.by != NULL ? ": " : "", then.by != NULL ? then.by->reason : "",
+	         opens[0] != '\0' ? ", until " : "", opens);
+}
+
 static void on_scheduled(void *ctx, const struct outcome *o, const char *id)
 {
 	struct promote *p = ctx;
 	struct arena *a = command_arena(p->run);
-	char when[40], left[32], text[TEXT_LEN];
+	char when[40], left[32], text[TEXT_LEN], but[TEXT_LEN];
 	struct error e;
 
 	UNUSED(id);
@@ -79,14 +98,15 @@ static void on_scheduled(void *ctx, const struct outcome *o, const char *id)
 	time_iso(when, sizeof(when), p->at_us, false);
 	time_span(left, sizeof(left), p->at_us - loop_wall_us());
 	jv_set_int(a, command_value(p->run), "at_us", p->at_us);
+	closed_then(p, but, sizeof(but));
 	if (app_setup(p->app)->executor == EXECUTOR_SERVICE) {
 		if (!executor_missing(app_model(p->app), text, sizeof(text)))
 			str_copy(text, sizeof(text), "an executor begins it");
 		command_done(
 		    p->run, EXIT_DONE,
 		    "scheduled for %s, in %s, if its plan is the same and its gates are open then; %s "
-		    "(towpath schedules; towpath unschedule %s %s)",
-		    when, left, text, p->later.service, p->later.env);
+		    "(towpath schedules; towpath unschedule %s %s)%s",
+		    when, left, text, p->later.service, p->later.env, but);
 		return;
 	}
 	if (schedule_spawn(p->app, p->later.service, p->later.env, &e) != 0) {
@@ -96,8 +116,8 @@ static void on_scheduled(void *ctx, const struct outcome *o, const char *id)
 	}
 	command_done(p->run, EXIT_DONE,
 	             "it begins at %s, in %s, if its plan is the same and its gates are open then "
-	             "(towpath schedules; towpath unschedule %s %s)",
-	             when, left, p->later.service, p->later.env);
+	             "(towpath schedules; towpath unschedule %s %s)%s",
+	             when, left, p->later.service, p->later.env, but);
 }
 
 static void on_stored(void *ctx, const struct outcome *o, const char *id)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { WAIT_MS = 20000, SERVICES = 2 };
@@ -22,7 +23,8 @@ static const char config[] =
     "environments:\n"
     "  - {name: staging, short: stg, tier: 1, gates: {image: off, smoke: off, soak: off, config: off}}\n"
     "  - {name: prod, short: prd, tier: 1, gates: {image: off, smoke: off, soak: off, config: off}, verify: "
-    "1s}\n"
+    "1s,\n"
+    "     freezes: [{cron: \"%d %d * * *\", lasts: 30m, zone: UTC, reason: night close}]}\n"
     "services:\n"
     "  - name: web\n"
     "    deploy: {driver: command, observe: [sh, observe.sh], deploy: [sh, deploy.sh]}\n"
@@ -74,8 +76,15 @@ static void service_end(int i)
 static int setup(void **state)
 {
 	(void)state;
+	char text[sizeof(config) + 32];
+	time_t then = time(NULL) + 5 * 3600;
+	struct tm tm;
+
 	scene_bare(&scene);
-	put("towpath.yaml", config);
+	/* A freeze that is five hours away, whenever the test runs. */
+	gmtime_r(&then, &tm);
+	snprintf(text, sizeof(text), config, tm.tm_min, tm.tm_hour);
+	put("towpath.yaml", text);
 	put("observe.sh", observe);
 	put("deploy.sh", deploy);
 	put("staging", "2\n");
@@ -215,6 +224,10 @@ static void scheduled_and_begun(void **state)
 
 	(void)state;
 	put("staging", "6\n");
+	/* What is known of that time already is said. */
+	if (scene_run(&scene, "promote", "web", "--to", "prod", "--at", "5h10m", NULL) != 0)
+		fail_msg("%s", scene.err);
+	assert_non_null(strstr(scene_message(&scene), "prod is frozen then: night close, until "));
 	if (scene_run(&scene, "promote", "web", "--to", "prod", "--at", "1h30m", NULL) != 0)
 		fail_msg("%s", scene.err);
 	assert_non_null(strstr(scene_message(&scene), "an executor begins it"));
