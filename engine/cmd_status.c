@@ -1,4 +1,5 @@
 /* status: the board as text and JSON. */
+#include "core/standing.h"
 #include "engine/report.h"
 
 #include <stdio.h>
@@ -44,11 +45,36 @@ static void add_migrations(struct arena *a, struct jv *dep, const struct model *
 	jv_set(a, dep, "migrations", v);
 }
 
+enum { STANDING_MAX = 5 };
+
+/* What people decided about a place and still stands there: what is scheduled or did not begin, marks, locks, pins. */
+static int standing_of(const struct model *m, int service, int env, const struct decision *ret[STANDING_MAX])
+{
+	const char *s = m->setup->services[service].name, *e = m->setup->envs[env].name;
+	const struct deployed *runs = model_deployment(m, service, env)->deployed;
+	int n = 0;
+
+	if (m->store == NULL)
+		return 0;
+	struct decisions all = {m->store->decisions, m->store->n_decisions};
+	const struct decision *found[STANDING_MAX] = {
+	    schedule_of(m->store, s, e), schedule_not_begun(m->store, s, e, m->now_us),
+	    runs != NULL ? bad_standing(all, s, e, runs->release.digest) : NULL,
+	    lock_standing(all, s, e, m->now_us), pin_standing(all, s, e, m->now_us)};
+
+	for (int i = 0; i < STANDING_MAX; i++)
+		if (found[i] != NULL)
+			ret[n++] = found[i];
+	return n;
+}
+
 static struct jv *deployment_value(struct arena *a, const struct model *m, int service, int env)
 {
 	const struct deployment *d = model_deployment(m, service, env);
 	const struct rollout *live = model_live_rollout(m, service, env);
-	struct jv *v = jv_obj(a), *metrics = jv_obj(a), *errors = jv_obj(a);
+	struct jv *v = jv_obj(a), *metrics = jv_obj(a), *errors = jv_obj(a), *standing = jv_arr(a);
+	const struct decision *list[STANDING_MAX];
+	int n = standing_of(m, service, env, list);
 	const struct release none = {0}, *r = d->deployed != NULL ? &d->deployed->release : &none;
 
 	jv_set_str(a, v, "env", m->setup->envs[env].name);
@@ -75,6 +101,9 @@ static struct jv *deployment_value(struct arena *a, const struct model *m, int s
 		if (d->sources[p].failing_since_us != 0)
 			jv_set_str(a, errors, port_name((enum port)p), d->sources[p].last->text);
 	jv_set(a, v, "errors", errors);
+	for (int i = 0; i < n; i++)
+		jv_push(a, standing, decision_to_jv(a, list[i]));
+	jv_set(a, v, "standing", standing);
 	jv_set(a, v, "rollout", live != NULL ? jv_str(a, live->id) : jv_null(a));
 	return v;
 }
@@ -120,6 +149,55 @@ static void put_json(struct command_run *run, const struct model *m)
 		jv_push(a, queued, v);
 	}
 	jv_set(a, top, "queued", queued);
+}
+
+static const char *release_called(const struct model *m, const char *digest)
+{
+	for (int i = 0; i < m->store->n_deploys; i++)
+		if (strcmp(m->store->deploys[i].release.digest, digest) == 0 &&
+		    m->store->deploys[i].release.tag[0] != '\0')
+			return m->store->deploys[i].release.tag;
+	return digest;
+}
+
+static void tell_standing(struct command_run *run, const struct model *m, int service, int env)
+{
+	const struct decision *list[STANDING_MAX];
+	int n = standing_of(m, service, env, list);
+
+	for (int i = 0; i < n; i++) {
+		const struct decision *d = list[i];
+		bool later = d->kind == DECISION_SCHEDULE, failed = d->kind == DECISION_UNSCHEDULE;
+		const char *tag = "the release";
+		char until[40] = "", what[TEXT_LEN];
+
+		if (failed) {
+			command_line(run, "%c %s/%s  what was scheduled did not begin: %s",
+			             state_glyph(STATE_FAILED), m->setup->services[service].name,
+			             m->setup->envs[env].name, d->reason + strlen(SCHEDULE_COULD_NOT));
+			continue;
+		}
+		if (d->until_us > 0)
+			time_iso(until, sizeof(until), d->until_us, false);
+		for (int k = 0; later && k < m->store->n_plans; k++)
+			if (strcmp(m->store->plans[k].digest, d->plan) == 0)
+				tag = m->store->plans[k].to.tag;
+		if (later)
+			snprintf(what, sizeof(what), "%s is to begin at %s, scheduled", tag, until);
+		else if (d->kind == DECISION_PIN)
+			snprintf(what, sizeof(what), "pinned to %.80s", release_called(m, d->release));
+		else if (d->kind == DECISION_MARK_BAD)
+			snprintf(what, sizeof(what), "%.80s is marked bad", release_called(m, d->release));
+		else
+			snprintf(what, sizeof(what), d->warn_only ? "asked to wait" : "locked");
+		command_line(run, "%c %s/%s  %s by %s%s%s%s%s",
+		             state_glyph(d->kind == DECISION_MARK_BAD ? STATE_FAILED
+		                         : later                      ? STATE_PROGRESS
+		                                                      : STATE_HELD),
+		             m->setup->services[service].name, m->setup->envs[env].name, what, d->actor,
+		             !later && until[0] != '\0' ? " until " : "", later ? "" : until,
+		             d->reason[0] != '\0' ? ": " : "", d->reason);
+	}
 }
 
 /* "+ 1.4.2  3>": state, tag, and the badge where something would run. */
@@ -183,6 +261,9 @@ static void on_fresh(void *ctx)
 			                 ? d->sources[PORT_DEPLOY].last->text
 			                 : "");
 		}
+	for (int i = 0; i < m->setup->n_services; i++)
+		for (int k = 0; k < m->setup->n_envs; k++)
+			tell_standing(run, m, i, k);
 	for (int i = 0; m->store != NULL && i < m->store->n_rollouts; i++) {
 		const struct rollout *r = &m->store->rollouts[i];
 
@@ -238,13 +319,13 @@ const struct command command_status = {
         "Reads every source and prints what runs where, its state, and the migrations that would run; "
         "metrics are "
         "read twice, a second apart, because rates need it. What is not well is explained below the table.",
-    .json =
-        "name, actor, at_us, environments[], services[].service, .owner, .deployments[]: env, present, "
-        "state, "
-        "health, text, tag, digest, revision, since_us, seen_us, stale, instances[] (name, state, "
-        "digest, revision, "
-        "tag, pid, text), migrations (state, pending, applied, failed, modified, missing, tool, "
-        "revision, text), "
-        "metrics, errors, rollout; executor, executor_missing, queued[]: rollout, service, env, behind, text",
+    .json = "name, actor, at_us, environments[], services[].service, .owner, .deployments[]: env, present, "
+            "state, "
+            "health, text, tag, digest, revision, since_us, seen_us, stale, instances[] (name, state, "
+            "digest, revision, "
+            "tag, pid, text), migrations (state, pending, applied, failed, modified, missing, tool, "
+            "revision, text), "
+            "metrics, errors, standing[], rollout; executor, executor_missing, queued[]: rollout, service, "
+            "env, behind, text",
     .example = "towpath status --json",
 };

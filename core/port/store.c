@@ -157,6 +157,21 @@ bool schedule_is_open(const struct store_snapshot *s, const struct decision *d)
 	return s->n_rollouts < ROLLOUTS_MAX || oldest_us < d->at_us;
 }
 
+const struct decision *schedule_not_begun(const struct store_snapshot *s, const char *service, const char *env,
+                                          int64_t now_us)
+{
+	const struct decision *d =
+	    schedule_failed((struct decisions){s->decisions, s->n_decisions}, service, env);
+
+	if (d == NULL || now_us - d->at_us > US_PER_DAY)
+		return NULL;
+	for (int i = 0; i < s->n_rollouts; i++)
+		if (s->rollouts[i].created_us > d->at_us && strcmp(s->rollouts[i].service, service) == 0 &&
+		    strcmp(s->rollouts[i].env, env) == 0)
+			return NULL;
+	return d;
+}
+
 const struct decision *schedule_of(const struct store_snapshot *s, const char *service, const char *env)
 {
 	const struct decision *d =

@@ -103,6 +103,13 @@ const struct rollout *rollout_queued_behind(const struct store_snapshot *s, cons
 /* The rollout that a schedule begins: "s" and its number. */
 void schedule_rollout(const struct decision *schedule, char ret[ID_LEN]);
 
+/*
+ * The word that a scheduled promotion of a place did not begin (schedule_failed()), for a day or until something is
+ * rolled out there; NULL: none.
+ */
+const struct decision *schedule_not_begun(const struct store_snapshot *s, const char *service, const char *env,
+                                          int64_t now_us);
+
 /* The schedule of a place that has not begun yet; NULL: none. */
 const struct decision *schedule_of(const struct store_snapshot *s, const char *service, const char *env);
 

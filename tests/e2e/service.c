@@ -231,6 +231,10 @@ static void scheduled_and_begun(void **state)
 	if (scene_run(&scene, "promote", "web", "--to", "prod", "--at", "1h30m", NULL) != 0)
 		fail_msg("%s", scene.err);
 	assert_non_null(strstr(scene_message(&scene), "an executor begins it"));
+	assert_int_equal(scene_run(&scene, "status", NULL), 0);
+	assert_string_equal(
+	    jv_get_text(jv_at(jv_get(scene_deployment(&scene, "web", "prod"), "standing"), 0), "kind", ""),
+	    "schedule");
 	t = scene_console(&scene, 24, 80, NULL);
 	tty_send(t, "\033");
 	tty_pump(t, 150);

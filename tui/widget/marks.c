@@ -10,9 +10,6 @@
 /* What closes or begins within that is near. */
 #define NEAR_US US_PER_H
 
-/* A scheduled promotion that did not begin is shown for so long, or until something is rolled out there. */
-#define FAILED_SHOWN_US US_PER_DAY
-
 /* Seconds only in the last minute, so that a cell changes once a minute before. */
 static const char *countdown(char *dst, size_t cap, int64_t left_us)
 {
@@ -56,20 +53,6 @@ static struct place_mark *mark_add(struct place_mark *marks, int *n, enum role r
 	return k;
 }
 
-static const struct decision *not_begun(const struct model *m, const char *s, const char *e)
-{
-	struct decisions all = {m->store->decisions, m->store->n_decisions};
-	const struct decision *d = schedule_failed(all, s, e);
-	if (!d || m->now_us - d->at_us > FAILED_SHOWN_US)
-		return NULL;
-	for (int i = 0; i < m->store->n_rollouts; i++) {
-		const struct rollout *r = &m->store->rollouts[i];
-		if (r->created_us > d->at_us && strcmp(r->service, s) == 0 && strcmp(r->env, e) == 0)
-			return NULL;
-	}
-	return d;
-}
-
 static void mark_schedule(const struct model *m, const struct ui *u, const struct decision *d,
                           struct place_mark *marks, int *n)
 {
@@ -104,7 +87,7 @@ int place_marks(const struct model *m, const struct ui *u, int service, int env,
 	struct decisions all = {m->store->decisions, m->store->n_decisions};
 	if ((d = schedule_of(m->store, s, e)))
 		mark_schedule(m, u, d, ret, &n);
-	else if (not_begun(m, s, e))
+	else if (schedule_not_begun(m->store, s, e, m->now_us))
 		str_copy((k = mark_add(ret, &n, ROLE_ERR, "not begun"))->texts[0], sizeof k->texts[0],
 		         "scheduled, not begun");
 	if (bad_standing(all, s, e, digest))
@@ -222,7 +205,7 @@ int place_lines(const struct model *m, const struct ui *u, struct area a, int ro
 		            until_text(m, u, d->until_us, until, sizeof until), d->reason);
 	if ((d = schedule_of(m->store, s, e)))
 		row = schedule_line(m, u, a, row, d);
-	else if ((d = not_begun(m, s, e))) {
+	else if ((d = schedule_not_begun(m->store, s, e, m->now_us))) {
 		char clock[40];
 		clock_text(u, clock, sizeof clock, d->at_us, false);
 		area_printf(a, row++, 1, ROLE_ERR, "%s what was scheduled did not begin at %.5s%s: %s",
