@@ -328,6 +328,21 @@ static void tell_bad_build(struct story *s)
 	              "staging runs the release from before again");
 }
 
+/* The bad build again, as the second of two that are promoted as one. */
+static void tell_set(struct story *s)
+{
+	const struct jv *r, *plan;
+	int code = run(s, "promote-set", "billing,web", "--to", "dev", "--follow", NULL);
+
+	plan = jv_get(jv_get(jv_get(s->seen.value, "plan"), "intent"), "members");
+	r = jv_get(s->seen.value, "rollout");
+	check(s, code == 1 && jv_len(plan) == 2 && jv_get_true(r, "rolled_back", false),
+	      "a release set is all or nothing: its second one fails", "exit %d, %s", code, s->seen.message);
+	check_settled(s, SERVICE_WEB, 0, demo_versions[SERVICE_WEB][0], "web runs in dev as before");
+	check_settled(s, SERVICE_BILLING, 0, demo_versions[SERVICE_BILLING][0],
+	              "and so does billing, which was well");
+}
+
 static void tell_rollback(struct story *s)
 {
 	int code = run(s, "rollback", "orders", "prod", "--confirm", "prod/orders", "--reason",
@@ -433,8 +448,8 @@ static int story_begin(struct story *s, const char *self, struct error *e)
 static void tell(struct story *s)
 {
 	static void (*const chapters[])(struct story *) = {
-	    tell_board,       tell_smoke,     tell_blocked,  tell_approval, tell_promotion,
-	    tell_config_gate, tell_bad_build, tell_rollback, tell_audit,
+	    tell_board,       tell_smoke,     tell_blocked, tell_approval, tell_promotion,
+	    tell_config_gate, tell_bad_build, tell_set,     tell_rollback, tell_audit,
 	};
 	struct error e;
 

@@ -403,6 +403,17 @@ bool ui_in_past(struct ui *u)
 	return u->past_us != 0;
 }
 
+/* From a member's plan to its set's, else to the screen before. */
+static void screen_back(struct ui *u, const struct model *m)
+{
+	if (u->screen != SCREEN_PLAN || u->plan_member == 0 || !ui_set_plan(u, m)) {
+		ui_back(u, m);
+		return;
+	}
+	u->plan_member = 0;
+	u->scroll = 0;
+}
+
 static void act_cancel(struct ui *u, const struct model *m, const char *arg)
 {
 	UNUSED(arg);
@@ -415,7 +426,7 @@ static void act_cancel(struct ui *u, const struct model *m, const char *arg)
 	else if (u->n_marks > 0 && u->screen == SCREEN_BOARD)
 		u->n_marks = 0;
 	else if (u->screen != SCREEN_BOARD)
-		ui_back(u, m);
+		screen_back(u, m);
 	else
 		u->past_us = 0;
 }
@@ -423,11 +434,8 @@ static void act_cancel(struct ui *u, const struct model *m, const char *arg)
 static void act_back(struct ui *u, const struct model *m, const char *arg)
 {
 	UNUSED(arg);
-	if (u->screen == SCREEN_PLAN && u->plan_member > 0 && ui_set_plan(u, m)) {
-		u->plan_member = 0;
-		u->scroll = 0;
-	} else if (u->screen != SCREEN_BOARD)
-		ui_back(u, m);
+	if (u->screen != SCREEN_BOARD)
+		screen_back(u, m);
 	else
 		ui_notice(u, MESSAGE_INFO, "this is the first screen; Q quits");
 }
@@ -650,6 +658,34 @@ static void act_simple(struct ui *u, const struct model *m, const char *what)
 
 /* --- ACT: plans and questions ----------------------------------------------------------------- */
 
+/* Several services are marked on the board: they are promoted as one, in the order in which they were marked. */
+static bool plan_marked(struct ui *u, const struct model *m)
+{
+	struct error e = {.text = ""};
+	char title[NAME_LEN], env[NAME_LEN];
+	int members[SET_MAX];
+	struct str words;
+	if (u->screen != SCREEN_BOARD || u->n_marks < 2)
+		return false;
+	str_init(&words, TEXT_LEN);
+	for (int i = 0; i < u->n_marks; i++)
+		str_addf(&words, "%s%s", i ? "," : "", u->marks[i]);
+	/* The title is what the plan is asked for by: a list that does not fit has no such. */
+	if (setup_set(m->setup, str_text(&words), members, title, &e) == 0) {
+		ui_notice(u, MESSAGE_WARN, "%s; u clears the marks", e.text);
+	} else if (strcmp(plan_set_name(title), str_text(&words)) != 0) {
+		ui_notice(u, MESSAGE_WARN, "these names are too long for a list: name a set in the config");
+	} else {
+		str_copy(env, sizeof env, u->env);
+		ui_select(u, title, env);
+		u->commits_open = false;
+		ui_plan_ask(u, m, PLAN_SET, "");
+		ui_show(u, m, SCREEN_PLAN);
+	}
+	str_release(&words);
+	return true;
+}
+
 static void act_act(struct ui *u, const struct model *m, const char *what)
 {
 	int service = -1, env = -1;
@@ -670,6 +706,8 @@ static void act_act(struct ui *u, const struct model *m, const char *what)
 		ui_notice(u, MESSAGE_INFO, "%s is not deployed in %s", u->service, u->env);
 		return;
 	}
+	if (strcmp(what, "plan") == 0 && plan_marked(u, m))
+		return;
 	if (strcmp(what, "plan") == 0) {
 		u->commits_open = false;
 		ui_plan_ask(u, m, PLAN_PROMOTE, "");

@@ -357,6 +357,58 @@ static void test_claims_are_shown(void **state)
 }
 
 /* What to do next stands at the end: it is there on a narrow screen too. */
+/* What is marked on the board is planned as one, in the order of the marks; Esc goes from a member to the whole. */
+static void test_marked_services_are_a_set(void **state)
+{
+	UNUSED(state);
+	struct world *w = world_new(24, 80, GLYPHS_ASCII, 0);
+	free(world_draw(w));
+	world_key(w, " ");
+	assert_int_equal(w->ui->n_marks, 1);
+	char second[NAME_LEN], first[NAME_LEN], both[NAME_LEN * 2];
+	str_copy(second, sizeof second, w->ui->marks[0]);
+	world_key(w, "P");
+	assert_int_equal(world_effects(w, DO_PLAN), 1);
+	assert_int_equal(w->ui->effects[w->ui->n_effects - 1].plan_kind, PLAN_PROMOTE);
+	world_clear(w);
+	world_key(w, "1");
+	free(world_draw(w));
+	world_key(w, w->ui->lists[SCREEN_BOARD].at > 0 ? "k" : "j");
+	free(world_draw(w));
+	world_key(w, " ");
+	assert_int_equal(w->ui->n_marks, 2);
+	str_copy(first, sizeof first, w->ui->marks[1]);
+	world_key(w, "P");
+	assert_int_equal(world_effects(w, DO_PLAN), 1);
+	const struct ui_effect *e = &w->ui->effects[w->ui->n_effects - 1];
+	assert_int_equal(e->plan_kind, PLAN_SET);
+	assert_true(e->env >= 0);
+	(void)snprintf(both, sizeof both, "%s,%s", second, first);
+	assert_string_equal(e->text, both);
+	/* Its plan comes: Enter looks at each member, x is of the whole alone. */
+	world_set(w);
+	free(world_draw(w));
+	world_clear(w);
+	world_key(w, "Enter");
+	assert_int_equal(w->ui->plan_member, 1);
+	world_wait(w, US_PER_S);
+	world_key(w, "x");
+	assert_int_equal(w->ui->ask.kind, ASK_NONE);
+	world_key(w, "Esc");
+	assert_int_equal(w->ui->plan_member, 0);
+	assert_int_equal(w->ui->screen, SCREEN_PLAN);
+	world_key(w, "x");
+	assert_int_equal(w->ui->ask.kind, ASK_EXECUTE);
+	assert_string_equal(w->ui->ask.token, "prod/shop");
+	assert_int_equal(world_effects(w, DO_EXECUTE), 0);
+	/* What is done to one service is not done to a set. */
+	world_key(w, "Esc");
+	world_key(w, "F");
+	assert_int_equal(w->ui->ask.kind, ASK_NONE);
+	assert_int_equal(w->ui->typing.kind, TYPE_NONE);
+	world_free(w);
+}
+
 static void test_long_notices(void **state)
 {
 	static const char said[] =
@@ -386,7 +438,8 @@ int main(void)
 	    cmocka_unit_test(test_starts_at_the_worst),  cmocka_unit_test(test_filter_keeps_last_good),
 	    cmocka_unit_test(test_hostile_log),          cmocka_unit_test(test_log_follow_and_marks),
 	    cmocka_unit_test(test_opens_on_own_rollout), cmocka_unit_test(test_colour_strip),
-	    cmocka_unit_test(test_claims_are_shown),     cmocka_unit_test(test_long_notices),
+	    cmocka_unit_test(test_claims_are_shown),     cmocka_unit_test(test_marked_services_are_a_set),
+	    cmocka_unit_test(test_long_notices),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
