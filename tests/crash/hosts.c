@@ -42,6 +42,7 @@ struct land {
 	pid_t alpha;
 	struct rollout *held[SERVICES]; /* as alpha held them, when it was stopped */
 	enum host_way way;
+	char olga[512], runner[512]; /* the store, as either of them */
 };
 
 static const char *way_name(enum host_way way) { return way == HOST_NAMESPACES ? "namespaces" : "preload"; }
@@ -117,9 +118,12 @@ static pid_t start_on(struct land *l, const char *host, const char *fault)
 
 	if (fault != NULL)
 		setenv("TOWPATH_FAULT", fault, 1);
+	/* A service logs in as a user who drives and may ask for nothing; people log in as themselves. */
+	setenv("HOSTS_STORE", l->runner, 1);
 	small_use_host(l->way, host);
 	pid = small_start_executor(&l->w[0]);
 	small_use_host(l->way, NULL);
+	setenv("HOSTS_STORE", l->olga, 1);
 	unsetenv("TOWPATH_FAULT");
 	return pid;
 }
@@ -179,8 +183,11 @@ static void land_make(struct land *l, enum host_way way)
 
 	memset(l, 0, sizeof(*l));
 	l->way = way;
-	storepg_user(server, "olga", "operator approver admin executor");
-	assert_int_equal(setenv("HOSTS_STORE", getenv(storepg_secret(server, 0, "olga", database)), 1), 0);
+	storepg_user(server, "olga", "operator");
+	storepg_user(server, "runner", "executor");
+	str_copy(l->olga, sizeof(l->olga), getenv(storepg_secret(server, 0, "olga", database)));
+	str_copy(l->runner, sizeof(l->runner), getenv(storepg_secret(server, 0, "runner", database)));
+	assert_int_equal(setenv("HOSTS_STORE", l->olga, 1), 0);
 	small_use_store("driver: postgres, url: {env: HOSTS_STORE}, poll: 100ms");
 	small_make_with(&w[0], "pause", ", lease_ttl: 1500ms, lease_safe: 700ms, lease_renew: 100ms", &lines);
 	api_files(&w[0]);
@@ -343,6 +350,57 @@ static void comes_back(enum host_way way, const char *fault)
 	land_end(&l);
 }
 
+/* A schedule of the other service that is due while something else runs there than its plan began at. */
+static void cancelled_by_one(struct land *l)
+{
+	const struct opened *o = app_store(l->w[0].app);
+	struct decision d = {.kind = DECISION_SCHEDULE, .service = "api", .env = "dev"};
+	struct plan_want want = {.kind = PLAN_PROMOTE, .service = 1};
+	int64_t until = loop_mono_us() + 20 * US_PER_S;
+	struct small_planned p = {.done = false};
+	struct small_said said = {.done = false};
+	struct release to;
+	int n = 0;
+
+	small_release(&to, 2);
+	want.release = to.digest;
+	planner_start(l->w[0].app, &want, small_on_plan, &p);
+	assert_true(loop_until(app_loop(l->w[0].app), &p.done, loop_mono_us() + 20 * US_PER_S));
+	assert_non_null(p.plan);
+	request_approval(l->w[0].app, p.plan, "", small_on_said, &said);
+	small_hear(&l->w[0], &said);
+	str_copy(d.plan, sizeof(d.plan), p.plan->digest);
+	plan_free(p.plan);
+	small_release(&to, 3);
+	small_put(&l->w[0], "api/wanted", to.digest);
+	small_put(&l->w[0], "api/web-1", to.digest);
+	small_put(&l->w[0], "api/web-2", to.digest);
+	d.until_us = loop_wall_us();
+	said = (struct small_said){.done = false};
+	request_decide(l->w[0].app, &d, small_on_said, &said);
+	small_hear(&l->w[0], &said);
+	assert_int_equal(said.o.kind, OUTCOME_OK);
+	while (n == 0) {
+		struct small_asked a;
+		struct audit_page *page;
+
+		assert_true(loop_mono_us() < until);
+		STORE_OF(o)->history(o->priv, 0, 50, small_ask(&l->w[0], &a));
+		page = small_get(&l->w[0], &a);
+		assert_non_null(page);
+		for (int i = 0; i < page->n_rows; i++) {
+			if (strcmp(page->rows[i].verb, "unschedule") != 0)
+				continue;
+			n++;
+			assert_string_equal(page->rows[i].actor, "runner");
+			assert_non_null(strstr(page->rows[i].text, "what runs there now"));
+		}
+		audit_page_free(page);
+		poll(NULL, 0, 20);
+	}
+	assert_int_equal(small_count(&l->w[1], "effects", ""), 0);
+}
+
 /* Each of them starts what begins it, at the same moment; the store lets one. */
 static void one_schedule(enum host_way way)
 {
@@ -352,6 +410,7 @@ static void one_schedule(enum host_way way)
 	struct audit_page *page;
 	struct land l;
 	char id[ID_LEN];
+	struct rollout *r;
 	int begun = 0, taken_back = 0;
 	pid_t pids[3];
 
@@ -368,12 +427,19 @@ static void one_schedule(enum host_way way)
 	page = small_get(&l.w[0], &a);
 	assert_non_null(page);
 	for (int i = 0; i < page->n_rows; i++) {
-		begun += strcmp(page->rows[i].verb, "promote") == 0;
+		if (strcmp(page->rows[i].verb, "promote") == 0) {
+			begun++;
+			assert_string_equal(page->rows[i].actor, "runner");
+		}
 		taken_back += strcmp(page->rows[i].verb, "unschedule") == 0;
 	}
 	audit_page_free(page);
 	assert_int_equal(begun, 1);
 	assert_int_equal(taken_back, 0);
+	r = small_rollout(&l.w[0]);
+	assert_string_equal(r->requester, "olga");
+	free(r);
+	cancelled_by_one(&l);
 	for (int i = 0; i < 3; i++)
 		end_of(pids[i]);
 	land_end(&l);
