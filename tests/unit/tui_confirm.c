@@ -133,6 +133,29 @@ static void palette(struct world *w, const char *line)
 	world_key(w, "Enter");
 }
 
+/* A repair carries both: the migration and the release whose files it reads; computing it again does, too. */
+static void test_repair_line(void **state)
+{
+	UNUSED(state);
+	struct world *w = world_new(24, 80, GLYPHS_ASCII, 0);
+	free(world_draw(w));
+	palette(w, "migrations repair checkout staging --name 0412_orders_total --release 2.9.4");
+	assert_int_equal(w->ui->screen, SCREEN_PLAN);
+	for (int again = 0; again < 2; again++) {
+		const struct ui_effect *e = NULL;
+		for (int i = 0; i < w->ui->n_effects; i++)
+			if (w->ui->effects[i].want == DO_PLAN)
+				e = &w->ui->effects[i];
+		assert_non_null(e);
+		assert_int_equal(e->plan_kind, PLAN_REPAIR);
+		assert_string_equal(e->release, "0412_orders_total");
+		assert_string_equal(e->reads, "2.9.4");
+		w->ui->n_effects = 0;
+		world_key(w, "r");
+	}
+	world_free(w);
+}
+
 /* A whole line in the palette opens what the key would open; Enter starts nothing. */
 static void test_lines_open_plans(void **state)
 {
@@ -562,6 +585,7 @@ int main(void)
 	    cmocka_unit_test(test_tier3_token),
 	    cmocka_unit_test(test_rollback_token_is_short),
 	    cmocka_unit_test(test_lines_open_plans),
+	    cmocka_unit_test(test_repair_line),
 	    cmocka_unit_test(test_lines_to_copy),
 	    cmocka_unit_test(test_blocked),
 	    cmocka_unit_test(test_read_only),
