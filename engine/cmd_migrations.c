@@ -1,4 +1,5 @@
 /* migrations: the ladder, rows migrations, columns environments. */
+#include "core/migration_lock.h"
 #include "core/rung_row.h"
 #include "core/text.h"
 #include "core/time.h"
@@ -203,6 +204,8 @@ static void print_env(struct command_run *run, const struct model *m, int env)
 		command_line(run, "! %s  %s", name, set->blocks[i].reason);
 	if (set->lock_text[0] != '\0')
 		command_line(run, "%% %s  %s", name, set->lock_text);
+	if (migration_remedy(set, m->setup->services[m->ladder_service].name, name, text, sizeof(text)))
+		command_line(run, "  %s  remedy: %s", name, text);
 }
 
 /* --- the command ------------------------------------------------------------------------------------------------- */
@@ -254,7 +257,7 @@ static void on_ladder(void *ctx)
 	struct arena *a = command_arena(run);
 	struct jv *envs = jv_obj(a);
 	int known = 0, asked = 0, bad = 0, shown = 0, all;
-	char text[TEXT_LEN] = "";
+	char text[TEXT_LEN] = "", remedy[TEXT_LEN];
 
 	jv_set_str(a, command_value(run), "service", m->setup->services[c->service].name);
 	jv_set(a, command_value(run), "environments", envs);
@@ -284,7 +287,11 @@ static void on_ladder(void *ctx)
 		}
 		known++;
 		bad += set->n_failed > 0 || set->blocked;
-		jv_set(a, envs, m->setup->envs[k].name, set_value(a, set));
+		v = set_value(a, set);
+		migration_remedy(set, m->setup->services[c->service].name, m->setup->envs[k].name, remedy,
+		                 sizeof(remedy));
+		jv_set_str(a, v, "remedy", remedy);
+		jv_set(a, envs, m->setup->envs[k].name, v);
 		print_env(run, m, k);
 	}
 	if (m->ladder_release.revision[0] == '\0' && asked > 0) {
@@ -352,7 +359,8 @@ const struct command command_migrations = {
             "added, "
             "changed: revision, author, time_us, kind, scope, subject, breaking), environments.ENV: tool, "
             "revision, "
-            "blocked, block_text, lock_text, blocks[], locks[], migrations[] (name, state, kind, loses_data, "
+            "blocked, block_text, lock_text, remedy, blocks[], locks[], migrations[] (name, state, kind, "
+            "loses_data, "
             "destructive, external, late, applied_us, checksum, text), or error",
     .example = "towpath migrations orders --filter \"env:prod state:pending\"",
 };

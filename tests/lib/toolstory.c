@@ -641,6 +641,9 @@ static void leaves_its_lock(const struct tool *w, const char *id)
 	assert_string_equal(jv_get_text(g, "verdict", ""), "closed");
 	assert_says(t, id, jv_get_text(g, "evidence", ""), t->leaves);
 	assert_says(t, id, jv_get_text(g, "next", ""), remedy);
+	scene_run(&scene, "migrations", t->name, NULL);
+	g = jv_get(jv_get(scene.value, "environments"), "dev");
+	assert_string_equal(jv_get_text(g, "remedy", ""), remedy);
 	repair(t);
 	assert_string_equal(jv_get_text(gate(t, "1.2.0"), "verdict", ""), "open");
 	assert_int_equal(columns(w, "slow"), t->keeps_half);

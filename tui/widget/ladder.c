@@ -1,4 +1,5 @@
 #include "tui/widget/ladder.h"
+#include "core/migration_lock.h"
 #include "core/rung_row.h"
 #include "core/text.h"
 #include "core/time.h"
@@ -151,13 +152,18 @@ static void lock_line(const struct model *m, const struct migration_lock *l, cha
 
 static void env_locks(struct notes *n, const struct migration_set *set, int env)
 {
-	char text[TEXT_LEN * 2];
+	char text[TEXT_LEN * 2], remedy[TEXT_LEN];
 	for (int i = 0; i < set->n_locks; i++) {
 		lock_line(n->m, &set->locks[i], text, sizeof text);
 		note(n, set->locks[i].stuck ? STATE_FAILED : STATE_PROGRESS, env, text);
 	}
 	if (set->n_locks == 0 && set->lock_text[0])
 		note(n, STATE_PROGRESS, env, set->lock_text);
+	if (migration_remedy(set, n->m->setup->services[n->m->ladder_service].name,
+	                     n->m->setup->envs[env].name, remedy, sizeof remedy)) {
+		(void)snprintf(text, sizeof text, "remedy: %s", remedy);
+		note(n, STATE_DEGRADED, env, text);
+	}
 }
 
 int ladder_notes(const struct model *m, const struct ui *u, struct area a, int row, int n, bool wraps)
