@@ -55,7 +55,10 @@ void migration_lock_says(const struct migration_lock *l, int64_t now_us, char *d
 
 	says_who(l, who, sizeof(who));
 	says_since(l, now_us, since);
-	snprintf(dst, cap, "%.64s is held%s%s%s%.200s%s%s%.160s", l->what, since[0] != '\0' ? " since " : "",
+	snprintf(dst, cap, "%.64s is held%s%s%s%.200s%s%s%.160s", l->what,
+	         since[0] == '\0' ? ""
+	         : l->session     ? " for "
+	                          : " since ",
 	         since, who[0] != '\0' ? " by " : "", who,
 	         !l->stuck        ? ""
 	         : who[0] != '\0' ? ", nobody is connected"

@@ -11,7 +11,7 @@ const struct migration_lock *migration_lock_stuck(const struct migration_set *se
 const struct migration_lock *migration_lock_live(const struct migration_set *set, const char *except);
 
 /*
- * "advisory lock 72707369 is held since 12m by psql (user ana at 10.0.0.4, pid 4711), doing: SELECT 1", or
+ * "advisory lock 72707369 is held for 12m by psql (user ana at 10.0.0.4, pid 4711), doing: SELECT 1", or
  * "databasechangeloglock is held since 2026-11-26 10:41:07 by build-7 (10.0.0.5), nobody is connected". A time in a
  * table is shown as it stands there: its zone is not known.
  */

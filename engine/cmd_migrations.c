@@ -205,7 +205,8 @@ static void print_env(struct command_run *run, const struct model *m, int env)
 	if (set->lock_text[0] != '\0')
 		command_line(run, "%% %s  %s", name, set->lock_text);
 	if (migration_remedy(set, m->setup->services[m->ladder_service].name, name, text, sizeof(text)))
-		command_line(run, "  %s  remedy: %s", name, text);
+		command_line(run, "  %s  remedy%s: %s", name,
+		             migration_lock_live(set, NULL) != NULL ? ", if no run is under way" : "", text);
 }
 
 /* --- the command ------------------------------------------------------------------------------------------------- */

@@ -765,7 +765,7 @@ void story_is_locked(const struct tool_story *t, const struct story_lock *lock)
 		fail_msg("%s: the gate is %s: %s", t->name, jv_get_text(g, "verdict", ""),
 		         jv_get_text(g, "evidence", ""));
 	assert_evidence(w, g, lock->what);
-	assert_evidence(w, g, " is held since ");
+	assert_evidence(w, g, lock->in_table ? " is held since " : " is held for ");
 	assert_evidence(w, g, lock->doing);
 	assert_evidence(w, g, lock->would);
 	snprintf(who, sizeof(who), "pid %d", pid);

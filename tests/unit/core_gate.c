@@ -191,7 +191,7 @@ static void locks(void **state)
 	assert_int_equal(verdict(w, GATE_MIGRATIONS), GATE_WAITS);
 	assert_string_equal(
 	    gate_of(w, GATE_MIGRATIONS)->evidence,
-	    "advisory lock 72707369 is held since 1m30s by psql (user ana at 10.0.0.4, pid 4711), "
+	    "advisory lock 72707369 is held for 1m30s by psql (user ana at 10.0.0.4, pid 4711), "
 	    "doing: SELECT 1; prisma waits 10 s");
 	assert_non_null(strstr(gate_of(w, GATE_MIGRATIONS)->next, "towpath migrations cancel"));
 	assert_non_null(strstr(gate_of(w, GATE_MIGRATIONS)->next, "--pid 4711"));

@@ -161,7 +161,8 @@ static void env_locks(struct notes *n, const struct migration_set *set, int env)
 		note(n, STATE_PROGRESS, env, set->lock_text);
 	if (migration_remedy(set, n->m->setup->services[n->m->ladder_service].name,
 	                     n->m->setup->envs[env].name, remedy, sizeof remedy)) {
-		(void)snprintf(text, sizeof text, "remedy: %s", remedy);
+		(void)snprintf(text, sizeof text, "remedy%s: %s",
+		               migration_lock_live(set, NULL) ? ", if no run is under way" : "", remedy);
 		note(n, STATE_DEGRADED, env, text);
 	}
 }
