@@ -62,6 +62,7 @@ static void explain(struct command_run *run, const struct command *c)
 static void exec_help(struct app *a, struct command_run *run)
 {
 	const char *name = args_text(run, "command");
+	char unknown[TEXT_LEN];
 
 	UNUSED(a);
 	if (name == NULL)
@@ -77,9 +78,10 @@ static void exec_help(struct app *a, struct command_run *run)
 			return;
 		}
 	}
-	if (name != NULL)
-		command_done(run, EXIT_USAGE, "no command is called %s (towpath help lists them)", name);
-	else
+	if (name != NULL) {
+		command_unknown(cli_commands, name, unknown, sizeof(unknown));
+		command_done(run, EXIT_USAGE, "%s", unknown);
+	} else
 		command_done(run, EXIT_DONE, "towpath help COMMAND says more; so does man towpath");
 }
 
@@ -204,10 +206,12 @@ static void exec_complete(struct app *a, struct command_run *run)
 	else if (strcmp(what, "suite") == 0)
 		for (int i = 0; i < s->n_suites; i++)
 			command_line(run, "%s", s->suites[i].name);
-	else if (strcmp(what, "set") == 0)
+	else if (strcmp(what, "set") == 0) {
 		for (int i = 0; i < s->n_sets; i++)
 			command_line(run, "%s", s->sets[i].name);
-	else if (strcmp(what, "rollout") == 0)
+		for (int i = 0; i < s->n_services; i++)
+			command_line(run, "%s", s->services[i].name);
+	} else if (strcmp(what, "rollout") == 0)
 		for (int i = 0; store != NULL && i < store->n_rollouts; i++)
 			command_line(run, "%s", store->rollouts[i].id);
 	else if (strcmp(what, "release") == 0)

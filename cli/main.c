@@ -146,6 +146,20 @@ static bool asks_for_help(const struct cli *c)
 	return false;
 }
 
+/* Wrong words are told before a config is looked for. */
+static bool words_fit(const struct command *command, int argc, const char *const *argv, int used)
+{
+	const char *values[COMMAND_ARGS_MAX] = {NULL};
+	struct error e = {0};
+	struct arena a;
+	bool fit;
+
+	arena_init(&a, ARENA_DEFAULT_MAX);
+	fit = command_parse(command, NULL, &a, argc - used, argv + used, values, &e) == 0;
+	arena_release(&a);
+	return fit;
+}
+
 static int run_command(struct cli *c)
 {
 	const char *words[] = {"help", NULL};
@@ -167,9 +181,10 @@ static int run_command(struct cli *c)
 		argc = (int)ARRAY_LEN(words);
 		command = command_find(cli_commands, argc, argv, &used);
 	}
-	if (command != NULL && (command->flags & COMMAND_NO_SETUP) == 0) {
+	if (command != NULL && (command->flags & COMMAND_NO_SETUP) == 0 &&
+	    words_fit(command, argc, argv, used)) {
 		if (app_open(&o, &a, &e) != 0) {
-			print_failure(&e);
+			printer_failed(&p, &e);
 			return EXIT_USAGE;
 		}
 		p.loop = app_loop(a);

@@ -68,3 +68,11 @@ struct command_sink printer_sink(struct printer *p)
 	return (struct command_sink){
 	    .ctx = p, .wants_json = p->json, .line = on_line, .stream = on_stream, .done = on_done};
 }
+
+void printer_failed(struct printer *p, const struct error *e)
+{
+	char text[PATH_LEN + 3 * TEXT_LEN];
+
+	error_format(e, text, sizeof(text));
+	on_done(p, NULL, EXIT_USAGE, text, NULL);
+}

@@ -14,6 +14,9 @@ struct printer {
 /* A sink that writes to stdout, messages of failures to stderr. */
 struct command_sink printer_sink(struct printer *p);
 
+/* What ended a command before it could begin, with place and hint: as printer_sink() tells the end of one. */
+void printer_failed(struct printer *p, const struct error *e);
+
 /* "towpath: ..." on stderr, with place and hint. */
 void print_failure(const struct error *e);
 

@@ -87,6 +87,10 @@ static int check_value(const struct setup *s, const struct arg_desc *d, const ch
 	}
 	if (d->type == ARG_DURATION && time_parse_duration(v, &n) != 0)
 		return error_set(e, ERR_INVALID, "--%s takes a duration such as 30m, not %s", d->name, v);
+	/* What lasts no time would be kept as what lasts until somebody takes it back. */
+	if (d->type == ARG_DURATION && strcmp(d->name, "for") == 0 && n == 0)
+		return error_set(e, ERR_INVALID, "--for takes a duration that is more than nothing, not %s",
+		                 v);
 	if (d->type == ARG_INT) {
 		strtoll(v, &end, 10);
 		if (end == v || *end != '\0')
@@ -176,8 +180,9 @@ int command_parse(const struct command *c, const struct setup *s, struct arena *
 	if (n_rest > 1)
 		values[position] = join(a, rest, n_rest, c->args[position].type == ARG_FILES ? '\n' : ' ');
 	for (int i = 0; rc == 0 && c->args != NULL && c->args[i].name != NULL; i++)
-		if (c->args[i].required && values[i] == NULL)
-			rc = error_set(e, ERR_INVALID, "%s needs %s%s", c->name,
-			               c->args[i].option ? "--" : "", c->args[i].name);
+		if (c->args[i].required && (values[i] == NULL || values[i][0] == '\0'))
+			rc = error_set(e, ERR_INVALID, "%s needs %s%s%s", c->name,
+			               c->args[i].option ? "--" : "", c->args[i].name,
+			               values[i] != NULL ? ", not an empty word" : "");
 	return rc;
 }

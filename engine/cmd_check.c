@@ -1,6 +1,7 @@
 /* check: the config is right, every backend answers, and what to do about those that do not. */
 #include "engine/report.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool approvals_wanted(const struct setup *s)
@@ -11,43 +12,54 @@ static bool approvals_wanted(const struct setup *s)
 	return false;
 }
 
+static void tell(struct command_run *run, struct jv *list, const char *name, enum state state,
+                 const char *text, const char *hint, int64_t took_us)
+{
+	struct arena *a = command_arena(run);
+	struct jv *v = jv_obj(a);
+
+	jv_set_str(a, v, "name", name);
+	jv_set_str(a, v, "state", state_name(state));
+	jv_set_str(a, v, "text", text);
+	jv_set_str(a, v, "hint", hint);
+	jv_set_int(a, v, "took_us", took_us);
+	jv_push(a, list, v);
+	command_line(run, "%c %s  %s", state_glyph(state), name, text);
+	if (state == STATE_FAILED && hint[0] != '\0')
+		command_line(run, "    %s", hint);
+}
+
 static void on_checked(void *ctx)
 {
 	struct command_run *run = ctx;
 	const struct model *m = app_model(command_app(run));
 	struct arena *a = command_arena(run);
 	struct jv *list = jv_arr(a);
-	int bad = 0;
+	char text[PATH_LEN + TEXT_LEN];
+	int bad = 0, n = m->n_doctor + 1;
 
-	command_line(run, "+ config  %s: %d services, %d environments", m->setup->path, m->setup->n_services,
-	             m->setup->n_envs);
+	snprintf(text, sizeof(text), "%s: %d services, %d environments", m->setup->path, m->setup->n_services,
+	         m->setup->n_envs);
+	tell(run, list, "config", STATE_OK, text, "", 0);
 	for (int i = 0; i < m->n_doctor; i++) {
 		const struct doctor_row *r = &m->doctor[i];
-		struct jv *v = jv_obj(a);
 
 		bad += r->state == STATE_FAILED;
-		jv_set_str(a, v, "name", r->name);
-		jv_set_str(a, v, "state", state_name(r->state));
-		jv_set_str(a, v, "text", r->text);
-		jv_set_str(a, v, "hint", r->hint);
-		jv_set_int(a, v, "took_us", r->took_us);
-		jv_push(a, list, v);
-		command_line(run, "%c %s  %s", state_glyph(r->state), r->name, r->text);
-		if (r->state == STATE_FAILED && r->hint[0] != '\0')
-			command_line(run, "    %s", r->hint);
+		tell(run, list, r->name, r->state, r->text, r->hint, r->took_us);
 	}
-	jv_set(a, command_value(run), "checks", list);
-	jv_set_str(a, command_value(run), "config", m->setup->path);
 	if (approvals_wanted(m->setup) && m->store != NULL && !m->store->is_demo &&
 	    strcmp(m->setup->store.driver, "sqlite") == 0) {
 		bad++;
-		command_line(run, "X approvals  a store of one user can never satisfy four eyes");
-		command_line(run, "    use a PostgreSQL store for approvals, or set approvals: 0");
+		n++;
+		tell(run, list, "approvals", STATE_FAILED, "a store of one user can never satisfy four eyes",
+		     "use a PostgreSQL store for approvals, or set approvals: 0", 0);
 	}
+	jv_set(a, command_value(run), "checks", list);
+	jv_set_str(a, command_value(run), "config", m->setup->path);
 	if (bad > 0)
-		command_done(run, EXIT_NO, "%d of %d checks failed", bad, m->n_doctor + 1);
+		command_done(run, EXIT_NO, "%d of %d checks failed", bad, n);
 	else
-		command_done(run, EXIT_DONE, "all %d checks passed", m->n_doctor + 1);
+		command_done(run, EXIT_DONE, "all %d checks passed", n);
 }
 
 static void exec(struct app *a, struct command_run *run) { app_doctor(a, on_checked, run); }

@@ -224,6 +224,13 @@ static bool at_option(struct promote *p)
 {
 	const char *at = args_text(p->run, "at");
 
+	if (at != NULL && args_flag(p->run, "follow")) {
+		command_done(
+		    p->run, EXIT_USAGE,
+		    "--at returns at once, there is nothing to follow yet: without --follow, and then "
+		    "towpath schedules");
+		return false;
+	}
 	if (at == NULL || schedule_time(at, &p->at_us))
 		return true;
 	command_done(p->run, EXIT_USAGE,

@@ -61,10 +61,20 @@ static void exec_cancel(struct app *a, struct command_run *run)
 	int env = setup_env(app_setup(a), args_text(run, "env"));
 	struct decision d = decide_about(run, DECISION_UNSCHEDULE, env, args_text(run, "service"));
 	const struct decision *standing = schedule_of(app_model(a)->store, d.service, d.env);
-	char done[TEXT_LEN];
+	char done[TEXT_LEN], title[NAME_LEN];
+	int members[SET_MAX];
+	struct error e = {0};
 
+	/* A set is also named by the words that promote-set takes. */
+	if (standing == NULL && setup_set(app_setup(a), args_text(run, "service"), members, title, &e) > 0) {
+		standing = schedule_of(app_model(a)->store, title, d.env);
+		if (standing != NULL)
+			str_copy(d.service, sizeof(d.service), title);
+	}
 	if (standing == NULL) {
-		command_done(run, EXIT_NO, "nothing is scheduled for %s in %s", d.service, d.env);
+		command_done(run, EXIT_NO,
+		             "nothing is scheduled for %s in %s (towpath schedules lists what is)", d.service,
+		             d.env);
 		return;
 	}
 	snprintf(done, sizeof(done), "%s in %s does not begin; %s had scheduled it", d.service, d.env,
@@ -89,7 +99,7 @@ const struct command command_schedules = {
 };
 
 static const struct arg_desc args[] = {
-    {.name = "service", .type = ARG_WORD, .required = true, .text = "what: a service, or set:NAME"},
+    {.name = "service", .type = ARG_SET, .required = true, .text = "what: a service, or set:NAME"},
     {.name = "env", .type = ARG_ENV, .required = true, .text = "where it would begin"},
     DECIDE_REASON(false, "why; kept in the audit"),
     {.name = NULL},

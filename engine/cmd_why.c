@@ -28,7 +28,7 @@ static void on_plan(void *ctx, struct plan *p, const struct outcome *why)
 		jv_set_str(a, v, "next", g->next);
 		jv_set_int(a, v, "open_at_us", g->open_at_us);
 		jv_push(a, gates, v);
-		command_line(run, "  %-8s %-10s  %s%s%s", gate_verdict_name(g->verdict),
+		command_line(run, "  %-8s %-14s  %s%s%s", gate_verdict_name(g->verdict),
 		             gate_kind_name(g->kind), g->evidence, g->next[0] != '\0' ? "; " : "", g->next);
 	}
 	jv_set_str(a, command_value(run), "service", p->service);

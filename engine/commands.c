@@ -62,6 +62,24 @@ void command_usage(const struct command *c, char *dst, size_t cap)
 	str_release(&s);
 }
 
+void command_unknown(command_list list, const char *word, char *dst, size_t cap)
+{
+	const size_t n = strcspn(word, " ");
+	struct str s;
+	int found = 0;
+
+	str_init(&s, cap > 0 ? cap - 1 : 0);
+	for (; *list != NULL; list++)
+		if (((*list)->flags & COMMAND_HIDDEN) == 0 && strncmp((*list)->name, word, n) == 0 &&
+		    (*list)->name[n] == ' ')
+			str_addf(&s, "%s%s", found++ == 0 ? "" : ", ", (*list)->name);
+	if (found > 0)
+		snprintf(dst, cap, "%s is no command, these are: %s", word, str_text(&s));
+	else
+		snprintf(dst, cap, "no command is called %s (towpath help lists them)", word);
+	str_release(&s);
+}
+
 /* --- life --------------------------------------------------------------------------------------- */
 
 static void run_free(void *ctx)
@@ -142,10 +160,8 @@ struct command_run *command_start(struct app *a, command_list list, int argc, co
 	run->command = command_find(list, argc, argv, &used);
 	run->starting = true;
 	if (run->command == NULL) {
-		command_done(run, EXIT_USAGE, "no command is called %s (towpath help lists them)",
-		             argc > 0 ? argv[0] : "\"\"");
-	} else if (a == NULL && (run->command->flags & COMMAND_NO_SETUP) == 0) {
-		command_done(run, EXIT_USAGE, "%s needs a config", run->command->name);
+		command_unknown(list, argc > 0 ? argv[0] : "\"\"", usage, sizeof(usage));
+		command_done(run, EXIT_USAGE, "%s", usage);
 	} else {
 		/* The words outlive the caller's. */
 		const char **copy = arena_alloc(&run->arena, ((size_t)argc + 1) * sizeof(*copy));
@@ -159,6 +175,8 @@ struct command_run *command_start(struct app *a, command_list list, int argc, co
 			command_usage(run->command, usage, sizeof(usage));
 			command_done(run, EXIT_USAGE, "%s%s%s%s; %s", e.text, e.hint[0] != '\0' ? " (" : "",
 			             e.hint, e.hint[0] != '\0' ? ")" : "", usage);
+		} else if (a == NULL && (run->command->flags & COMMAND_NO_SETUP) == 0) {
+			command_done(run, EXIT_USAGE, "%s needs a config", run->command->name);
 		} else {
 			begin(run);
 		}

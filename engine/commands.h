@@ -38,4 +38,7 @@ struct app *command_app(struct command_run *run);
 /* "usage: towpath promote SERVICE --to ENV …" of a command, into dst. */
 void command_usage(const struct command *c, char *dst, size_t cap);
 
+/* What is said where no command has this name, into dst; of a first word such as "store" the commands that begin so. */
+void command_unknown(command_list list, const char *word, char *dst, size_t cap);
+
 #endif

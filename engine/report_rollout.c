@@ -46,6 +46,8 @@ static void print_end(struct command_run *run, const struct rollout *r)
 		command_line(run, "%s%s%s%s", rollout_state_name(r->state),
 		             r->orphaned ? ", nobody drives it" : "", r->text[0] != '\0' ? ": " : "",
 		             r->text);
+	if (r->state == ROLLOUT_PAUSED)
+		command_line(run, "  towpath continue %s, or towpath abort %s", r->id, r->id);
 }
 
 void report_rollout(struct command_run *run, const struct rollout *r, int64_t now_us)

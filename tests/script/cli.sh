@@ -52,6 +52,13 @@ want 0 'usage: towpath promote SERVICE --to' "$bin" promote web --help
 want 0 'usage: towpath executor' "$bin" executor -h
 want 0 'usage: towpath migrations show' "$bin" migrations show --help
 want 2 'no command is called nope' "$bin" nope
+want 2 'store is no command, these are: store init' "$bin" store
+want 2 'audit is no command, these are: audit verify' "$bin" help audit
+want 2 'status has no option --quack' "$bin" status --quack
+want 2 'plan needs service' "$bin" plan
+want 2 '"exit": 2' "$bin" --json status
+want 2 'nothing to follow yet' "$bin" -c good.yaml promote web --to prod --at 1h --follow
+want 2 'more than nothing' "$bin" -c good.yaml freeze prod --reason "x y z" --for 0s
 want 2 'unknown option' "$bin" --nope
 want 2 'towpath.yaml' "$bin" status
 want 2 'typo.yaml:4:' "$bin" -c typo.yaml status

@@ -55,7 +55,10 @@ static const struct arg_desc args[] = {
 static const struct command test = {.name = "try", .args = args, .flags = COMMAND_NO_SETUP, .exec = exec};
 static const struct command pair = {.name = "try two", .flags = COMMAND_NO_SETUP, .exec = exec};
 static const struct command needs = {.name = "needs", .exec = exec};
-static const struct command *const list[] = {&test, &pair, &needs, NULL};
+static const struct command lone_one = {.name = "lone one", .flags = COMMAND_NO_SETUP, .exec = exec};
+static const struct command lone_two = {.name = "lone two", .flags = COMMAND_NO_SETUP, .exec = exec};
+static const struct command lone_own = {.name = "lone own", .flags = COMMAND_HIDDEN, .exec = exec};
+static const struct command *const list[] = {&test, &pair, &needs, &lone_one, &lone_two, &lone_own, NULL};
 
 static enum exit_code run(const char *text)
 {
@@ -89,6 +92,10 @@ static void refusals_say_what_is_wrong(void **state)
 		const char *text, *says;
 	} cases[] = {
 	    {"nothing", "no command is called nothing"},
+	    {"lone", "lone is no command, these are: lone one, lone two"},
+	    {"lone three", "lone is no command, these are: lone one, lone two"},
+	    {"try ''", "try needs what, not an empty word"},
+	    {"try a --for 0s", "more than nothing"},
 	    {"", "no command is called"},
 	    {"try", "try needs what"},
 	    {"try a --nope 1", "has no option --nope"},
