@@ -429,6 +429,43 @@ static void test_long_notices(void **state)
 	world_free(w);
 }
 
+/* The screen so long after WORLD_NOW; free() it. */
+static char *screen_at(struct world *w, int64_t after_us)
+{
+	struct event *e = world_event(w, EV_TICK, -1, -1);
+	e->at_us = WORLD_NOW + after_us;
+	world_apply(w, e);
+	return world_draw(w);
+}
+
+/* What is scheduled counts down by the minute in cells, by the second only in the detail of the selected place. */
+static void test_countdown_is_quiet(void **state)
+{
+	struct world *w = world_new(24, 80, GLYPHS_ASCII, 0);
+	UNUSED(state);
+	world_marks(w);
+	/* checkout/prod is selected, payments/prod begins in 4m12s. */
+	char *before = screen_at(w, US_PER_S), *second = screen_at(w, 2 * US_PER_S);
+	char *minute = screen_at(w, 13 * US_PER_S), *due = screen_at(w, 5 * US_PER_MIN);
+	assert_non_null(strstr(before, ">4m"));
+	/* The cells; graphs below move as they do. */
+	assert_int_equal(strncmp(before, second, (size_t)(strstr(before, ">- checkout") - before)), 0);
+	assert_non_null(strstr(minute, ">3m"));
+	assert_non_null(strstr(due, ">due"));
+	free(before);
+	free(second);
+	free(minute);
+	free(due);
+	world_key(w, "k");
+	before = screen_at(w, 2 * US_PER_S);
+	second = screen_at(w, 3 * US_PER_S);
+	assert_non_null(strstr(before, "promotes 1.47.3 in 4m10s at 02:51Z, by bo: after the sale"));
+	assert_non_null(strstr(second, "promotes 1.47.3 in 4m09s at 02:51Z"));
+	free(before);
+	free(second);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -439,7 +476,7 @@ int main(void)
 	    cmocka_unit_test(test_hostile_log),          cmocka_unit_test(test_log_follow_and_marks),
 	    cmocka_unit_test(test_opens_on_own_rollout), cmocka_unit_test(test_colour_strip),
 	    cmocka_unit_test(test_claims_are_shown),     cmocka_unit_test(test_marked_services_are_a_set),
-	    cmocka_unit_test(test_long_notices),
+	    cmocka_unit_test(test_long_notices),         cmocka_unit_test(test_countdown_is_quiet),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
