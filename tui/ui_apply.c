@@ -658,6 +658,20 @@ static void act_simple(struct ui *u, const struct model *m, const char *what)
 
 /* --- ACT: plans and questions ----------------------------------------------------------------- */
 
+/* The set of the config that has these very services in this order; -1: none. */
+static int set_of_marks(const struct ui *u, const struct setup *s)
+{
+	for (int i = 0; i < s->n_sets; i++) {
+		int n = 0;
+		while (n < u->n_marks && s->sets[i].services[n] &&
+		       strcmp(s->sets[i].services[n], u->marks[n]) == 0)
+			n++;
+		if (n == u->n_marks && !s->sets[i].services[n])
+			return i;
+	}
+	return -1;
+}
+
 /* Several services are marked on the board: they are promoted as one, in the order in which they were marked. */
 static bool plan_marked(struct ui *u, const struct model *m)
 {
@@ -668,8 +682,11 @@ static bool plan_marked(struct ui *u, const struct model *m)
 	if (u->screen != SCREEN_BOARD || u->n_marks < 2)
 		return false;
 	str_init(&words, TEXT_LEN);
-	for (int i = 0; i < u->n_marks; i++)
+	int known = set_of_marks(u, m->setup);
+	for (int i = 0; known < 0 && i < u->n_marks; i++)
 		str_addf(&words, "%s%s", i ? "," : "", u->marks[i]);
+	if (known >= 0)
+		str_add(&words, m->setup->sets[known].name);
 	/* The title is what the plan is asked for by: a list that does not fit has no such. */
 	if (setup_set(m->setup, str_text(&words), members, title, &e) == 0) {
 		ui_notice(u, MESSAGE_WARN, "%s; u clears the marks", e.text);

@@ -113,6 +113,15 @@ static void execute_effect(struct ui *u, const struct model *m, const char *toke
 	str_copy(e->reason, sizeof e->reason, reason);
 }
 
+/* That a plan would run: of a set all of its members'. */
+static int migrations_of(const struct plan *p)
+{
+	int n = p->n_migrations;
+	for (int i = 0; i < p->n_members; i++)
+		n += p->members[i]->n_migrations;
+	return n;
+}
+
 static void ask_execute(struct ui *u, const struct model *m, const char *reason)
 {
 	const struct plan *p = m->plan;
@@ -127,9 +136,7 @@ static void ask_execute(struct ui *u, const struct model *m, const char *reason)
 	    [PLAN_RESTORE] = "RESTORE",
 	    [PLAN_SET] = "PROMOTE THE SET",
 	};
-	int n_migrations = p->n_migrations;
-	for (int i = 0; i < p->n_members; i++)
-		n_migrations += p->members[i]->n_migrations;
+	int n_migrations = migrations_of(p);
 	(void)snprintf(a->title, sizeof a->title, "%s  %s > %s   plan %s",
 	               p->kind == PLAN_SET && plan_goes_back(p) ? "ROLL BACK THE SET" : heads[p->kind],
 	               plan_set_name(p->service), p->env, plan_short(p, id));
@@ -275,7 +282,7 @@ void ui_ask_gate(struct ui *u, const struct model *m)
 	               plan_short(p, id));
 	ui_ask_say(a, "asked by %s    you: %s@%s", requester, m->actor, m->host);
 	ui_ask_say(a, "exactly: %s, %d migration%s, %d steps", release_text(&p->to, tag, sizeof tag),
-	           p->n_migrations, p->n_migrations == 1 ? "" : "s", p->n_steps);
+	           migrations_of(p), migrations_of(p) == 1 ? "" : "s", p->n_steps);
 	ui_ask_say(a, "this would be approval %d of %d%s%s; %s cannot count", given + 1, p->policy.approvals,
 	           names[0] ? ", so far " : "", names, requester);
 	if (p->policy.signing != SIGNING_OFF)
