@@ -91,6 +91,9 @@ static int check_value(const struct setup *s, const struct arg_desc *d, const ch
 	if (d->type == ARG_DURATION && strcmp(d->name, "for") == 0 && n == 0)
 		return error_set(e, ERR_INVALID, "--for takes a duration that is more than nothing, not %s",
 		                 v);
+	/* It is kept for good: nobody's words are cut short without a word. */
+	if (d->option && strcmp(d->name, "reason") == 0 && strlen(v) >= TEXT_LEN)
+		return error_set(e, ERR_INVALID, "--reason has at most %d bytes", TEXT_LEN - 1);
 	if (d->type == ARG_INT) {
 		strtoll(v, &end, 10);
 		if (end == v || *end != '\0')

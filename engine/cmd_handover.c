@@ -148,16 +148,21 @@ static void approvals(struct sheet *s, const struct store_snapshot *snap)
 	section_end(s);
 }
 
-/* Kinds that hold something for as long as they stand. */
-static bool holds(const struct decision *d, int64_t now_us)
+/* What still holds something: the store also keeps what was lifted since. */
+static bool holds(struct decisions all, const struct setup *setup, const struct decision *d, int64_t now_us)
 {
+	const struct decision *second;
+	const int env = setup_env(setup, d->env);
+
 	switch ((int)d->kind) {
-	case DECISION_FREEZE:
-	case DECISION_LOCK:
-	case DECISION_PIN:
-	case DECISION_STOP:
-	case DECISION_SCHEDULE:
-	case DECISION_BREAK_GLASS: return d->until_us == 0 || d->until_us > now_us;
+	case DECISION_FREEZE: return freeze_standing(all, d->service, d->env, now_us) == d;
+	case DECISION_LOCK: return lock_standing(all, d->service, d->env, now_us) == d;
+	case DECISION_PIN: return pin_standing(all, d->service, d->env, now_us) == d;
+	case DECISION_STOP: return stop_standing(all, now_us) == d;
+	case DECISION_SCHEDULE: return schedule_standing(all, d->service, d->env, now_us) == d;
+	case DECISION_BREAK_GLASS:
+		return env >= 0 && glass_standing(all, d->service, d->env,
+		                                  setup->envs[env].policy.glass_max_us, now_us, &second) == d;
 	default: return false;
 	}
 }
@@ -165,12 +170,13 @@ static bool holds(const struct decision *d, int64_t now_us)
 static void standing(struct sheet *s, const struct store_snapshot *snap)
 {
 	struct arena *a = command_arena(s->run);
+	const struct decisions all = {snap->decisions, snap->n_decisions};
 
 	section(s, "standing", "Freezes, locks, pins, stops, broken glass, scheduled promotions");
 	for (int i = 0; i < snap->n_decisions; i++) {
 		const struct decision *d = &snap->decisions[i];
 
-		if (!holds(d, snap->now_us))
+		if (!holds(all, app_setup(command_app(s->run)), d, snap->now_us))
 			continue;
 		item(s, decision_to_jv(a, d), "%s %s%s%s by %s since %s%s%s%s%s", decision_kind_name(d->kind),
 		     d->env[0] != '\0' ? plain(s, d->env) : "everywhere", d->service[0] != '\0' ? "/" : "",
@@ -251,12 +257,17 @@ static void said(struct sheet *s, const struct store_past *past, bool of_notes)
 	section(s, of_notes ? "notes" : "decisions", of_notes ? "Notes" : "What people decided");
 	for (int i = 0; i < past->n_decisions; i++) {
 		const struct decision *d = &past->decisions[i];
-		char about[NAME_LEN * 2 + 2];
+		char about[NAME_LEN * 3 + 2];
 
 		if ((d->kind == DECISION_NOTE) != of_notes)
 			continue;
 		snprintf(about, sizeof(about), "%s%s%s", d->env,
 		         d->env[0] != '\0' && d->service[0] != '\0' ? "/" : "", d->service);
+		if (d->release[0] != '\0')
+			str_copy(about + strlen(about), sizeof(about) - strlen(about),
+			         arena_printf(a, " %.19s", d->release));
+		if (about[0] == '\0')
+			str_copy(about, sizeof(about), "everywhere");
 		item(s, decision_to_jv(a, d), "%s %s%s%s %s%s%s", when(s, d->at_us), plain(s, d->actor),
 		     of_notes ? "" : " ", of_notes ? "" : decision_kind_name(d->kind),
 		     plain(s, d->rollout[0] != '\0' ? d->rollout : about), d->reason[0] != '\0' ? ": " : "",

@@ -22,7 +22,11 @@ static void exec(struct app *a, struct command_run *run)
 	str_copy(d.service, sizeof(d.service), args_text(run, "service"));
 	str_copy(d.env, sizeof(d.env),
 	         app_setup(a)->envs[setup_env(app_setup(a), args_text(run, "env"))].name);
-	str_copy(d.reason, sizeof(d.reason), args_text(run, "text"));
+	if (!str_copy(d.reason, sizeof(d.reason), args_text(run, "text"))) {
+		command_done(run, EXIT_USAGE, "a note has at most %d bytes: say where the rest is",
+		             (int)sizeof(d.reason) - 1);
+		return;
+	}
 	request_decide(a, &d, on_decided, run);
 }
 

@@ -273,7 +273,9 @@ static void add_work(struct plan *p, const struct migration_set *set)
 		    "half done first");
 		return;
 	}
-	if (newer == 0)
+	if (!found)
+		plan_add_risk(p, true, "what is taken back, with its data, cannot be told");
+	else if (newer == 0)
 		plan_add_risk(p, true, "nothing newer than %s is applied", p->argument);
 	else
 		plan_add_risk(p, true, "%d migration%s taken back, with the data that %s added", newer,

@@ -92,6 +92,10 @@ want 1 'no release of web is called 2.9' "$bin" -c good.yaml pin web prod --rele
 want 0 'prod/web: pinned to' "$bin" -c good.yaml pin web prod --release $digest --reason "audit"
 want 0 'no longer pinned' "$bin" -c good.yaml unpin web prod --confirm prd
 want 1 'is not pinned' "$bin" -c good.yaml unpin web prod --confirm prd
+want 1 '^0$' sh -c "'$bin' -c good.yaml handover | grep -c '^  pin '"
+long=$(printf '%0400d' 1)
+want 2 'a note has at most' "$bin" -c good.yaml note web dev "$long"
+want 2 'reason has at most' "$bin" -c good.yaml lock dev --reason "$long"
 want 0 'marked bad everywhere' "$bin" -c good.yaml mark-bad web $digest --reason "leaks"
 want 1 'but everywhere' "$bin" -c good.yaml unmark web $digest --env prod --reason "no" --confirm prd
 want 2 'repeat the command with --confirm all' "$bin" -c good.yaml unmark web $digest --reason "it was the database"

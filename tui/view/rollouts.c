@@ -81,8 +81,8 @@ static const char *rollouts_field(const struct model *m, const struct row *row, 
 }
 
 static const struct column cols[] = {
-    {"ROLLOUT", 12, 1, false, 4}, {"SERVICE", 10, 2, false, 0}, {"ENV", 7, 1, false, 0},
-    {"KIND", 8, 0, false, 5},     {"TO", 10, 2, false, 0},      {"STATE", 11, 0, false, 0},
+    {"ROLLOUT", 12, 1, false, 5}, {"SERVICE", 10, 2, false, 0}, {"ENV", 7, 1, false, 0},
+    {"KIND", 8, 0, false, 4},     {"TO", 10, 2, false, 0},      {"STATE", 11, 0, false, 0},
     {"STEP", 5, 0, true, 3},      {"STARTED", 8, 0, false, 2},  {"TOOK", 7, 0, true, 6},
     {"BY", 8, 1, false, 1},       {"TEXT", 10, 6, false, 7}};
 enum { COL_TEXT = 10, SAID_ROWS = 8 };
