@@ -56,11 +56,15 @@ static void approvals_draw(const struct model *m, const struct ui *u, struct are
 		int y = i + 1;
 		row_start(a, y, u, here, ui_marked(u, row->id), (int)s);
 		const char *hex = strchr(r->digest, ':');
-		column_text(a, y, cols, &p, 0, ROLE_DIM, hex ? hex + 1 : r->digest);
+		(void)snprintf(text, sizeof text, "%.12s", hex ? hex + 1 : r->digest);
+		column_text(a, y, cols, &p, 0, ROLE_DIM, text);
 		column_text(a, y, cols, &p, 1, ROLE_TEXT, r->service);
 		column_text(a, y, cols, &p, 2, ROLE_TEXT, r->env);
 		column_text(a, y, cols, &p, 3, ROLE_DIM, release_text(&r->from, text, sizeof text));
-		column_text(a, y, cols, &p, 4, ROLE_TEXT, release_text(&r->to, text, sizeof text));
+		/* What is done to the database brings no release. */
+		column_text(a, y, cols, &p, 4, ROLE_TEXT,
+		            plan_of_database(r->kind) ? plan_kind_name(r->kind)
+		                                      : release_text(&r->to, text, sizeof text));
 		(void)snprintf(text, sizeof text, "%s%d of %d", rejected ? "no, " : "", given,
 		               r->approvals_needed);
 		column_text(a, y, cols, &p, 5, state_role(s), text);

@@ -75,6 +75,8 @@ static const struct deploy_row *deploy_of(const struct model *m, int service, in
 	return NULL;
 }
 
+enum { CLOCK_COLS = 96 }; /* from here on both fit */
+
 static int image_line(const struct model *m, const struct ui *u, struct area a, int row, int service, int env)
 {
 	const struct deployment *d = model_deployment(m, service, env);
@@ -97,18 +99,20 @@ static int image_line(const struct model *m, const struct ui *u, struct area a, 
 	                      digest_short(d->deployed->release.digest, digest, sizeof digest),
 	                      release_text(&d->deployed->release, tag, sizeof tag));
 	const struct deploy_row *by = deploy_of(m, service, env, false);
+	const struct deploy_row *before = deploy_of(m, service, env, true);
+	const bool tells_before = before && strcmp(before->release.digest, d->deployed->release.digest) != 0;
 	if (d->deployed->since_us > 0) {
 		char age[16];
 		age_text(age, sizeof age, m->now_us, d->deployed->since_us);
 		clock_text(u, clock, sizeof clock, d->deployed->since_us, false);
 		col = area_printf(a, row, col + 2, ROLE_DIM, "deployed %s ago", age);
-		if (m->now_us - d->deployed->since_us < US_PER_DAY)
+		/* What ran before says more than the clock beside an age. */
+		if (m->now_us - d->deployed->since_us < US_PER_DAY && (!tells_before || a.cols >= CLOCK_COLS))
 			col = area_printf(a, row, col + 1, ROLE_DIM, "at %s", clock);
 	}
 	if (by && by->by[0])
 		col = area_printf(a, row, col + 1, ROLE_DIM, "by %s", by->by);
-	const struct deploy_row *before = deploy_of(m, service, env, true);
-	if (before && strcmp(before->release.digest, d->deployed->release.digest) != 0)
+	if (tells_before)
 		area_printf(a, row, col + 2, ROLE_DIM, "before: %s%s",
 		            release_text(&before->release, tag, sizeof tag),
 		            before->bad    ? " (bad)"
