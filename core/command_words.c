@@ -95,9 +95,10 @@ static int check_value(const struct setup *s, const struct arg_desc *d, const ch
 	if (d->option && strcmp(d->name, "reason") == 0 && strlen(v) >= TEXT_LEN)
 		return error_set(e, ERR_INVALID, "--reason has at most %d bytes", TEXT_LEN - 1);
 	if (d->type == ARG_INT) {
-		strtoll(v, &end, 10);
-		if (end == v || *end != '\0')
-			return error_set(e, ERR_INVALID, "--%s takes a whole number, not %s", d->name, v);
+		n = strtoll(v, &end, 10);
+		if (end == v || *end != '\0' || n < 0 || n > INT32_MAX)
+			return error_set(e, ERR_INVALID, "%s%s takes a whole number from 0 to %d, not %s",
+			                 d->option ? "--" : "", d->name, INT32_MAX, v);
 	}
 	return 0;
 }

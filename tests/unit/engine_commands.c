@@ -102,6 +102,8 @@ static void refusals_say_what_is_wrong(void **state)
 	    {"try a --for", "--for needs a value"},
 	    {"try a --for soon", "takes a duration"},
 	    {"try a --count x", "takes a whole number"},
+	    {"try a --count -5", "takes a whole number"},
+	    {"try a --count 99999999999999", "takes a whole number"},
 	    {"try a --mode other", "other is no mode"},
 	    {"try a --flag=1", "takes no value"},
 	    {"try two three", "takes no further word: three"},
