@@ -490,8 +490,7 @@ void request_approve(struct app *a, const struct decision *d, const char *key, r
 		own = decision_lacks(&q->d);
 	/* Whoever names a key believes that the approval is signed with it. */
 	if (own == NULL && q->key[0] != '\0' && signing_of(a, q->d.env) == SIGNING_OFF) {
-		snprintf(why, sizeof(why),
-		         "approvals of %s are not signed (approval_signed of its gates): approve without --key",
+		snprintf(why, sizeof(why), "approvals of %s are not signed (approval_signed): leave out --key",
 		         q->d.env);
 		own = why;
 	}
