@@ -201,6 +201,13 @@ static int check_gates(struct loader *ld, const struct yaml *y, void *base)
 	p->gate_on[GATE_LINT] = p->lint_block > SEVERITY_OFF;
 	p->gate_on[GATE_BACKUP] = p->backup_max_age_us > 0;
 	p->gate_on[GATE_APPROVAL] = p->approvals > 0;
+	if (p->approvals == 0 && (p->n_approve_groups > 0 || p->approve_required[0] != '\0')) {
+		const char *key = p->n_approve_groups > 0 ? "approval_groups" : "approval_required";
+
+		load_fail(ld, yaml_get(y, key), "%s says who approves, and no approval is asked for", key);
+		error_hint(ld->e, "say how many: approvals: 1");
+		return ERR_INVALID;
+	}
 	if (p->signing != SIGNING_OFF && ld->s->allowed_signers == NULL) {
 		load_fail(ld, yaml_get(y, "approval_signed"),
 		          "approval_signed needs to know whose keys count");

@@ -127,6 +127,7 @@ int plan_set_make(struct plan *p, const char *title, const char *env, struct pla
                   struct error *e)
 {
 	static const struct deployment_conf none;
+	bool known = true;
 
 	p->kind = PLAN_SET;
 	str_copy(p->service, sizeof(p->service), title);
@@ -148,10 +149,13 @@ int plan_set_make(struct plan *p, const char *title, const char *env, struct pla
 	str_copy(p->source_env, sizeof(p->source_env), members[0]->source_env);
 	for (int i = 0; i < n; i++) {
 		p->tier = MAX(p->tier, members[i]->tier);
+		known = known && members[i]->expect_us > 0;
 		p->expect_us += members[i]->expect_us;
 		if (members[i]->glass[0] != '\0' && p->glass[0] == '\0')
 			str_copy(p->glass, sizeof(p->glass), members[i]->glass);
 	}
+	if (!known)
+		p->expect_us = 0;
 	labels(p, false, p->from.tag);
 	labels(p, true, p->to.tag);
 	back_risks(p);
@@ -195,7 +199,7 @@ static void drop_step(struct plan *p, enum step_kind kind)
 {
 	for (int i = 0; i < p->n_steps; i++)
 		if (p->steps[i].kind == kind) {
-			p->expect_us -= p->steps[i].expect_us;
+			p->expect_us = MAX(p->expect_us - p->steps[i].expect_us, 0);
 			memmove(&p->steps[i], &p->steps[i + 1],
 			        (size_t)(p->n_steps - i - 1) * sizeof(*p->steps));
 			p->n_steps--;

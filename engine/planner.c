@@ -295,14 +295,21 @@ static int64_t step_median(const struct store_snapshot *s, const struct plan *p,
 static void take_times(struct gather *g)
 {
 	const struct store_snapshot *s = planner_got(g, Q_STORE);
+	bool known = true;
 
 	for (int i = 0; s != NULL && i < g->plan->n_steps; i++) {
-		g->plan->steps[i].expect_us = step_median(s, g->plan, &g->plan->steps[i]);
+		struct step *step = &g->plan->steps[i];
+
+		step->expect_us = step_median(s, g->plan, step);
 		/* Other migrations ran then: these are judged by themselves. */
-		if (g->plan->steps[i].kind == STEP_MIGRATE && g->migrate_us > 0)
-			g->plan->steps[i].expect_us = g->migrate_us;
-		g->plan->expect_us += g->plan->steps[i].expect_us;
+		if (step->kind == STEP_MIGRATE && g->migrate_us > 0)
+			step->expect_us = g->migrate_us;
+		g->plan->expect_us += step->expect_us;
+		/* A sum without what takes longest would be a promise. */
+		known = known && (step->expect_us > 0 || (step->kind != STEP_DEPLOY && step->kind != STEP_MIGRATE));
 	}
+	if (!known)
+		g->plan->expect_us = 0;
 }
 
 static const struct smoke_result *smoke_of(const struct gather *g)

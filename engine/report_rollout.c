@@ -33,7 +33,7 @@ static void print_step(struct command_run *run, const struct rollout *r, int i, 
 static void print_head(struct command_run *run, const struct rollout *r)
 {
 	command_line(run, "rollout %s  %s %s > %s  %s > %s  by %s", r->id, plan_kind_name(r->kind),
-	             r->service, r->env, r->from.tag[0] != '\0' ? r->from.tag : "nothing", r->to.tag,
+	             plan_set_name(r->service), r->env, r->from.tag[0] != '\0' ? r->from.tag : "nothing", r->to.tag,
 	             r->requester);
 }
 

@@ -266,7 +266,7 @@ static void plan_hints(const struct model *m, const struct ui *u, struct area a,
 {
 	const struct plan *p = m->plan;
 	bool here = p && !u->plan_waits && strcmp(p->service, u->service) == 0 && strcmp(p->env, u->env) == 0;
-	if (here && !u->past_us && plan_may_run(p, NULL))
+	if (here && !u->past_us && u->plan_member == 0 && plan_may_run(p, NULL))
 		hint(a, row, col, "x", "execute");
 	for (int i = 0; here && !u->past_us && i < p->n_gates; i++) {
 		if (p->gates[i].kind != GATE_APPROVAL || p->gates[i].verdict == GATE_OPEN ||
@@ -305,7 +305,8 @@ static void footer(const struct model *m, const struct ui *u, struct area a, int
 	if (plan) {
 		plan_hints(m, u, left, row, &col);
 	} else {
-		if (u->screen == SCREEN_ROLLOUT && !u->past_us) {
+		const struct rollout *r = u->screen == SCREEN_ROLLOUT ? model_rollout(m, u->rollout) : NULL;
+		if (r && rollout_is_live(r) && !u->past_us) {
 			hint(left, row, &col, "H", "hold");
 			hint(left, row, &col, "X", "abort");
 		}

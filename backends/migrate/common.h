@@ -181,7 +181,7 @@ struct migrate_tool {
 	    {.name = "backups_command",                                                                      \
 	     .type = OPTION_ARGV,                                                                            \
 	     .text = "Program that lists the backups, a line each: an instant, the size in bytes or -, the " \
-	             "name.",                                                                                \
+	             "name. It is asked instead of looking for backups.",                                    \
 	     .example = "[/usr/local/bin/list-backups, orders]"},                                            \
 	    {.name = "lock_timeout",                                                                         \
 	     .type = OPTION_DURATION,                                                                        \

@@ -406,6 +406,7 @@ static void policies(void **state)
 	} bad[] = {
 	    {"", "    gates: {approval_groups: [leads]}\n", "the group", 5},
 	    {"groups: {leads: [anna]}\n", "    gates: {approval_required: leades}\n", "the group", 6},
+	    {"groups: {leads: [anna]}\n", "    gates: {approval_required: leads}\n", "no approval is asked for", 6},
 	    {"groups: {leads: []}\n", "", "empty", 3},
 	    {"groups: [anna]\n", "", "must be a mapping", 3},
 	    {"", "    roles: {operator: [\"@ops\"]}\n", "the group", 5},
