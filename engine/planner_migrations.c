@@ -271,6 +271,12 @@ static void add_work(struct plan *p, const struct migration_set *set)
 		    p, false,
 		    "the tool's record is put right; the schema itself is not touched: mend what is "
 		    "half done first");
+		if (set != NULL && set->n_failed == 0 && set->n_running == 0 && set->n_locks == 0 &&
+		    !set->blocked)
+			plan_add_risk(
+			    p, false,
+			    "nothing is recorded as failed, running or locked: there may be nothing "
+			    "to repair");
 		return;
 	}
 	if (!found)
