@@ -264,6 +264,28 @@ static void poor_role(void **state)
 	place_end(&p);
 }
 
+/* EXCLUSIVE lets ACCESS SHARE pass and nothing that is stronger: whoever takes more waits here until it gives up. */
+static void takes_no_more_than_access_share(void **state)
+{
+	struct place p;
+	struct database_health *h;
+	PGconn *c;
+
+	UNUSED(state);
+	place_make(&p);
+	sql(&p,
+	    "CREATE TABLE orders (id int PRIMARY KEY); INSERT INTO orders SELECT generate_series(1, 1000)");
+	c = session(&p,
+	            "BEGIN; LOCK TABLE orders, pg_class, pg_attribute, pg_index, pg_constraint, pg_namespace,"
+	            " pg_type, pg_attrdef, pg_database, pg_authid IN EXCLUSIVE MODE");
+	h = look(&p);
+	assert_non_null(database_table(h, "orders"));
+	assert_true(h->has_catalog);
+	database_health_free(h);
+	PQfinish(c);
+	place_end(&p);
+}
+
 static void start_health(void *priv, struct op *op) { migrate_prisma.health(priv, false, op); }
 
 static void laws(void **state)
@@ -280,9 +302,13 @@ static void laws(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(quiet_database), cmocka_unit_test(busy_database),
-	    cmocka_unit_test(half_done),      cmocka_unit_test(cancels_only_there),
-	    cmocka_unit_test(poor_role),      cmocka_unit_test(laws),
+	    cmocka_unit_test(quiet_database),
+	    cmocka_unit_test(busy_database),
+	    cmocka_unit_test(half_done),
+	    cmocka_unit_test(cancels_only_there),
+	    cmocka_unit_test(poor_role),
+	    cmocka_unit_test(laws),
+	    cmocka_unit_test(takes_no_more_than_access_share),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

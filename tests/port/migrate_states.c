@@ -15,6 +15,7 @@
 #include "tests/lib/porttest.h"
 
 #include <dirent.h>
+#include <libpq-fe.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -140,6 +141,45 @@ static void compare(struct arena *a, const struct place *p, const struct jv *sta
 	}
 }
 
+/* Names of one list, in the order in which they stand. */
+static void same_names(struct arena *a, const struct place *p, const char *key, const struct jv *want,
+                       const struct jv *got)
+{
+	const struct jv *list = jv_get(want, key);
+	struct jv *pair = jv_obj(a);
+
+	jv_set(a, pair, key, jv_copy(a, list));
+	compare(a, p, pair, got);
+}
+
+/*
+ * EXCLUSIVE lets ACCESS SHARE pass and nothing that is stronger. Whose lock that is may be told of it; what is applied
+ * and pending is read all the same.
+ */
+static void read_beside_exclusive(struct arena *a, const struct place *p, const struct jv *state,
+                                  const char *project)
+{
+	static const char lock[] =
+	    "BEGIN; DO $$ DECLARE t regclass; BEGIN FOR t IN SELECT c.oid FROM pg_class c JOIN pg_namespace n"
+	    " ON n.oid = relnamespace WHERE relkind IN ('r', 'p') AND nspname NOT LIKE 'pg\\_%' AND nspname "
+	    "<>"
+	    " 'information_schema' LOOP EXECUTE format('LOCK TABLE %s IN EXCLUSIVE MODE', t); END LOOP; END "
+	    "$$;"
+	    " LOCK TABLE pg_class, pg_attribute, pg_index, pg_constraint, pg_namespace IN EXCLUSIVE MODE";
+	PGconn *c = PQconnectdb(p->url);
+	PGresult *r;
+	const struct jv *got;
+
+	assert_int_equal(PQstatus(c), CONNECTION_OK);
+	r = PQexec(c, lock);
+	assert_int_equal(PQresultStatus(r), PGRES_COMMAND_OK);
+	PQclear(r);
+	got = inspect(a, p, project);
+	same_names(a, p, "applied", state, got);
+	same_names(a, p, "pending", state, got);
+	PQfinish(c);
+}
+
 /* One database for all states, emptied before each: making and dropping hundreds takes minutes. */
 static void empty_database(char name[NAME_LEN])
 {
@@ -160,6 +200,7 @@ static void check(void **test_state)
 {
 	struct place p = {.tool = ""};
 	char path[PATH_LEN * 2 + 32], *slash;
+	bool clean;
 	struct jv *state = NULL;
 	struct arena a;
 	struct str text;
@@ -167,6 +208,7 @@ static void check(void **test_state)
 	snprintf(path, sizeof(path), "%s", (const char *)*test_state);
 	slash = strchr(path, '/');
 	assert_non_null(slash);
+	clean = strcmp(slash, "/clean") == 0;
 	snprintf(p.tool, sizeof(p.tool), "%.*s", (int)(slash - path), path);
 	snprintf(p.from, sizeof(p.from), "%.900s/tests/fixtures/migrations/%.900s", getenv("TOWPATH_TOP"),
 	         path);
@@ -186,6 +228,9 @@ static void check(void **test_state)
 	assert_int_equal(jv_parse(&a, str_text(&text), text.len, &state, NULL), 0);
 	snprintf(path, sizeof(path), "%s/project", p.from);
 	compare(&a, &p, state, inspect(&a, &p, path));
+	/* The statements are the same in every state of a tool. */
+	if (clean)
+		read_beside_exclusive(&a, &p, state, path);
 	snprintf(path, sizeof(path), "%s/repo@HEAD", p.dir);
 	compare(&a, &p, state, inspect(&a, &p, path));
 	str_release(&text);
