@@ -16,7 +16,6 @@
 #include "io/file.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -302,28 +301,39 @@ static bool process_uses(const char *pid, const char *store, size_t n_store)
 	return uses;
 }
 
-static bool world_in_use(const struct keeper *k)
+int keeper_users(const struct world *w, int signum)
 {
-	char store[PATH_LEN], *real;
+	char store[PATH_LEN], *real = realpath(w->dir, NULL);
 	struct dirent *entry;
-	bool uses = false;
+	int n = 0;
 	DIR *d;
 
-	if (!world_path(&k->w, store, sizeof(store), "run/hold") || file_exists(store))
-		return true;
-	real = realpath(k->w.dir, NULL);
 	if (!real || snprintf(store, sizeof(store), "%s/state/store.db", real) >= (int)sizeof(store)) {
 		free(real);
-		return true;
+		return -1;
 	}
 	free(real);
 	d = opendir("/proc");
-	while (d && !uses && (entry = readdir(d)))
-		uses = isdigit((unsigned char)entry->d_name[0]) &&
-		       process_uses(entry->d_name, store, strlen(store));
+	while (d && (entry = readdir(d))) {
+		const long pid = strtol(entry->d_name, NULL, 10);
+
+		if (pid <= 0 || pid == (long)getpid() || !process_uses(entry->d_name, store, strlen(store)))
+			continue;
+		n++;
+		if (signum != 0)
+			kill((pid_t)pid, signum);
+	}
 	if (d)
 		closedir(d);
-	return uses;
+	return n;
+}
+
+static bool world_in_use(const struct keeper *k)
+{
+	char hold[PATH_LEN];
+
+	return !world_path(&k->w, hold, sizeof(hold), "run/hold") || file_exists(hold) ||
+	       keeper_users(&k->w, 0) != 0;
 }
 
 /* --- life --------------------------------------------------------------------------------------------------------- */

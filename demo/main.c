@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PORT_TRIES = 3, MARK_MS = 20000, EXIT_USAGE_ERROR = 2 };
+enum { PORT_TRIES = 3, MARK_MS = 20000, LEAVE_MS = 10000, PAUSE_MS = 20, EXIT_USAGE_ERROR = 2 };
 
 extern char **environ;
 
@@ -190,11 +190,18 @@ static int do_stop(struct world *w)
 static int do_remove(struct world *w)
 {
 	char lock[PATH_LEN + 8];
+	int64_t until = tool_now_ms() + LEAVE_MS;
 	struct error e;
 
 	if (world_is_built(w) && world_load(w, &e) < 0 && e.code != ERR_CONFLICT)
 		fprintf(stderr, "towpath demo: %s\n", e.text);
-	if (keeper_stop(w, &e) < 0 || world_remove(w, &e) < 0)
+	if (keeper_stop(w, &e) < 0)
+		return report(&e, 1);
+	/* Consoles, and rollouts that wait for somebody: without the world they would wait for ever. */
+	keeper_users(w, SIGTERM);
+	while (keeper_users(w, 0) > 0 && tool_now_ms() < until)
+		tool_sleep_ms(PAUSE_MS);
+	if (world_remove(w, &e) < 0)
 		return report(&e, 1);
 	snprintf(lock, sizeof(lock), "%s.lock", w->dir);
 	unlink(lock);

@@ -182,6 +182,8 @@ int keeper_ask(const struct world *w, const char *request, char *answer, size_t 
                struct error *e) MUST_CHECK;
 /* Ends processes that a keeper left behind which is gone. */
 void keeper_clean(const struct world *w);
+/* How many other processes have the world's store open, each sent signum unless that is 0; -1: cannot be told. */
+int keeper_users(const struct world *w, int signum);
 
 /* --- main.c: what headless does as well -------------------------------------------------------------------------- */
 

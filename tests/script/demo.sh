@@ -200,6 +200,15 @@ ok $? "status says that it does not run"
 ok $? "the next start cleans up and runs"
 says "$(url "$second" orders dev 1)/health" '"status":"ok"'
 ok $? "and its services are well"
+# A rollout that waits for somebody: without its world it would wait for ever.
+"$bin" demo --dir "$second" fault bad-build web staging > "$base/log" 2>&1
+sed -i 's/on_failure: rollback/on_failure: pause/' "$second/towpath.yaml"
+"$bin" -c "$second/towpath.yaml" promote web --to staging --release 1.7.0 >> "$base/log" 2>&1
+waits() {
+	"$bin" -c "$second/towpath.yaml" rollouts | grep -q paused
+}
+until_true 30 waits
+ok $? "a rollout of it waits for a decision"
 "$bin" demo --dir "$second" remove && [ ! -e "$second" ]
 ok $? "remove leaves no files"
 until_true 15 gone "$second"
