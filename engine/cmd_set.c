@@ -14,21 +14,11 @@ static void exec_rollback(struct app *a, struct command_run *run) { promote_set_
 
 static const struct arg_desc promote_args[] = {
     SET_ARG("what to promote"),
-    {.name = "to",
-     .type = ARG_ENV,
-     .option = true,
-     .required = true,
-     .text = "the environment to promote into"},
-    {.name = "reason", .type = ARG_WORD, .option = true, .text = "why; kept in the audit"},
-    {.name = "confirm",
-     .type = ARG_CONFIRM,
-     .option = true,
-     .text = "ENV/SET, where the environment asks for it"},
-    {.name = "at",
-     .type = ARG_WORD,
-     .option = true,
-     .text = "begin then, if the plan is the same and its gates are open: an instant with its zone, or 2h"},
-    {.name = "follow", .type = ARG_FLAG, .option = true, .letter = 'f', .text = "stay until it has ended"},
+    PROMOTE_TO,
+    PROMOTE_REASON,
+    PROMOTE_CONFIRM("ENV/SET"),
+    PROMOTE_AT,
+    PROMOTE_FOLLOW,
     {.name = NULL},
 };
 
@@ -63,12 +53,9 @@ const struct command command_promote_set = {
 static const struct arg_desc rollback_args[] = {
     SET_ARG("what to roll back"),
     {.name = "env", .type = ARG_ENV, .required = true, .text = "where"},
-    {.name = "reason", .type = ARG_WORD, .option = true, .text = "why; kept in the audit"},
-    {.name = "confirm",
-     .type = ARG_CONFIRM,
-     .option = true,
-     .text = "ENV, where the environment asks for it"},
-    {.name = "follow", .type = ARG_FLAG, .option = true, .letter = 'f', .text = "stay until it has ended"},
+    PROMOTE_REASON,
+    PROMOTE_CONFIRM("ENV"),
+    PROMOTE_FOLLOW,
     {.name = NULL},
 };
 
@@ -119,11 +106,7 @@ static void exec_plan(struct app *a, struct command_run *run)
 
 static const struct arg_desc plan_args[] = {
     SET_ARG("what to plan"),
-    {.name = "to",
-     .type = ARG_ENV,
-     .option = true,
-     .required = true,
-     .text = "the environment to promote into"},
+    PROMOTE_TO,
     {.name = "rollback", .type = ARG_FLAG, .option = true, .text = "plan the way back instead"},
     {.name = NULL},
 };

@@ -2,7 +2,6 @@
 #include "tests/lib/cm.h"
 #include "tests/lib/toolstory.h"
 
-
 /* It notes the version before it begins: a run that fails or is killed leaves it dirty, with an unchanged schema. */
 static const struct tool_story golang_migrate = {
     .name = "golang-migrate",
